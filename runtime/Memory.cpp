@@ -1,0 +1,75 @@
+//===- Memory.cpp - the caller's allocator, counted -----------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Counting comes before allocating, so that two sessions that grow at once
+// cannot both pass the limit; a refused allocation takes its count back.
+//
+//===----------------------------------------------------------------------===//
+#include "Memory.h"
+
+#include "Errors.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+namespace attnrt {
+
+// Blocks from here on start on a huge page: an arena is touched from end to end
+// in its first call, and 4 KiB faults would cost more than the call itself.
+static constexpr size_t kHugePage = size_t(2) << 20;
+static constexpr size_t kHugeBlock = 2 * kHugePage;
+
+static void *defaultAllocate(void *, size_t bytes, size_t alignment) {
+  if (bytes >= kHugeBlock && alignment < kHugePage)
+    alignment = kHugePage;
+  void *pointer = nullptr;
+  if (posix_memalign(&pointer, alignment, bytes) != 0)
+    return nullptr;
+  if (bytes >= kHugeBlock) // whole pages only: the tail may share its last one
+    (void)madvise(pointer, bytes & ~(kHugePage - 1), MADV_HUGEPAGE);
+  return pointer;
+}
+
+static void defaultRelease(void *, void *pointer, size_t) { free(pointer); }
+
+Memory::Memory(const attn_allocator *given, uint64_t limit)
+    : allocator{nullptr, defaultAllocate, defaultRelease}, maximum(limit),
+      taken(0) {
+  if (given)
+    allocator = *given;
+}
+
+void *Memory::allocate(size_t bytes, const char *what, size_t alignment) {
+  uint64_t before = taken.fetch_add(bytes, std::memory_order_relaxed);
+  bool overflows = before + bytes < before;
+  if (overflows || (maximum && before + bytes > maximum)) {
+    taken.fetch_sub(bytes, std::memory_order_relaxed);
+    fail(ATTN_ERROR_OUT_OF_MEMORY,
+         "%s needs %zu bytes, but %" PRIu64 " of max_bytes %" PRIu64
+         " are taken",
+         what, bytes, before, maximum);
+    return nullptr;
+  }
+  void *pointer = allocator.allocate(allocator.context, bytes, alignment);
+  if (!pointer) {
+    taken.fetch_sub(bytes, std::memory_order_relaxed);
+    fail(ATTN_ERROR_OUT_OF_MEMORY,
+         "%s needs %zu bytes, and the allocator has none", what, bytes);
+    return nullptr;
+  }
+  return pointer;
+}
+
+void Memory::release(void *pointer, size_t bytes) {
+  if (!pointer)
+    return;
+  allocator.release(allocator.context, pointer, bytes);
+  taken.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+} // namespace attnrt
