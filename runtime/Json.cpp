@@ -14,6 +14,8 @@
 
 #include "Json.h"
 
+#include "text/Utf8.h"
+
 #include <string.h>
 
 using namespace attnrt;
@@ -82,26 +84,7 @@ size_t decodeEscape(const char *&at, const char *end, char *out) {
     code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     at += 6;
   }
-  if (code < 0x80) {
-    out[0] = static_cast<char>(code);
-    return 1;
-  }
-  if (code < 0x800) {
-    out[0] = static_cast<char>(0xC0 | code >> 6);
-    out[1] = static_cast<char>(0x80 | (code & 0x3F));
-    return 2;
-  }
-  if (code < 0x10000) {
-    out[0] = static_cast<char>(0xE0 | code >> 12);
-    out[1] = static_cast<char>(0x80 | (code >> 6 & 0x3F));
-    out[2] = static_cast<char>(0x80 | (code & 0x3F));
-    return 3;
-  }
-  out[0] = static_cast<char>(0xF0 | code >> 18);
-  out[1] = static_cast<char>(0x80 | (code >> 12 & 0x3F));
-  out[2] = static_cast<char>(0x80 | (code >> 6 & 0x3F));
-  out[3] = static_cast<char>(0x80 | (code & 0x3F));
-  return 4;
+  return encodeCharacter(static_cast<uint32_t>(code), out);
 }
 
 /// Hands out a string's decoded bytes one at a time.
@@ -135,23 +118,6 @@ private:
   size_t held = 0;
   size_t used = 0;
 };
-
-/// Bytes of the UTF-8 sequence that starts at `at` with a byte >= 0x80; 0 if
-/// it is not valid (table 3-7 of the Unicode standard).
-size_t utf8Length(const unsigned char *at, size_t left) {
-  unsigned char lead = at[0];
-  size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || left < length)
-    return 0;
-  unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (at[1] < low || at[1] > high)
-    return 0;
-  for (size_t i = 2; i < length; ++i)
-    if ((at[i] & 0xC0) != 0x80)
-      return 0;
-  return length;
-}
 
 } // namespace
 
@@ -310,10 +276,8 @@ bool JsonReader::scanString(JsonString &value) {
     if (c < 0x20)
       return fail("a control character in a string");
     if (c >= 0x80) {
-      size_t length =
-          utf8Length(reinterpret_cast<const unsigned char *>(position),
-                     static_cast<size_t>(end - position));
-      if (length == 0)
+      size_t length;
+      if (!scanCharacter(position, static_cast<size_t>(end - position), length))
         return fail("a string is not valid UTF-8");
       position += length;
       continue;
