@@ -1,0 +1,110 @@
+//===- Passes.td - every pass of the compiler -*- tablegen -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One definition per pass; Pipelines.cpp alone knows their order. Summaries and
+// statistics end up in the table of compiler/README.md.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_PASSES
+#define ATTNC_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+class AttnPass<string flag> : Pass<flag, "::mlir::ModuleOp"> {
+  let dependentDialects = [
+    "::attnc::attn::AttnDialect", "::attnc::kernel::KernelDialect",
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+    "::mlir::LLVM::LLVMDialect"
+  ];
+}
+
+// Optimization passes count what they did and what they declined.
+class RewritePass<string flag> : AttnPass<flag> {
+  let statistics = [
+    Statistic<"applied", "applied", "sites rewritten">,
+    Statistic<"missed", "missed", "sites declined; a remark names the op">
+  ];
+}
+
+//===-- optimize: attn -> attn, true on every machine ---------------------===//
+
+def RaiseAttention : RewritePass<"attn-raise-attention"> {
+  let summary = "softmax(Q K^T) V in parts becomes attn.attention";
+}
+def FoldScale : RewritePass<"attn-fold-scale"> {
+  let summary = "Scaling of query or key moves into the score region";
+}
+def FoldPadding : RewritePass<"attn-fold-padding"> {
+  let summary = "An additive mask of 0 and -inf becomes the mask region";
+}
+def FuseQkv : RewritePass<"attn-fuse-qkv"> {
+  let summary = "Three projections of one input become attn.qkv_projection";
+}
+def FuseOutputProjection
+    : RewritePass<"attn-fuse-output-projection"> {
+  let summary = "merge_heads and linear become attn.output_projection";
+}
+def FuseEmbedding : RewritePass<"attn-fuse-embedding"> {
+  let summary = "Sums of embeddings become one attn.embedding";
+}
+def FuseElementEpilogue
+    : RewritePass<"attn-fuse-element-epilogue"> {
+  let summary = "Maps after a projection move into its element region";
+}
+def FuseRowEpilogue : RewritePass<"attn-fuse-row-epilogue"> {
+  let summary = "A norm after a projection or embedding moves into its row region";
+}
+def PackTokens : RewritePass<"attn-pack-tokens"> {
+  let summary = "Padded batches become packed rows, so that padding costs nothing";
+}
+def DropDeadOutputs : RewritePass<"attn-drop-dead-outputs"> {
+  let summary = "Outputs that nobody asked for go, and all that only they used";
+  let options = [
+    ListOption<"outputs", "outputs", "std::string",
+               "names of the outputs to keep; all if empty">
+  ];
+}
+
+//===-- schedule: attn -> kernel, once per variant ------------------------===//
+
+def SelectKernels : AttnPass<"attn-select-kernels"> {
+  let summary = "Every op becomes the dispatch of a kernel, equal ones shared";
+  let options = [
+    Option<"target", "target", "std::string", "\"x86-64-v3\"",
+           "name of the target, as `attnc targets` lists them">,
+    Option<"gemm", "gemm", "std::string", "\"\"",
+           "provider of matrix products: empty for our own, or openblas">
+  ];
+}
+def ChooseTiles : AttnPass<"attn-choose-tiles"> {
+  let summary = "Tiles, weight layouts and scratch of every kernel";
+}
+def CutPhases : AttnPass<"attn-cut-phases"> {
+  let summary = "Numbers the dispatches by phase";
+}
+def PlanArena : AttnPass<"attn-plan-arena"> {
+  let summary = "Turns tensors into slots of the arena";
+  let statistics = [
+    Statistic<"tensors", "tensors", "tensors placed">,
+    Statistic<"slots", "slots", "slots they share">
+  ];
+}
+
+//===-- cpu: kernel -> vector -> LLVM -------------------------------------===//
+
+def LowerKernels : AttnPass<"attn-lower-kernels"> {
+  let summary = "Kernels become loops over native vectors";
+}
+def LowerPrograms : AttnPass<"attn-lower-programs"> {
+  let summary = "Programs become phase functions and the plan of the arena";
+}
+def ExpandMath : AttnPass<"attn-expand-math"> {
+  let summary = "exp, erf, tanh and their like become polynomials";
+}
+
+#endif // ATTNC_PASSES

@@ -1,0 +1,51 @@
+//===- Target.h - facts about machines -----------------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The only source of machine facts: instruction sets, vector widths, caches.
+// Everything machine-specific asks a Target.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_TARGET_H
+#define ATTNC_COMPILER_TARGET_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+#include <string>
+
+namespace attnc {
+
+/// One instruction set that a variant can be compiled for.
+struct Target {
+  llvm::StringRef name;         ///< "x86-64-v4"
+  llvm::StringRef description;  ///< one line for `attnc targets`
+  llvm::StringRef cpu;          ///< LLVM's -mcpu
+  llvm::StringRef features;     ///< LLVM's -mattr
+  uint64_t cpuFeatures;         ///< ATTN_CPU_* bits that a machine must have
+  unsigned vectorBytes;         ///< native vector register
+  unsigned vectorRegisters;     ///< how many of them
+  bool hasFma;                  ///< fused multiply-add in hardware
+  bool hasMicroKernels;         ///< products by our own micro-kernels; else
+                                ///< only the openblas provider
+  unsigned l1Bytes, l2Bytes;    ///< data cache of one core, the smallest of the
+                                ///< processors that the name covers
+
+  unsigned lanes() const { return vectorBytes / 4; } ///< f32 per vector
+
+  /// Every target, best first.
+  static llvm::ArrayRef<Target> all();
+  /// By name; `native` is what the host runs. Null if there is none.
+  static const Target *find(llvm::StringRef name);
+  /// The best target that this machine can run.
+  static const Target &native();
+  /// Whether this machine can run it.
+  bool runsHere() const;
+};
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_TARGET_H

@@ -1,0 +1,158 @@
+//===- Emitter.h - building the code of one kernel ---------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A KernelEmitter turns one `kernel.func` into
+//
+//   func.func private @VARIANT_KERNEL(%frame: !llvm.ptr, %worker: i32,
+//                                     %workers: i32, %arg0: !llvm.ptr, ...)
+//
+// (one pointer per input, then one per output), made of scf loops over i64, llvm
+// loads and stores, and arith, math and vector ops on native vectors
+// (`vector<LANESxf32>`). The emitters of single ops (EmitLinear.cpp,
+// EmitAttention.cpp, ...) use nothing but this class.
+//
+// Work is split by the kernel itself: worker w of n takes its contiguous part of
+// the rows (or panels, or heads), always at the same tile boundaries, so that
+// results have the same bits for every n.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_CPU_EMITTER_H
+#define ATTNC_COMPILER_CPU_EMITTER_H
+
+#include "compiler/Target.h"
+#include "dialects/kernel/Kernel.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Builders.h"
+
+namespace attnc::cpu {
+
+/// Indices of the fields of attn_frame (include/attn/abi.h).
+enum FrameField { kSizes, kArena, kSlotOffsets, kArguments, kWeights, kScratch,
+                  kScratchStride };
+
+class KernelEmitter {
+public:
+  KernelEmitter(mlir::ModuleOp module, kernel::FuncOp kernel,
+                const Target &target, llvm::StringRef symbol);
+
+  /// Emits the whole function; the only entry point that LowerKernels calls.
+  /// Reports an error at the kernel if its op or region cannot be lowered.
+  mlir::LogicalResult emit();
+
+  //===-- what the kernel says --------------------------------------------===//
+  kernel::FuncOp kernel;
+  const Target &target;
+  mlir::OpBuilder b;
+  mlir::Location loc;
+  mlir::func::FuncOp function;
+  mlir::Value frame, worker, workers; ///< worker, workers as i64
+  llvm::SmallVector<mlir::Value> inputs, outputs; ///< !llvm.ptr
+  unsigned lanes;                     ///< f32 per native vector
+
+  /// The pointer behind a value of the kernel's body that is an argument.
+  mlir::Value pointerOf(mlir::Value argument);
+  /// Elements between consecutive rows of an argument (`#kernel.rows`, else the
+  /// product of its last `rowRank` dimensions).
+  int64_t rowStride(mlir::Value argument, unsigned rowRank);
+  /// A size expression as i64, read from the frame (each name loaded once, at
+  /// the head of the function).
+  mlir::Value size(const SizeExpr &expr);
+  /// This worker's scratch memory.
+  mlir::Value scratch();
+
+  //===-- scalars ----------------------------------------------------------===//
+  mlir::Value i64(int64_t value);
+  mlir::Value f32(float value);
+  mlir::Value add(mlir::Value a, mlir::Value c);
+  mlir::Value sub(mlir::Value a, mlir::Value c);
+  mlir::Value mul(mlir::Value a, mlir::Value c);
+  mlir::Value ceilDiv(mlir::Value a, int64_t divisor);
+  mlir::Value minimum(mlir::Value a, mlir::Value c); ///< signed
+
+  //===-- control ----------------------------------------------------------===//
+  using Body = llvm::function_ref<void(mlir::Value index)>;
+  using CarriedBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+      mlir::Value index, mlir::ValueRange carried)>;
+  /// for (i = from; i < to; i += step)
+  void loop(mlir::Value from, mlir::Value to, int64_t step, Body body);
+  /// The same with values carried around; returns their last values.
+  llvm::SmallVector<mlir::Value> loop(mlir::Value from, mlir::Value to,
+                                      int64_t step, mlir::ValueRange initial,
+                                      CarriedBody body);
+  void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
+  void ifThenElse(mlir::Value condition, llvm::function_ref<void()> then,
+                  llvm::function_ref<void()> otherwise);
+  /// This worker's part [from, to) of `count` units, cut into contiguous,
+  /// nearly equal parts.
+  std::pair<mlir::Value, mlir::Value> workerRange(mlir::Value count);
+
+  //===-- memory -----------------------------------------------------------===//
+  /// base + offset elements of 4 bytes (offset i64).
+  mlir::Value at(mlir::Value base, mlir::Value offset);
+  mlir::Value loadF32(mlir::Value pointer);
+  mlir::Value loadI32(mlir::Value pointer);
+  void store(mlir::Value value, mlir::Value pointer); ///< scalar or vector
+  mlir::VectorType vectorType();                      ///< lanes x f32
+  mlir::VectorType indexVectorType();                 ///< lanes x i32
+  /// All lanes; with `mask` (vector<LANESxi1>) only those set, others `0`.
+  mlir::Value loadVector(mlir::Value pointer, mlir::Value mask = {},
+                         mlir::Type elementType = {});
+  void storeVector(mlir::Value value, mlir::Value pointer,
+                   mlir::Value mask = {});
+  /// Lanes [0, count) set; count is i64 and may exceed the lanes or be <= 0.
+  mlir::Value tailMask(mlir::Value count);
+  mlir::Value splat(mlir::Value scalar);  ///< f32 or i32 to a vector
+  mlir::Value iota();                     ///< 0, 1, 2, ... as i32 lanes
+  /// a * c + d, fused where the target can; the same rounding everywhere on one
+  /// target.
+  mlir::Value fma(mlir::Value a, mlir::Value c, mlir::Value d);
+  /// Horizontal reductions, in one fixed order.
+  mlir::Value reduceAdd(mlir::Value vector);
+  mlir::Value reduceMax(mlir::Value vector);
+  void prefetch(mlir::Value pointer, unsigned locality);
+
+  //===-- regions ----------------------------------------------------------===//
+  /// Inlines an element, score or mask region at vector type. `leading` gives
+  /// its leading arguments (vectors); `dims` the index of lane 0 along every
+  /// dimension of the index space (i64 scalars), of which dimension
+  /// `laneDim` runs along the lanes (kNoLane: none does); `mask` covers loads
+  /// of captures at a tail (null: all lanes valid). Returns the yielded vector
+  /// (f32, i32 or i1 lanes).
+  mlir::Value inlineRegion(const attn::CapturedRegion &region,
+                           mlir::ValueRange leading,
+                           llvm::ArrayRef<mlir::Value> dims, unsigned laneDim,
+                           mlir::Value mask = {});
+  static constexpr unsigned kNoLane = ~0u;
+
+  /// Runs a row region (attn.norm, attn.softmax, attn.map of rank 1) in place on
+  /// `columns` elements at `row`; `dims` are the row's leading indices. Declared
+  /// here, written in EmitRow.cpp.
+  void emitRow(const attn::CapturedRegion &region, mlir::Value row,
+               int64_t columns, llvm::ArrayRef<mlir::Value> dims);
+
+  //===-- one function per computing op -------------------------------------===//
+  mlir::LogicalResult emitLinear(attn::LinearOp op);       // EmitLinear.cpp
+  mlir::LogicalResult emitMatmul(attn::MatmulOp op);       // EmitMatmul.cpp
+  mlir::LogicalResult emitAttention(attn::AttentionOp op); // EmitAttention.cpp
+  mlir::LogicalResult emitMap(attn::MapOp op);             // EmitMap.cpp
+  mlir::LogicalResult emitEmbedding(attn::EmbeddingOp op); // EmitEmbedding.cpp
+  mlir::LogicalResult emitPackIndex(attn::PackIndexOp op); // EmitPack.cpp
+  mlir::LogicalResult emitPack(attn::PackOp op);           // EmitPack.cpp
+  mlir::LogicalResult emitUnpack(attn::UnpackOp op);       // EmitPack.cpp
+  mlir::LogicalResult emitPool(attn::PoolOp op);           // EmitPool.cpp
+
+private:
+  llvm::StringMap<mlir::Value> sizeValues;
+  mlir::Block *entry = nullptr;
+};
+
+} // namespace attnc::cpu
+
+#endif // ATTNC_COMPILER_CPU_EMITTER_H

@@ -1,0 +1,69 @@
+//===- Weights.h - bytes of a model's tensors -------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// WeightTable maps tensor names to bytes in memory-mapped safetensors files; it
+// holds no tensor itself. Recipes (attn.weight) are applied tensor by tensor.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_IMPORT_WEIGHTS_H
+#define ATTNC_COMPILER_IMPORT_WEIGHTS_H
+
+#include "dialects/attn/Attn.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace attnc {
+
+enum class WeightType { F32, F16, BF16, F64, I8, U8, I16, I32, I64, Bool };
+llvm::StringRef getName(WeightType type);
+unsigned getByteWidth(WeightType type);
+
+/// A tensor of a safetensors file: a view into the mapped file.
+struct WeightEntry {
+  WeightType type;
+  llvm::SmallVector<int64_t> shape;
+  llvm::ArrayRef<uint8_t> bytes;
+  unsigned file; ///< index into WeightTable::files()
+
+  int64_t numElements() const;
+};
+
+class WeightTable {
+public:
+  /// Maps a safetensors file and adds its tensors. Errors name the file, the
+  /// tensor and the numbers that do not fit (A02xx); nothing is added then.
+  llvm::Error addFile(llvm::StringRef path);
+  /// Adds every file of the module attribute `attn.files`, relative paths taken
+  /// from `directory`.
+  llvm::Error addFiles(mlir::ModuleOp module, llvm::StringRef directory);
+
+  const WeightEntry *find(llvm::StringRef name) const;
+  /// Names in sorted order.
+  std::vector<llvm::StringRef> names() const;
+  llvm::ArrayRef<std::string> files() const { return paths; }
+
+  /// Hex digest (BLAKE3, 128 bits) of the sources' types, shapes and bytes.
+  llvm::Expected<std::string> digest(attn::WeightOp weight) const;
+
+  /// Applies a recipe: converts the sources to f32, concatenates, transposes;
+  /// row-major elements of the weight's type. Fails if a source is absent, of
+  /// another shape or type, or its digest differs from the op's.
+  llvm::Expected<std::vector<float>> materialize(attn::WeightOp weight) const;
+
+private:
+  std::vector<std::string> paths;
+  std::vector<std::unique_ptr<llvm::MemoryBuffer>> buffers;
+  llvm::StringMap<WeightEntry> entries;
+};
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_IMPORT_WEIGHTS_H

@@ -1,0 +1,53 @@
+//===- Interpreter.h - reference semantics of attn --------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Runs an `attn.entry` in double precision: the truth that compiled code is
+// compared with. Integers are exact; weights come from a WeightTable.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_INTERPRET_INTERPRETER_H
+#define ATTNC_COMPILER_INTERPRET_INTERPRETER_H
+
+#include "compiler/import/Weights.h"
+#include "dialects/attn/Attn.h"
+#include <map>
+
+namespace attnc {
+
+/// A tensor of doubles (f32 values) or integers (i32 values), row-major.
+struct TensorValue {
+  llvm::SmallVector<int64_t> shape;
+  bool isInteger = false;
+  std::vector<double> numbers;  ///< elements, if !isInteger
+  std::vector<int64_t> integers; ///< elements, if isInteger
+
+  int64_t numElements() const;
+};
+
+class Interpreter {
+public:
+  /// `weights` may be null for programs without weights. `threads` 0: all.
+  Interpreter(mlir::ModuleOp module, const WeightTable *weights,
+              unsigned threads = 0);
+  ~Interpreter();
+
+  /// Runs an entry. `sizes` gives every size that the entry takes; inputs in
+  /// the entry's order. Fails with a message on a wrong count, shape, type, an
+  /// id out of range, or a missing weight. Weights are materialized once and
+  /// kept, so that repeated runs are quick.
+  llvm::Expected<std::vector<TensorValue>>
+  run(llvm::StringRef entry, const std::map<std::string, int64_t> &sizes,
+      llvm::ArrayRef<TensorValue> inputs);
+
+private:
+  struct State;
+  std::unique_ptr<State> state;
+};
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_INTERPRET_INTERPRETER_H

@@ -1,0 +1,19 @@
+//===- FuseEmbedding.cpp -===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Passes.h"
+
+namespace attnc {
+#define GEN_PASS_DEF_FUSEEMBEDDING
+#include "compiler/Passes.h.inc"
+
+namespace {
+struct FuseEmbedding : impl::FuseEmbeddingBase<FuseEmbedding> {
+  using FuseEmbeddingBase::FuseEmbeddingBase;
+  void runOnOperation() override {}
+};
+} // namespace
+} // namespace attnc

@@ -1,0 +1,156 @@
+//===- AttnProgram.td - sizes, weights and entry points -*- tablegen -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_PROGRAM
+#define ATTN_PROGRAM
+
+include "AttnAttributes.td"
+
+def Attn_SizeOp : Attn_Op<"size", [Symbol]> {
+  let summary = "Declares a named size with its bounds";
+  let description = [{
+    A size that callers choose within [minimum, maximum], or, with `derived`, a
+    size that the program computes and that never exceeds the expression.
+
+    ```mlir
+    attn.size @batch min 1 max 64
+    attn.size @tokens derived "batch * seq"
+    ```
+
+    Constraints:
+    1. Exactly one of bounds and `derived`; 0 <= minimum <= maximum <= 2^40.
+    2. `derived` is an expression over declared sizes that are not derived.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       OptionalAttr<I64Attr>:$minimum,
+                       OptionalAttr<I64Attr>:$maximum,
+                       OptionalAttr<StrAttr>:$derived);
+  let assemblyFormat = [{
+    $sym_name (`min` $minimum^ `max` $maximum)? (`derived` $derived^)? attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Attn_WeightOp : Attn_Op<"weight", [Symbol]> {
+  let summary = "A weight: where its bytes come from and what is done to them";
+  let description = [{
+    `sources` names tensors of the model's files (module attribute
+    `attn.files`). The recipe runs once, when the library is packaged: sources
+    are converted to the element type, concatenated along `concat`, then
+    transposed if `transpose` is set (last two dimensions). `digest` is the hex
+    digest of the sources' bytes and lets a dumped file be taken up again
+    safely.
+
+    ```mlir
+    attn.weight @layer.0.qkv from ["q.weight", "k.weight", "v.weight"] concat 0 : tensor<1152x384xf32>
+    ```
+
+    Constraints:
+    1. At least one source; more than one needs `concat`.
+    2. `concat` is a dimension of the type.
+    3. The type has static dimensions and element type f32.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$sources,
+                       OptionalAttr<I64Attr>:$concat, UnitAttr:$transpose,
+                       OptionalAttr<StrAttr>:$digest,
+                       TypeAttrOf<RankedTensorOf<[F32]>>:$type);
+  let assemblyFormat = [{
+    $sym_name `from` $sources (`concat` $concat^)? (`transpose` $transpose^)?
+    (`digest` $digest^)? `:` $type attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Attn_GetWeightOp : Attn_Op<"get_weight",
+    [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "The value of a weight";
+  let description = [{
+    ```mlir
+    %w = attn.get_weight @layer.0.qkv : tensor<1152x384xf32>
+    ```
+
+    Constraints:
+    1. The symbol is an `attn.weight` of the same type.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$weight);
+  let results = (outs RankedTensorOf<[F32]>:$result);
+  let assemblyFormat = "$weight attr-dict `:` type($result)";
+}
+
+def Attn_ConstantOp : Attn_Op<"constant", [Pure, ConstantLike,
+    AllTypesMatch<["value", "result"]>]> {
+  let summary = "A small tensor written in the program";
+  let description = [{
+    ```mlir
+    %q = attn.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+    ```
+
+    Constraints:
+    1. At most 65,536 elements; larger tensors are weights.
+  }];
+  let arguments = (ins ElementsAttr:$value);
+  let results = (outs Attn_Tensor:$result);
+  let assemblyFormat = "attr-dict $value";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Attn_EntryOp : Attn_Op<"entry", [Symbol, IsolatedFromAbove,
+    FunctionOpInterface, SingleBlock, AutomaticAllocationScope]> {
+  let summary = "An entry point of the library";
+  let description = [{
+    Becomes the C function `NAME_symbol(session, sizes..., inputs...,
+    outputs...)`. Inputs and outputs are named by `attn.name`; `attn.range`
+    bounds an integer input's elements (checked at every call); `attn.default`
+    makes an integer input optional. `sizes` fixes the order of the size
+    parameters.
+
+    ```mlir
+    attn.entry @encode(%ids: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "input_ids", attn.range = array<i64: 0, 99>})
+        -> (tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "copy"}) sizes ["batch", "seq"] {
+      attn.return %ids : tensor<?x?xi32, #attn.sizes<batch, seq>>
+    }
+    ```
+
+    Constraints:
+    1. Every dynamic dimension of an argument or result is named by
+       `#attn.sizes` over declared sizes.
+    2. Every argument and result has a distinct `attn.name`, a C identifier.
+    3. `sizes` lists declared sizes that are not derived, each once, and every
+       size that an argument's type uses.
+    4. `attn.return` returns exactly the result types.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       TypeAttrOf<FunctionType>:$function_type,
+                       StrArrayAttr:$sizes,
+                       OptionalAttr<DictArrayAttr>:$arg_attrs,
+                       OptionalAttr<DictArrayAttr>:$res_attrs);
+  let regions = (region AnyRegion:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() {
+      return getFunctionType().getInputs();
+    }
+    ::llvm::ArrayRef<::mlir::Type> getResultTypes() {
+      return getFunctionType().getResults();
+    }
+    ::mlir::Region *getCallableRegion() { return &getBody(); }
+    /// The `attn.name` of an argument or result.
+    ::llvm::StringRef getArgName(unsigned index);
+    ::llvm::StringRef getResultName(unsigned index);
+  }];
+}
+
+def Attn_ReturnOp : Attn_Op<"return",
+    [Pure, Terminator, ReturnLike, HasParent<"EntryOp">]> {
+  let summary = "Ends an entry point";
+  let arguments = (ins Variadic<Attn_Tensor>:$operands);
+  let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
+}
+
+#endif // ATTN_PROGRAM

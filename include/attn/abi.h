@@ -1,0 +1,202 @@
+/*===- attn/abi.h - the runtime and generated code ------------------*- C -*-===*
+ *
+ * Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ *===----------------------------------------------------------------------===*
+ *
+ * The contract between `runtime/` and the code that `compiler/` generates.
+ * Generated code is tables (attn_abi_library and what it points to, all
+ * constant) and phase functions; everything that opens, checks, allocates or
+ * waits is the runtime's. Applications do not include this file.
+ *
+ * Sizes. Every named size of a program ("batch", "seq", "tokens") has one index
+ * in attn_abi_library.sizes. An entry takes some of them from its caller; the
+ * others are derived: `plan` stores their upper bound, and a phase may lower
+ * the value for the phases after it (the number of packed tokens).
+ *
+ *===----------------------------------------------------------------------===*/
+#ifndef ATTN_ABI_H
+#define ATTN_ABI_H
+
+#include "attn/attn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a phase sees. The struct lives in the session; `sizes` is the only part
+ * a phase may write, and only in a phase marked ATTN_PHASE_SERIAL. */
+typedef struct attn_frame {
+  int64_t *sizes;                   /* [library.size_count] */
+  unsigned char *arena;             /* 64-byte aligned */
+  const int64_t *slot_offsets;      /* [schedule.slot_count], bytes */
+  void *const *arguments;           /* [entry.argument_count]; never NULL for an
+                                       input; an output not wanted points into
+                                       the arena */
+  const unsigned char *const *weights; /* [library.weight_count], 64-aligned */
+  unsigned char *scratch;           /* worker w owns scratch + w * stride */
+  int64_t scratch_stride;           /* bytes, a multiple of 64 */
+} attn_frame;
+
+/* Runs one worker's part. Workers 0 .. workers-1 may run at once or one after
+ * the other; there is no barrier inside. */
+typedef void (*attn_phase_function)(const attn_frame *frame, int32_t worker,
+                                    int32_t workers);
+
+/* Lays out one call. In: `sizes` with the caller's sizes set, `workers`.
+ * Out: derived sizes' upper bounds in `sizes`, `slot_offsets`
+ * [slot_count], *scratch_offset and *scratch_stride. Returns the bytes of the
+ * arena, scratch of all workers included. */
+typedef int64_t (*attn_plan_function)(int64_t *sizes, int32_t workers,
+                                      int64_t *slot_offsets,
+                                      int64_t *scratch_offset,
+                                      int64_t *scratch_stride);
+
+enum { ATTN_PHASE_SERIAL = 1u }; /* runs once, as worker 0 of 1 */
+
+typedef struct attn_abi_phase {
+  attn_phase_function run;
+  const char *name; /* for traces: "layer.0.qkv" */
+  uint32_t flags;
+} attn_abi_phase;
+
+/* One entry's code in one variant. */
+typedef struct attn_abi_schedule {
+  const attn_abi_phase *phases;
+  int32_t phase_count;
+  int32_t slot_count;
+  attn_plan_function plan;
+  const int32_t *argument_slots; /* [entry.argument_count]: the slot that stands
+                                    in for an optional argument given as NULL,
+                                    or -1 */
+} attn_abi_schedule;
+
+/* Processor features that a variant needs, beyond x86-64 itself. */
+enum {
+  ATTN_CPU_AVX2 = 1ull << 0, /* AVX2, FMA, F16C, BMI1, BMI2, MOVBE, LZCNT:
+                                all of x86-64-v3 */
+  ATTN_CPU_AVX512 = 1ull << 1,     /* F, BW, CD, DQ, VL: all of x86-64-v4 */
+  ATTN_CPU_AVX512_VNNI = 1ull << 2,
+  ATTN_CPU_AVX512_BF16 = 1ull << 3,
+  ATTN_CPU_AMX_BF16 = 1ull << 4,
+  ATTN_CPU_AMX_INT8 = 1ull << 5,
+  ATTN_CPU_AVX_VNNI = 1ull << 6
+};
+
+/* Code for one instruction set. Variants stand best first. */
+typedef struct attn_abi_variant {
+  const char *name;     /* "x86-64-v4" */
+  uint64_t cpu_features; /* ATTN_CPU_* */
+  const attn_abi_schedule *schedules; /* [library.entry_count] */
+} attn_abi_variant;
+
+typedef struct attn_abi_size {
+  const char *name;
+  int64_t minimum, maximum; /* for a derived size: of its upper bound */
+} attn_abi_size;
+
+enum {
+  ATTN_ARGUMENT_OUTPUT = 1u,
+  ATTN_ARGUMENT_OPTIONAL = 2u, /* NULL allowed: an input takes its default
+                                  value, an output is dropped */
+  ATTN_ARGUMENT_RANGE = 4u     /* an I32 input whose elements are checked */
+};
+
+typedef struct attn_abi_argument {
+  const char *name;
+  attn_dtype dtype;
+  uint32_t flags;
+  int32_t rank;
+  const int64_t *dims; /* [rank]: n >= 0 is a number; n < 0 is size index
+                          -1 - n */
+  int64_t minimum, maximum; /* inclusive; with ATTN_ARGUMENT_RANGE */
+  int64_t default_value;    /* for an optional I32 input */
+} attn_abi_argument;
+
+/* An entry point. Inputs come first in `arguments`, then outputs. */
+typedef struct attn_abi_entry {
+  const char *name;
+  const int32_t *sizes; /* [size_count]: size indices, in the C parameters'
+                           order */
+  int32_t size_count;
+  const attn_abi_argument *arguments;
+  int32_t input_count;
+  int32_t argument_count;
+} attn_abi_entry;
+
+/* A tensor of the weights file that generated code reads. */
+typedef struct attn_abi_weight {
+  const char *name; /* key in the safetensors header */
+  attn_dtype dtype;
+  uint64_t bytes;
+} attn_abi_weight;
+
+/* Text support of a library; absent (NULL) without a tokenizer. The files are
+ * U8 tensors of the weights file named "tokenizer/FILE". */
+typedef struct attn_abi_text {
+  int32_t embed_entry;  /* the entry that encode_text calls, or -1. Its inputs
+                           are input_ids, attention_mask and, optionally,
+                           token_type_ids; its output is f32 [batch, width] */
+  int64_t max_length;   /* tokens: smallest of the folder's own limits */
+} attn_abi_text;
+
+typedef struct attn_abi_library {
+  uint32_t abi_version; /* ATTN_ABI_VERSION */
+  const char *name;
+  const char *description; /* JSON, see attn_library.describe */
+  const attn_abi_size *sizes;
+  int32_t size_count;
+  const attn_abi_entry *entries;
+  int32_t entry_count;
+  const attn_abi_variant *variants;
+  int32_t variant_count;
+  const attn_abi_weight *weights;
+  int32_t weight_count;
+  const char *layout_fingerprint; /* hex, "attn.layout" in the weights file's
+                                     __metadata__ */
+  const char *content_digest;     /* hex, "attn.content" there */
+  const attn_abi_text *text;      /* or NULL */
+  const unsigned char *embedded_weights; /* a whole weights file, or NULL */
+  uint64_t embedded_weights_size;
+} attn_abi_library;
+
+/* The runtime's functions, which the generated NAME_* stubs call. Hidden in a
+ * finished library. */
+attn_status attnrt_open(const attn_abi_library *library,
+                        const attn_options *options, attn_model **model);
+void attnrt_close(attn_model *model);
+const char *attnrt_last_error(void);
+attn_status attnrt_info(const attn_model *model, char *buffer, size_t capacity,
+                        size_t *needed);
+attn_status attnrt_session_open(attn_model *model, attn_session **session);
+void attnrt_session_close(attn_session *session);
+/* Exact arena bytes of a call of entry `entry` (an index). `sizes` in the
+ * entry's order. */
+attn_status attnrt_session_bytes(const attn_model *model, int32_t entry,
+                                 const int64_t *sizes, uint64_t *bytes);
+/* Calls entry `entry`. `arguments`: inputs, then outputs; the byte counts are
+ * implied by the sizes. */
+attn_status attnrt_call(attn_session *session, int32_t entry,
+                        const int64_t *sizes, void *const *arguments);
+attn_status attnrt_cancel(attn_session *session);
+attn_status attnrt_tokenize(const attn_model *model,
+                            struct attn_text_batch *batch);
+attn_status attnrt_encode_text(attn_session *session, int64_t count,
+                               const char *const *texts, const size_t *lengths,
+                               float *embeddings);
+/* By name, for attn_library; same checks, plus names and byte counts. */
+attn_status attnrt_session_bytes_by_name(const attn_model *model,
+                                         const char *entry,
+                                         const int64_t *sizes,
+                                         size_t size_count, uint64_t *bytes);
+attn_status attnrt_call_by_name(attn_session *session, const char *entry,
+                                const int64_t *sizes, size_t size_count,
+                                const attn_buffer *inputs, size_t input_count,
+                                const attn_buffer *outputs,
+                                size_t output_count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* ATTN_ABI_H */
