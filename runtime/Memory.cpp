@@ -37,9 +37,9 @@ static void *defaultAllocate(void *, size_t bytes, size_t alignment) {
 
 static void defaultRelease(void *, void *pointer, size_t) { free(pointer); }
 
-Memory::Memory(const attn_allocator *given, uint64_t limit)
+Memory::Memory(const attn_allocator *given, uint64_t limit, uint64_t held)
     : allocator{nullptr, defaultAllocate, defaultRelease}, maximum(limit),
-      taken(0) {
+      taken(held) {
   if (given)
     allocator = *given;
 }

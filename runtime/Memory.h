@@ -21,8 +21,9 @@ namespace attnrt {
 
 class Memory {
 public:
-  /// `allocator` NULL: malloc and free. `limit` 0: none.
-  Memory(const attn_allocator *allocator, uint64_t limit);
+  /// `allocator` NULL: malloc and free. `limit` 0: none. `held`: bytes that
+  /// count as taken from the start.
+  Memory(const attn_allocator *allocator, uint64_t limit, uint64_t held = 0);
 
   /// Takes `bytes` > 0. Returns NULL with the last error set (it names `what`,
   /// the bytes and the limit, if that was it) when there is none; the status is
@@ -35,6 +36,8 @@ public:
   /// Bytes held now.
   uint64_t used() const { return taken.load(std::memory_order_relaxed); }
   uint64_t limit() const { return maximum; }
+  /// The allocator itself, for what must outlive this object.
+  const attn_allocator &source() const { return allocator; }
 
 private:
   attn_allocator allocator;

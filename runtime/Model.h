@@ -1,0 +1,55 @@
+//===- Model.h - an open model ----------------------------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What attn_model points to: immutable after open, except for counters and for
+// the tokenizer, which the first text brings in.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTN_RUNTIME_MODEL_H
+#define ATTN_RUNTIME_MODEL_H
+
+#include "Memory.h"
+#include "Pool.h"
+#include "Variant.h"
+#include "Weights.h"
+
+#include "attn/abi.h"
+
+#include <atomic>
+
+struct attn_model {
+  /// `held`: bytes already taken from the allocator, for this object.
+  attn_model(const attn_abi_library &library, const attn_options &options,
+             uint64_t held);
+
+  const attn_abi_library &library;
+  attnrt::Memory memory;
+  attnrt::VariantChoice choice;
+  attnrt::Weights weights;
+
+  attnrt::Pool pool;      ///< of width 1 with an executor
+  attn_executor executor; ///< parallel_for NULL: none
+  int32_t workers = 1;    ///< parts of a phase
+  const char *workersReason = "";
+
+  /// The application's handle and its sessions: the last one to be closed
+  /// frees the model, so that closing in the wrong order harms nobody.
+  std::atomic<int64_t> references{1};
+
+  const attn_abi_schedule &schedule(int32_t entry) const {
+    return choice.variant->schedules[entry];
+  }
+};
+
+namespace attnrt {
+
+/// Gives up one reference; the last one joins the threads and frees all.
+void releaseModel(attn_model *model);
+
+} // namespace attnrt
+
+#endif // ATTN_RUNTIME_MODEL_H

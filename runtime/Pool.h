@@ -1,0 +1,102 @@
+//===- Pool.h - the threads that a model owns -------------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A fork-join pool: run() cuts one phase into `width` parts, the calling thread
+// taking part 0. Waiting threads spin briefly, then sleep in a futex, so that a
+// pool at rest costs nothing.
+//
+// One call at a time owns the pool (acquire, release). A call that finds it
+// taken does not wait: it runs on its own thread.
+//
+// Part w has a thread of its own, but a part whose thread has not come yet is
+// taken over by the caller once its own is done. A thread that must first be
+// woken, or that could not be started after a fork, never holds a phase up.
+//
+// Fork: threads do not survive it. The lock word carries the process id; the
+// first call in a child sees that it is another's, and starts new threads.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTN_RUNTIME_POOL_H
+#define ATTN_RUNTIME_POOL_H
+
+#include "attn/attn.h"
+
+#include <atomic>
+#include <pthread.h>
+
+namespace attnrt {
+
+class Memory;
+
+/// Runs part `part` of the work behind `context`.
+using PartFunction = void (*)(void *context, int32_t part);
+
+class Pool {
+public:
+  Pool() = default;
+
+  /// Starts `width` - 1 threads named "NAME/1"... ; `width` 1 starts none. If
+  /// it fails, stop() must still be called.
+  attn_status start(Memory &memory, int32_t width, const char *name);
+
+  /// Ends and joins the threads. Nobody may own the pool.
+  void stop(Memory &memory);
+
+  /// Takes the pool; false if another call has it. Never waits.
+  bool acquire();
+  void release();
+
+  /// Runs function(context, part) for every part in [0, width), in parallel;
+  /// returns when all are done. Only for the owner.
+  void run(PartFunction function, void *context);
+
+  int32_t width() const { return parts; }
+  /// Threads that run now, the caller not counted.
+  int32_t running() const { return started.load(std::memory_order_relaxed); }
+
+private:
+  struct alignas(64) Worker {
+    std::atomic<uint32_t> claimed{0}; ///< last phase whose part was taken
+    int32_t part = 0;
+    Pool *pool = nullptr;
+    pthread_t thread = {};
+  };
+
+  attn_status startThreads();
+  bool startThread(Worker &worker, int &error);
+  static void *enter(void *worker);
+  void work(Worker &worker);
+  uint32_t awaitPhase(uint32_t seen);
+  void awaitParts();
+  bool claim(Worker &worker, uint32_t phase);
+  void finishPart();
+
+  static constexpr size_t kNameCapacity = 16; // the kernel's limit
+
+  Worker *workers = nullptr; ///< [parts]; workers[0] is the caller's, unused
+  int32_t parts = 1;
+  int32_t spinTicks = 0;
+  std::atomic<int32_t> started{0};
+  char name[kNameCapacity] = "";
+  std::atomic<uint64_t> lock{0}; ///< process id << 1 | taken
+
+  // What the phase under way does; written while no part is claimed.
+  PartFunction function = nullptr;
+  void *context = nullptr;
+
+  // Futex words and their neighbours, each on a line of its own: spinning
+  // readers must not slow the writers of the other.
+  alignas(64) std::atomic<uint32_t> phase{0};
+  std::atomic<bool> stopping{false};
+  alignas(64) std::atomic<uint32_t> sleepers{0};
+  alignas(64) std::atomic<uint32_t> pending{0};
+  std::atomic<bool> callerSleeps{false};
+};
+
+} // namespace attnrt
+
+#endif // ATTN_RUNTIME_POOL_H

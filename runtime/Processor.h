@@ -1,0 +1,34 @@
+//===- Processor.h - what this processor can do -----------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// CPUID and XGETBV as ATTN_CPU_* bits: a feature counts only where the
+// operating system saves its registers too.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTN_RUNTIME_PROCESSOR_H
+#define ATTN_RUNTIME_PROCESSOR_H
+
+#include "attn/abi.h"
+
+namespace attnrt {
+
+class Writer;
+
+/// ATTN_CPU_* bits of the processor that runs this. AMX bits say that it has
+/// the unit; using it takes requestAmx() as well.
+uint64_t processorFeatures();
+
+/// Asks the kernel to let this process use AMX tiles. Returns 0 or an errno:
+/// ENOSPC where a thread has an alternate signal stack too small for tiles.
+int requestAmx();
+
+/// Writes "AVX2 (x86-64-v3), AVX512_VNNI" for `features`.
+void listFeatures(uint64_t features, Writer &writer);
+
+} // namespace attnrt
+
+#endif // ATTN_RUNTIME_PROCESSOR_H

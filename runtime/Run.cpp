@@ -1,0 +1,109 @@
+//===- Run.cpp - running the phases of a call -----------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One fork and join per phase: on the model's pool, on the caller's executor,
+// or on this thread alone where the pool is taken. Every part runs under the
+// same floating-point environment: round to nearest, denormals kept, all
+// exceptions masked. Keeping denormals costs time only where there are any and
+// keeps results equal to IEEE arithmetic; the caller's own setting, with its
+// sticky flags, is put back after each part.
+//
+//===----------------------------------------------------------------------===//
+#include "Errors.h"
+#include "Session.h"
+
+#include <x86intrin.h>
+
+using namespace attnrt;
+
+namespace {
+
+// MXCSR as the processor starts with it.
+constexpr uint32_t kFloatingPoint = 0x1f80;
+
+struct PhaseRun {
+  attn_phase_function function;
+  const attn_frame *frame;
+  int32_t workers;
+  bool usesTiles;
+  // What an executor did; it is the caller's code and not trusted.
+  std::atomic<int32_t> done{0};
+};
+
+void runPart(PhaseRun &run, int32_t part) {
+  uint32_t before = _mm_getcsr();
+  _mm_setcsr(kFloatingPoint);
+  run.function(run.frame, part, run.workers);
+  if (run.usesTiles)
+    __asm__ volatile("tilerelease");
+  _mm_setcsr(before);
+}
+
+void runPoolPart(void *context, int32_t part) {
+  runPart(*static_cast<PhaseRun *>(context), part);
+}
+
+void runExecutorPart(void *context, int32_t part) {
+  PhaseRun &run = *static_cast<PhaseRun *>(context);
+  if (part >= 0 && part < run.workers)
+    runPart(run, part);
+  run.done.fetch_add(1, std::memory_order_acq_rel);
+}
+
+attn_status runOnExecutor(const attn_model &model, PhaseRun &run) {
+  const attn_executor &executor = model.executor;
+  executor.parallel_for(executor.context, run.workers, runExecutorPart, &run);
+  int32_t done = run.done.load(std::memory_order_acquire);
+  if (done == run.workers)
+    return ATTN_OK;
+  return fail(ATTN_ERROR_SYSTEM,
+              "%s: options.executor's parallel_for ran %d of %d tasks",
+              model.library.name, done, run.workers);
+}
+
+} // namespace
+
+attn_status attnrt::runPhases(attn_session &session,
+                              const attn_abi_schedule &schedule,
+                              const Layout &layout) {
+  attn_model &model = *session.model;
+  attn_frame frame = {};
+  frame.sizes = session.sizes;
+  frame.arena = session.arena;
+  frame.slot_offsets = session.slotOffsets;
+  frame.arguments = session.arguments;
+  frame.weights = model.weights.pointers();
+  frame.scratch = session.arena + layout.scratchOffset;
+  frame.scratch_stride = layout.scratchStride;
+
+  bool usesExecutor = model.executor.parallel_for != nullptr;
+  bool usesPool = !usesExecutor && model.workers > 1 && model.pool.acquire();
+  attn_status status = ATTN_OK;
+  for (int32_t i = 0; i < schedule.phase_count && status == ATTN_OK; ++i) {
+    if (session.state.load(std::memory_order_relaxed) ==
+        attn_session::Cancelled) {
+      status = fail(ATTN_ERROR_CANCELLED,
+                    "%s: the call was cancelled before phase %d of %d",
+                    model.library.name, i + 1, schedule.phase_count);
+      break;
+    }
+    const attn_abi_phase &phase = schedule.phases[i];
+    bool isSerial = (phase.flags & ATTN_PHASE_SERIAL) != 0;
+    PhaseRun run = {phase.run, &frame, model.workers, model.choice.usesTiles};
+    if (usesExecutor && !isSerial) {
+      status = runOnExecutor(model, run);
+    } else if (usesPool && !isSerial) {
+      model.pool.run(runPoolPart, &run);
+    } else {
+      run.workers = 1;
+      runPart(run, 0);
+    }
+  }
+  if (usesPool)
+    model.pool.release();
+  return status;
+}

@@ -1,0 +1,76 @@
+//===- Session.h - a session and its arena ----------------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What attn_session points to: the arena, the tables of one call, and whether a
+// call is under way. It belongs to one thread at a time; only cancelling may
+// come from another.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTN_RUNTIME_SESSION_H
+#define ATTN_RUNTIME_SESSION_H
+
+#include "Model.h"
+
+struct attn_session {
+  enum State : int32_t { Idle, Running, Cancelled };
+
+  attn_model *model = nullptr;
+  size_t bytes = 0; ///< of this object and the tables behind it
+
+  int64_t *sizes = nullptr;       ///< [library.size_count]
+  int64_t *slotOffsets = nullptr; ///< [most slots of any entry]
+  void **arguments = nullptr;     ///< [most arguments of any entry]
+
+  unsigned char *arena = nullptr;
+  size_t arenaBytes = 0;
+
+  std::atomic<int32_t> state{Idle};
+};
+
+namespace attnrt {
+
+/// Where one call's data lie.
+struct Layout {
+  int64_t scratchOffset = 0;
+  int64_t scratchStride = 0;
+  uint64_t arenaBytes = 0; ///< as allocated
+};
+
+/// Checks the caller's `given` sizes of `entry` and lays the call out: fills
+/// `sizes` and `slotOffsets`, which have room for it.
+attn_status planCall(const attn_model &model, int32_t entry,
+                     const int64_t *given, int64_t *sizes, int64_t *slotOffsets,
+                     Layout &layout);
+
+/// Makes the arena hold `bytes`. On failure the session stays usable for what
+/// it held before.
+attn_status growArena(attn_session &session, uint64_t bytes);
+
+/// Marks a call as under way for as long as it lives.
+class CallGuard {
+public:
+  explicit CallGuard(attn_session &session) : session(session) {}
+  ~CallGuard();
+  /// Refuses a session that another thread's call is using.
+  attn_status enter();
+
+private:
+  attn_session &session;
+  bool entered = false;
+};
+
+/// Runs `entry` with the sizes and arguments given, inside a CallGuard.
+attn_status runEntry(attn_session &session, int32_t entry, const int64_t *sizes,
+                     void *const *arguments);
+
+/// Runs a planned call's phases. ATTN_ERROR_CANCELLED if it was stopped.
+attn_status runPhases(attn_session &session, const attn_abi_schedule &schedule,
+                      const Layout &layout);
+
+} // namespace attnrt
+
+#endif // ATTN_RUNTIME_SESSION_H
