@@ -24,8 +24,8 @@ template <typename T> class Buffer {
   static_assert(std::is_trivially_copyable<T>::value, "moved by memcpy");
 
 public:
-  Buffer(Memory &memory, const char *what) : memory(memory), what(what) {}
-  ~Buffer() { memory.release(items, capacity * sizeof(T)); }
+  Buffer(Memory &memory, const char *what) : source(memory), what(what) {}
+  ~Buffer() { source.release(items, capacity * sizeof(T)); }
   Buffer(const Buffer &) = delete;
   Buffer &operator=(const Buffer &) = delete;
 
@@ -42,12 +42,12 @@ public:
       larger = wanted;
     if (larger < 16)
       larger = 16;
-    void *fresh = memory.allocate(larger * sizeof(T), what);
+    void *fresh = source.allocate(larger * sizeof(T), what);
     if (!fresh)
       return false;
     if (count)
       memcpy(fresh, items, count * sizeof(T));
-    memory.release(items, capacity * sizeof(T));
+    source.release(items, capacity * sizeof(T));
     items = static_cast<T *>(fresh);
     capacity = larger;
     return true;
@@ -77,6 +77,7 @@ public:
     return true;
   }
 
+  Memory &memory() const { return source; }
   void clear() { count = 0; }
   size_t size() const { return count; }
   bool empty() const { return count == 0; }
@@ -90,7 +91,7 @@ public:
   const T &operator[](size_t i) const { return items[i]; }
 
 private:
-  Memory &memory;
+  Memory &source;
   const char *what; // for messages: "the vocabulary"
   T *items = nullptr;
   size_t count = 0;

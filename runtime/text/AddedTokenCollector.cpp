@@ -1,0 +1,148 @@
+//===- AddedTokenCollector.cpp - added tokens from the files --------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Gives ids to added tokens and sorts them into those that are looked for in
+// the text as it came and those that are looked for in the normalized text.
+//
+//===----------------------------------------------------------------------===//
+#include "TokenizerReading.h"
+
+namespace attnrt {
+
+void readAddedToken(JsonReader &reader, AddedTokenEntry &entry) {
+  JsonString key;
+  bool hasContent = false;
+  if (reader.enterObject())
+    while (reader.nextMember(key)) {
+      if (key == "content")
+        hasContent = reader.readString(entry.content);
+      else if (key == "id")
+        readId(reader, entry.id);
+      else if (key == "single_word")
+        reader.readBoolean(entry.singleWord);
+      else if (key == "lstrip")
+        reader.readBoolean(entry.stripLeft);
+      else if (key == "rstrip")
+        reader.readBoolean(entry.stripRight);
+      else if (key == "normalized")
+        reader.readBoolean(entry.normalized);
+      else
+        reader.skip();
+    }
+  if (!reader.failed() && !hasContent)
+    reader.fail("an added token without \"content\"");
+}
+
+const AddedTokenCollector::Token *
+AddedTokenCollector::findAdded(const JsonString &content) const {
+  for (const Token &token : tokens)
+    if (content.equals(tokenizer.tokenText.data() + token.start, token.size))
+      return &token;
+  return nullptr;
+}
+
+attn_status AddedTokenCollector::find(const JsonString &content,
+                                      int32_t &id) const {
+  if (const Token *token = findAdded(content)) {
+    id = token->entry.id;
+    return ATTN_OK;
+  }
+  // Decoded behind the added tokens' bytes, which gives it back at once.
+  Buffer<char> &text = tokenizer.tokenText;
+  size_t before = text.size();
+  if (!text.resize(before + content.size))
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  size_t size = content.decode(text.data() + before);
+  id = tokenizer.wordPiece.vocabulary.find(text.data() + before, size);
+  text.resize(before);
+  return ATTN_OK;
+}
+
+attn_status AddedTokenCollector::add(const char *file,
+                                     const AddedTokenEntry &entry) {
+  if (entry.content.size == 0)
+    return ATTN_OK; // matches nothing; `tokenizers` ignores it too
+  if (findAdded(entry.content))
+    return fail(ATTN_ERROR_WEIGHTS,
+                "%s: the added token \"%.*s\" is there twice", file,
+                shown(entry.content), entry.content.text);
+
+  Buffer<char> &text = tokenizer.tokenText;
+  const Vocabulary &vocabulary = tokenizer.wordPiece.vocabulary;
+  Token token;
+  token.entry = entry;
+  token.start = text.size();
+  if (!text.resize(token.start + entry.content.size))
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  token.size = entry.content.decode(text.data() + token.start);
+  text.resize(token.start + token.size);
+
+  int32_t id = vocabulary.find(text.data() + token.start, token.size);
+  if (id < 0) {
+    id = static_cast<int32_t>(vocabulary.size());
+    if (largestAdded >= id)
+      id = largestAdded + 1;
+  }
+  if (entry.id >= 0 && entry.id != id)
+    return fail(ATTN_ERROR_WEIGHTS,
+                "%s: the added token \"%.*s\" has id %d, but by the vocabulary "
+                "it is %d",
+                file, shown(entry.content), entry.content.text, entry.id, id);
+  token.entry.id = id;
+  if (id > largestAdded)
+    largestAdded = id;
+  if (id > tokenizer.largestId)
+    tokenizer.largestId = id;
+  return tokens.push(token) ? ATTN_OK : ATTN_ERROR_OUT_OF_MEMORY;
+}
+
+attn_status AddedTokenCollector::finish() {
+  // Normalized tokens are looked for in their own normalized form.
+  Buffer<char> &text = tokenizer.tokenText;
+  Buffer<char> normalized(tokenizer.memory, "added tokens");
+  Buffer<uint32_t> marks(tokenizer.memory, "added tokens");
+  for (Token &token : tokens) {
+    if (!token.entry.normalized)
+      continue;
+    normalized.clear();
+    if (!tokenizer.normalizer.apply(text.data() + token.start, token.size,
+                                    normalized, marks))
+      return ATTN_ERROR_OUT_OF_MEMORY;
+    if (normalized.empty())
+      return fail(ATTN_ERROR_WEIGHTS,
+                  "the added token with id %d is empty once it is normalized",
+                  token.entry.id);
+    token.start = text.size();
+    token.size = normalized.size();
+    if (!text.append(normalized.data(), normalized.size()))
+      return ATTN_ERROR_OUT_OF_MEMORY;
+  }
+  // From here on the bytes stay where they are.
+  for (const Token &token : tokens) {
+    AddedToken added;
+    added.text = text.data() + token.start;
+    added.size = token.size;
+    added.id = token.entry.id;
+    added.singleWord = token.entry.singleWord;
+    added.stripLeft = token.entry.stripLeft;
+    added.stripRight = token.entry.stripRight;
+    AddedTokenSet &set = token.entry.normalized ? tokenizer.normalizedTokens
+                                                : tokenizer.rawTokens;
+    if (!set.add(added))
+      return ATTN_ERROR_OUT_OF_MEMORY;
+  }
+  AddedTokenSet *sets[] = {&tokenizer.rawTokens, &tokenizer.normalizedTokens};
+  for (AddedTokenSet *set : sets)
+    if (const AddedToken *twice = set->sort())
+      return fail(ATTN_ERROR_WEIGHTS,
+                  "two added tokens, one of them with id %d, are the same text "
+                  "once they are normalized",
+                  twice->id);
+  return ATTN_OK;
+}
+
+} // namespace attnrt
