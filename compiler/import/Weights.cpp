@@ -1,0 +1,354 @@
+//===- Weights.cpp - bytes of a model's tensors
+//----------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Maps files, finds tensors by name, hashes the sources of a weight and applies
+// its recipe: convert to f32, concatenate, transpose. Every function that is
+// const may run in several threads at once. Declined: integer sources (a weight
+// is made of floating-point numbers) and f64 numbers that f32 cannot hold.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/import/Weights.h"
+#include "compiler/import/Json.h"
+#include "compiler/import/Safetensors.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/BLAKE3.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+using namespace llvm;
+
+namespace attnc {
+
+static Error makeError(StringRef code, const Twine &what, const Twine &todo) {
+  return createStringError("[" + code + "] " + what + "\nnote: " + todo);
+}
+
+/// "[3, 4]"
+static std::string formatShape(ArrayRef<int64_t> shape) {
+  std::string text = "[";
+  raw_string_ostream stream(text);
+  interleaveComma(shape, stream);
+  return text + "]";
+}
+
+StringRef getName(WeightType type) {
+  static constexpr StringLiteral kNames[] = {
+      "F32", "F16", "BF16", "F64", "I8", "U8", "I16", "I32", "I64", "BOOL"};
+  return kNames[static_cast<unsigned>(type)];
+}
+
+unsigned getByteWidth(WeightType type) {
+  switch (type) {
+  case WeightType::I8:
+  case WeightType::U8:
+  case WeightType::Bool:
+    return 1;
+  case WeightType::F16:
+  case WeightType::BF16:
+  case WeightType::I16:
+    return 2;
+  case WeightType::F32:
+  case WeightType::I32:
+    return 4;
+  case WeightType::F64:
+  case WeightType::I64:
+    return 8;
+  }
+  llvm_unreachable("every type is listed");
+}
+
+int64_t WeightEntry::numElements() const {
+  return bytes.size() / getByteWidth(type);
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+Error WeightTable::addFile(StringRef path) {
+  // A directory or a pipe would fail later with a message about neither.
+  sys::fs::file_status status;
+  std::error_code code = sys::fs::status(path, status);
+  if (!code && status.type() != sys::fs::file_type::regular_file)
+    code = std::make_error_code(std::errc::invalid_argument);
+  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = code;
+  if (!code)
+    buffer = MemoryBuffer::getFile(path, /*IsText=*/false,
+                                   /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return makeError("A0201",
+                     "cannot read the weights file " + path + ": " +
+                         buffer.getError().message(),
+                     "check that the path is a readable file");
+  StringRef text = (*buffer)->getBuffer();
+  Expected<std::vector<NamedWeight>> tensors =
+      readSafetensors({text.bytes_begin(), text.size()}, path);
+  if (!tensors)
+    return tensors.takeError();
+  for (const NamedWeight &tensor : *tensors)
+    if (const WeightEntry *other = find(tensor.name))
+      return makeError("A0212",
+                       "tensor " + quote(tensor.name) + " is both in " +
+                           paths[other->file] + " and in " + path,
+                       "keep the files of one model only in the folder");
+  unsigned file = paths.size();
+  for (NamedWeight &tensor : *tensors) {
+    tensor.entry.file = file;
+    entries.try_emplace(tensor.name, std::move(tensor.entry));
+  }
+  paths.push_back(path.str());
+  buffers.push_back(std::move(*buffer));
+  return Error::success();
+}
+
+Error WeightTable::addFiles(mlir::ModuleOp module, StringRef directory) {
+  mlir::Attribute attribute = module->getAttr(attn::AttnDialect::kFilesAttr);
+  if (!attribute)
+    return Error::success();
+  auto list = dyn_cast<mlir::ArrayAttr>(attribute);
+  if (!list || !all_of(list, llvm::IsaPred<mlir::StringAttr>))
+    return makeError("A0213", "'attn.files' is not a list of strings",
+                     "write attn.files = [\"model.safetensors\"]");
+  for (auto path : list.getAsRange<mlir::StringAttr>()) {
+    SmallString<256> absolute(path.getValue());
+    if (sys::path::is_relative(absolute)) {
+      absolute = directory;
+      sys::path::append(absolute, path.getValue());
+    }
+    if (Error error = addFile(absolute))
+      return error;
+  }
+  return Error::success();
+}
+
+const WeightEntry *WeightTable::find(StringRef name) const {
+  auto found = entries.find(name);
+  return found == entries.end() ? nullptr : &found->second;
+}
+
+std::vector<StringRef> WeightTable::names() const {
+  std::vector<StringRef> result(entries.keys().begin(), entries.keys().end());
+  llvm::sort(result);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Recipes
+//===----------------------------------------------------------------------===//
+
+/// The entries of a weight's sources, in order.
+static Expected<SmallVector<const WeightEntry *>>
+findSources(const WeightTable &table, attn::WeightOp weight) {
+  SmallVector<const WeightEntry *> sources;
+  for (auto name : weight.getSources().getAsRange<mlir::StringAttr>()) {
+    const WeightEntry *entry = table.find(name.getValue());
+    if (!entry)
+      return makeError(
+          "A0220",
+          "the weight @" + weight.getSymName() + " needs the tensor " +
+              quote(name.getValue()) + ", which is in none of the " +
+              Twine(table.files().size()) + " weights files",
+          "check that the weights belong to this model and are complete");
+    sources.push_back(entry);
+  }
+  return sources;
+}
+
+Expected<std::string> WeightTable::digest(attn::WeightOp weight) const {
+  auto sources = findSources(*this, weight);
+  if (!sources)
+    return sources.takeError();
+  BLAKE3 hasher;
+  // Lengths come before what they measure, so that no two lists of sources
+  // give the same bytes.
+  auto hashNumber = [&](uint64_t number) {
+    uint8_t bytes[sizeof(uint64_t)];
+    support::endian::write64le(bytes, number);
+    hasher.update(bytes);
+  };
+  for (const WeightEntry *source : *sources) {
+    hashNumber(static_cast<unsigned>(source->type));
+    hashNumber(source->shape.size());
+    for (int64_t dim : source->shape)
+      hashNumber(dim);
+    hasher.update(source->bytes);
+  }
+  return toHex(hasher.final<16>(), /*LowerCase=*/true);
+}
+
+/// IEEE half precision to single; exact.
+static float widenHalf(uint16_t half) {
+  uint32_t sign = uint32_t(half & 0x8000) << 16;
+  uint32_t exponent = (half >> 10) & 0x1f;
+  uint32_t mantissa = half & 0x3ff;
+  uint32_t bits;
+  if (exponent == 0x1f) { // infinity and NaN
+    bits = sign | 0x7f800000 | mantissa << 13;
+  } else if (exponent != 0) {
+    bits = sign | (exponent + 112) << 23 | mantissa << 13;
+  } else { // zero and subnormal numbers: mantissa * 2^-24
+    float value = std::ldexp(static_cast<float>(mantissa), -24);
+    return sign ? -value : value;
+  }
+  return llvm::bit_cast<float>(bits);
+}
+
+/// Widens or narrows `count` elements; false if a finite number overflows.
+static bool convertToF32(WeightType type, const uint8_t *from, float *to,
+                         size_t count) {
+  using namespace support::endian;
+  switch (type) {
+  case WeightType::F32:
+    std::memcpy(to, from, count * sizeof(float));
+    return true;
+  case WeightType::F16:
+    for (size_t i = 0; i < count; ++i)
+      to[i] = widenHalf(read16le(from + 2 * i));
+    return true;
+  case WeightType::BF16:
+    for (size_t i = 0; i < count; ++i)
+      to[i] = llvm::bit_cast<float>(uint32_t(read16le(from + 2 * i)) << 16);
+    return true;
+  case WeightType::F64:
+    for (size_t i = 0; i < count; ++i) {
+      double value = llvm::bit_cast<double>(read64le(from + 8 * i));
+      to[i] = static_cast<float>(value);
+      if (std::isinf(to[i]) && !std::isinf(value))
+        return false;
+    }
+    return true;
+  default:
+    llvm_unreachable("sources are checked before they are converted");
+  }
+}
+
+static bool isFloat(WeightType type) {
+  return type == WeightType::F32 || type == WeightType::F16 ||
+         type == WeightType::BF16 || type == WeightType::F64;
+}
+
+/// Checks types and shapes of the sources against the weight before its
+/// transposition, `shape`, concatenated along `axis`.
+static Error checkSources(attn::WeightOp weight,
+                          ArrayRef<const WeightEntry *> sources,
+                          ArrayRef<int64_t> shape, unsigned axis) {
+  bool concatenates = weight.getConcat().has_value();
+  int64_t sum = 0;
+  for (auto [index, source] : enumerate(sources)) {
+    StringRef name =
+        cast<mlir::StringAttr>(weight.getSources()[index]).getValue();
+    if (!isFloat(source->type))
+      return makeError("A0221",
+                       "tensor " + quote(name) + " holds " +
+                           getName(source->type) +
+                           " numbers; a weight is made of F32, F16, BF16 or "
+                           "F64",
+                       "take the unquantized weights of the model");
+    SmallVector<int64_t> expected(shape);
+    if (concatenates && source->shape.size() == shape.size())
+      expected[axis] = source->shape[axis];
+    if (ArrayRef<int64_t>(expected) != ArrayRef<int64_t>(source->shape))
+      return makeError("A0222",
+                       "tensor " + quote(name) + " has the shape " +
+                           formatShape(source->shape) + "; the weight @" +
+                           weight.getSymName() + " needs " +
+                           formatShape(expected),
+                       "check that the weights belong to this model");
+    sum += concatenates ? source->shape[axis] : 0;
+  }
+  if (concatenates && sum != shape[axis])
+    return makeError("A0222",
+                     "the sources of @" + weight.getSymName() + " have " +
+                         Twine(sum) + " rows along dimension " + Twine(axis) +
+                         "; the weight has " + Twine(shape[axis]),
+                     "check that the weights belong to this model");
+  return Error::success();
+}
+
+/// The last two dimensions exchanged; `rows` and `columns` are the input's.
+static std::vector<float> transpose(ArrayRef<float> from, int64_t rows,
+                                    int64_t columns) {
+  constexpr int64_t kBlock = 32; // both sides of a block stay in L1
+  std::vector<float> to(from.size());
+  int64_t matrix = rows * columns;
+  for (int64_t base = 0; base < int64_t(from.size()); base += matrix)
+    for (int64_t r0 = 0; r0 < rows; r0 += kBlock)
+      for (int64_t c0 = 0; c0 < columns; c0 += kBlock)
+        for (int64_t r = r0; r < std::min(rows, r0 + kBlock); ++r)
+          for (int64_t c = c0; c < std::min(columns, c0 + kBlock); ++c)
+            to[base + c * rows + r] = from[base + r * columns + c];
+  return to;
+}
+
+Expected<std::vector<float>>
+WeightTable::materialize(attn::WeightOp weight) const {
+  auto sources = findSources(*this, weight);
+  if (!sources)
+    return sources.takeError();
+  auto type = cast<mlir::RankedTensorType>(weight.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  if (weight.getTranspose() && shape.size() < 2)
+    return makeError("A0222",
+                     "the weight @" + weight.getSymName() +
+                         " has fewer than two dimensions to transpose",
+                     "drop 'transpose' or correct the type");
+  if (weight.getTranspose())
+    std::swap(shape.end()[-1], shape.end()[-2]);
+  unsigned axis = weight.getConcat().value_or(0);
+  if (Error error = checkSources(weight, *sources, shape, axis))
+    return error;
+  if (std::optional<StringRef> expected = weight.getDigest()) {
+    Expected<std::string> actual = digest(weight);
+    if (!actual)
+      return actual.takeError();
+    if (*actual != *expected)
+      return makeError("A0223",
+                       "the sources of @" + weight.getSymName() +
+                           " have the digest " + *actual +
+                           "; the program was "
+                           "made from " +
+                           *expected,
+                       "give the weights that the program was made from, or "
+                       "drop the digest if the change is meant");
+  }
+
+  ArrayRef<int64_t> dims(shape);
+  auto product = [](ArrayRef<int64_t> dims) {
+    return std::accumulate(dims.begin(), dims.end(), int64_t(1),
+                           std::multiplies<int64_t>());
+  };
+  int64_t outer = product(dims.take_front(axis));
+  int64_t stride = product(dims.drop_front(axis));
+  std::vector<float> values(outer * stride);
+  int64_t offset = 0;
+  for (auto [index, source] : enumerate(*sources)) {
+    int64_t inner = outer ? source->numElements() / outer : 0;
+    for (int64_t o = 0; o < outer; ++o)
+      if (!convertToF32(source->type,
+                        source->bytes.data() +
+                            o * inner * getByteWidth(source->type),
+                        values.data() + o * stride + offset, inner))
+        return makeError(
+            "A0224",
+            "tensor " +
+                quote(cast<mlir::StringAttr>(weight.getSources()[index])
+                          .getValue()) +
+                " holds an F64 number beyond the range of F32",
+            "save the model in F32");
+    offset += inner;
+  }
+  if (weight.getTranspose())
+    values = transpose(values, shape.end()[-2], shape.end()[-1]);
+  return values;
+}
+
+} // namespace attnc
