@@ -10,14 +10,14 @@
 //   func.func private @VARIANT_KERNEL(%frame: !llvm.ptr, %worker: i32,
 //                                     %workers: i32, %arg0: !llvm.ptr, ...)
 //
-// (one pointer per input, then one per output), made of scf loops over i64, llvm
-// loads and stores, and arith, math and vector ops on native vectors
+// (one pointer per input, then one per output), made of scf loops over i64,
+// llvm loads and stores, and arith, math and vector ops on native vectors
 // (`vector<LANESxf32>`). The emitters of single ops (EmitLinear.cpp,
 // EmitAttention.cpp, ...) use nothing but this class.
 //
-// Work is split by the kernel itself: worker w of n takes its contiguous part of
-// the rows (or panels, or heads), always at the same tile boundaries, so that
-// results have the same bits for every n.
+// Work is split by the kernel itself: worker w of n takes its contiguous part
+// of the rows (or panels, or heads), always at the same tile boundaries, so
+// that results have the same bits for every n.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_CPU_EMITTER_H
@@ -34,8 +34,15 @@
 namespace attnc::cpu {
 
 /// Indices of the fields of attn_frame (include/attn/abi.h).
-enum FrameField { kSizes, kArena, kSlotOffsets, kArguments, kWeights, kScratch,
-                  kScratchStride };
+enum FrameField {
+  kSizes,
+  kArena,
+  kSlotOffsets,
+  kArguments,
+  kWeights,
+  kScratch,
+  kScratchStride
+};
 
 class KernelEmitter {
 public:
@@ -52,31 +59,51 @@ public:
   mlir::OpBuilder b;
   mlir::Location loc;
   mlir::func::FuncOp function;
-  mlir::Value frame, worker, workers; ///< worker, workers as i64
+  mlir::Value frame, worker, workers;             ///< worker, workers as i64
   llvm::SmallVector<mlir::Value> inputs, outputs; ///< !llvm.ptr
-  unsigned lanes;                     ///< f32 per native vector
+  unsigned lanes;                                 ///< f32 per native vector
 
   /// The pointer behind a value of the kernel's body that is an argument.
   mlir::Value pointerOf(mlir::Value argument);
   /// Elements between consecutive rows of an argument (`#kernel.rows`, else the
   /// product of its last `rowRank` dimensions).
   int64_t rowStride(mlir::Value argument, unsigned rowRank);
+  /// The number of rows: the product of all but the last `rowRank` dimensions.
+  mlir::Value rowCount(mlir::Value argument, unsigned rowRank);
+  /// Elements from index 0 to `indices` of a value, by its shape and layout. A
+  /// `#kernel.rows` value of rank 2 has rows of one dimension, of a higher rank
+  /// rows of two (heads and head size): the shapes that kernel.view gives.
+  mlir::Value offsetOf(mlir::Value argument,
+                       llvm::ArrayRef<mlir::Value> indices);
+  /// Elements between neighbours along dimension `dim` of a value.
+  mlir::Value strideOf(mlir::Value argument, unsigned dim);
+  /// The indices of flat row `row` in `leading` dimensions.
+  llvm::SmallVector<mlir::Value> unflatten(mlir::Value row,
+                                           llvm::ArrayRef<SizeExpr> leading);
   /// A size expression as i64, read from the frame (each name loaded once, at
   /// the head of the function).
   mlir::Value size(const SizeExpr &expr);
   /// This worker's scratch memory.
   mlir::Value scratch();
 
-  //===-- scalars ----------------------------------------------------------===//
+  //===-- scalars
+  //----------------------------------------------------------===//
   mlir::Value i64(int64_t value);
+  mlir::Value i32(int32_t value);
   mlir::Value f32(float value);
   mlir::Value add(mlir::Value a, mlir::Value c);
   mlir::Value sub(mlir::Value a, mlir::Value c);
   mlir::Value mul(mlir::Value a, mlir::Value c);
+  mlir::Value div(mlir::Value a, mlir::Value c); ///< of non-negative numbers
   mlir::Value ceilDiv(mlir::Value a, int64_t divisor);
-  mlir::Value minimum(mlir::Value a, mlir::Value c); ///< signed
+  mlir::Value minimum(mlir::Value a, mlir::Value c);  ///< signed
+  mlir::Value maximum(mlir::Value a, mlir::Value c);  ///< signed
+  mlir::Value lessThan(mlir::Value a, mlir::Value c); ///< signed, i1
+  mlir::Value toI32(mlir::Value a);                   ///< i64 to i32
+  mlir::Value toI64(mlir::Value a);                   ///< i32 to i64, signed
 
-  //===-- control ----------------------------------------------------------===//
+  //===-- control
+  //----------------------------------------------------------===//
   using Body = llvm::function_ref<void(mlir::Value index)>;
   using CarriedBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(
       mlir::Value index, mlir::ValueRange carried)>;
@@ -93,7 +120,8 @@ public:
   /// nearly equal parts.
   std::pair<mlir::Value, mlir::Value> workerRange(mlir::Value count);
 
-  //===-- memory -----------------------------------------------------------===//
+  //===-- memory
+  //-----------------------------------------------------------===//
   /// base + offset elements of 4 bytes (offset i64).
   mlir::Value at(mlir::Value base, mlir::Value offset);
   mlir::Value loadF32(mlir::Value pointer);
@@ -106,19 +134,25 @@ public:
                          mlir::Type elementType = {});
   void storeVector(mlir::Value value, mlir::Value pointer,
                    mlir::Value mask = {});
+  /// Lane i from pointer + i * stride elements.
+  mlir::Value gather(mlir::Value pointer, mlir::Value stride,
+                     mlir::Value mask = {}, mlir::Type elementType = {});
   /// Lanes [0, count) set; count is i64 and may exceed the lanes or be <= 0.
   mlir::Value tailMask(mlir::Value count);
-  mlir::Value splat(mlir::Value scalar);  ///< f32 or i32 to a vector
-  mlir::Value iota();                     ///< 0, 1, 2, ... as i32 lanes
+  mlir::Value splat(mlir::Value scalar); ///< f32 or i32 to a vector
+  mlir::Value iota();                    ///< 0, 1, 2, ... as i32 lanes
   /// a * c + d, fused where the target can; the same rounding everywhere on one
   /// target.
   mlir::Value fma(mlir::Value a, mlir::Value c, mlir::Value d);
-  /// Horizontal reductions, in one fixed order.
+  /// The larger of two f32 (scalars or vectors); `c` if either is NaN.
+  mlir::Value maxF32(mlir::Value a, mlir::Value c);
+  /// Horizontal reductions, in one fixed order (halves upon halves).
   mlir::Value reduceAdd(mlir::Value vector);
   mlir::Value reduceMax(mlir::Value vector);
   void prefetch(mlir::Value pointer, unsigned locality);
 
-  //===-- regions ----------------------------------------------------------===//
+  //===-- regions
+  //----------------------------------------------------------===//
   /// Inlines an element, score or mask region at vector type. `leading` gives
   /// its leading arguments (vectors); `dims` the index of lane 0 along every
   /// dimension of the index space (i64 scalars), of which dimension
@@ -131,13 +165,14 @@ public:
                            mlir::Value mask = {});
   static constexpr unsigned kNoLane = ~0u;
 
-  /// Runs a row region (attn.norm, attn.softmax, attn.map of rank 1) in place on
-  /// `columns` elements at `row`; `dims` are the row's leading indices. Declared
-  /// here, written in EmitRow.cpp.
+  /// Runs a row region (attn.norm, attn.softmax, attn.map of rank 1) in place
+  /// on `columns` elements at `row`; `dims` are the row's leading indices.
+  /// Declared here, written in EmitRow.cpp.
   void emitRow(const attn::CapturedRegion &region, mlir::Value row,
                int64_t columns, llvm::ArrayRef<mlir::Value> dims);
 
-  //===-- one function per computing op -------------------------------------===//
+  //===-- one function per computing op
+  //-------------------------------------===//
   mlir::LogicalResult emitLinear(attn::LinearOp op);       // EmitLinear.cpp
   mlir::LogicalResult emitMatmul(attn::MatmulOp op);       // EmitMatmul.cpp
   mlir::LogicalResult emitAttention(attn::AttentionOp op); // EmitAttention.cpp
@@ -149,8 +184,26 @@ public:
   mlir::LogicalResult emitPool(attn::PoolOp op);           // EmitPool.cpp
 
 private:
+  mlir::LogicalResult emitComputeOp();
+  mlir::Value frameField(FrameField field, mlir::Type type);
+  mlir::Value constant(mlir::TypedAttr value);
+  mlir::Value constantTensor(attn::ConstantOp op);
+  mlir::Value readCapture(mlir::Value capture, mlir::AffineMap map,
+                          llvm::ArrayRef<mlir::Value> dims, unsigned laneDim,
+                          mlir::Value mask);
+  mlir::Value
+  reduce(mlir::Value vector,
+         llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> combine);
+  /// Runs `build` at the head of the function; what it makes dominates the
+  /// rest.
+  mlir::Value atHead(llvm::function_ref<mlir::Value()> build);
+
+  mlir::ModuleOp module;
+  std::string symbol;
   llvm::StringMap<mlir::Value> sizeValues;
-  mlir::Block *entry = nullptr;
+  llvm::DenseMap<mlir::Attribute, mlir::Value> constants;
+  llvm::DenseMap<mlir::Value, mlir::Value> constantTensors;
+  mlir::Operation *headEnd = nullptr; ///< head ops stand before it
 };
 
 } // namespace attnc::cpu

@@ -1,0 +1,512 @@
+//===- Emitter.cpp - building the code of one kernel
+//-----------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The function around a kernel, and the vocabulary of the emitters: scalars,
+// loops, memory. Constants and sizes are made once, at the head of the
+// function; arithmetic on constants folds at once, so that offsets reach LLVM
+// as immediates.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/cpu/Emitter.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace attnc::cpu {
+
+KernelEmitter::KernelEmitter(ModuleOp module, kernel::FuncOp kernel,
+                             const Target &target, StringRef symbol)
+    : kernel(kernel), target(target), b(kernel.getContext()),
+      loc(kernel.getComputeOp()->getLoc()), lanes(target.lanes()),
+      module(module), symbol(symbol) {}
+
+LogicalResult KernelEmitter::emit() {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  SmallVector<Type> types = {pointer, b.getI32Type(), b.getI32Type()};
+  const unsigned fixed = types.size();
+  const unsigned inputCount = kernel.getNumArguments();
+  types.append(inputCount + kernel.getNumResults(), pointer);
+
+  b.setInsertionPointToEnd(module.getBody());
+  function = func::FuncOp::create(b, kernel.getLoc(), symbol,
+                                  b.getFunctionType(types, {}));
+  function.setPrivate();
+  // Kernels are shared by phases and seen by name in profiles.
+  function->setAttr("passthrough",
+                    b.getArrayAttr({b.getStringAttr("noinline"),
+                                    b.getStringAttr("nounwind")}));
+  // The arena never gives an output the place of an input.
+  for (unsigned i = fixed + inputCount; i < types.size(); ++i)
+    function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
+                        b.getUnitAttr());
+
+  Block *block = function.addEntryBlock();
+  b.setInsertionPointToStart(block);
+  frame = block->getArgument(0);
+  for (unsigned i = fixed; i < types.size(); ++i)
+    (i - fixed < inputCount ? inputs : outputs)
+        .push_back(block->getArgument(i));
+  worker = toI64(block->getArgument(1));
+  workers = toI64(block->getArgument(2));
+  headEnd = workers.getDefiningOp();
+  if (failed(emitComputeOp()))
+    return failure();
+  func::ReturnOp::create(b, loc);
+  return success();
+}
+
+LogicalResult KernelEmitter::emitComputeOp() {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(kernel.getComputeOp())
+      .Case([&](attn::LinearOp op) { return emitLinear(op); })
+      .Case([&](attn::MatmulOp op) { return emitMatmul(op); })
+      .Case([&](attn::AttentionOp op) { return emitAttention(op); })
+      .Case([&](attn::MapOp op) { return emitMap(op); })
+      .Case([&](attn::EmbeddingOp op) { return emitEmbedding(op); })
+      .Case([&](attn::PackIndexOp op) { return emitPackIndex(op); })
+      .Case([&](attn::PackOp op) { return emitPack(op); })
+      .Case([&](attn::UnpackOp op) { return emitUnpack(op); })
+      .Case([&](attn::PoolOp op) { return emitPool(op); })
+      .Default([&](Operation *op) {
+        op->emitError("[A0502] no CPU kernel computes '")
+            << op->getName() << "'; a kernel.func holds a linear, matmul, "
+            << "attention, map, embedding, pack_index, pack, unpack or pool";
+        return failure();
+      });
+}
+
+//===-- what the kernel says ----------------------------------------------===//
+
+Value KernelEmitter::atHead(function_ref<Value()> build) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(headEnd);
+  return build();
+}
+
+Value KernelEmitter::pointerOf(Value argument) {
+  if (auto blockArgument = dyn_cast<BlockArgument>(argument))
+    return inputs[blockArgument.getArgNumber()];
+  if (auto constantOp = argument.getDefiningOp<attn::ConstantOp>())
+    return constantTensor(constantOp);
+  auto result = cast<OpResult>(argument);
+  assert(result.getOwner() == kernel.getComputeOp() && "value of the kernel");
+  return outputs[result.getResultNumber()];
+}
+
+Value KernelEmitter::constantTensor(attn::ConstantOp op) {
+  Value &address = constantTensors[op.getResult()];
+  if (address)
+    return address;
+  auto values = cast<DenseElementsAttr>(op.getValue());
+  auto type = LLVM::LLVMArrayType::get(values.getElementType(),
+                                       values.getNumElements());
+  auto flat = values.reshape(RankedTensorType::get({values.getNumElements()},
+                                                   values.getElementType()));
+  std::string name =
+      symbol + "_constant_" + std::to_string(constantTensors.size() - 1);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(function);
+    LLVM::GlobalOp::create(b, op.getLoc(), type, /*isConstant=*/true,
+                           LLVM::Linkage::Internal, name, flat,
+                           /*alignment=*/64);
+  }
+  address = atHead([&] {
+    return LLVM::AddressOfOp::create(
+               b, loc, LLVM::LLVMPointerType::get(b.getContext()), name)
+        .getResult();
+  });
+  return address;
+}
+
+/// The stride that `#kernel.rows` gives an argument, or nothing.
+static std::optional<int64_t> layoutStride(kernel::FuncOp kernel,
+                                           Value argument) {
+  if (auto blockArgument = dyn_cast<BlockArgument>(argument))
+    if (auto rows = dyn_cast_or_null<kernel::RowsAttr>(
+            kernel.getLayout(blockArgument.getArgNumber())))
+      return rows.getStride();
+  return std::nullopt;
+}
+
+int64_t KernelEmitter::rowStride(Value argument, unsigned rowRank) {
+  if (std::optional<int64_t> stride = layoutStride(kernel, argument))
+    return *stride;
+  auto shape = attn::getNamedShape(argument.getType());
+  SizeExpr row = attn::getProduct(ArrayRef(shape).take_back(rowRank));
+  assert(row.isNumber() && "rows have a static length");
+  return row.number();
+}
+
+Value KernelEmitter::rowCount(Value argument, unsigned rowRank) {
+  auto shape = attn::getNamedShape(argument.getType());
+  return size(attn::getProduct(ArrayRef(shape).drop_back(rowRank)));
+}
+
+Value KernelEmitter::strideOf(Value argument, unsigned dim) {
+  auto shape = attn::getNamedShape(argument.getType());
+  const unsigned rank = shape.size();
+  const unsigned rowDims = rank > 2 ? 2 : 1;
+  std::optional<int64_t> stride = layoutStride(kernel, argument);
+  if (!stride || dim + rowDims >= rank)
+    return size(attn::getProduct(ArrayRef(shape).drop_front(dim + 1)));
+  SizeExpr between = attn::getProduct(
+      ArrayRef(shape).slice(dim + 1, rank - rowDims - dim - 1));
+  return size(between * SizeExpr(*stride));
+}
+
+Value KernelEmitter::offsetOf(Value argument, ArrayRef<Value> indices) {
+  Value offset = i64(0);
+  for (auto [dim, index] : llvm::enumerate(indices))
+    offset = add(offset, mul(index, strideOf(argument, dim)));
+  return offset;
+}
+
+SmallVector<Value> KernelEmitter::unflatten(Value row,
+                                            ArrayRef<SizeExpr> leading) {
+  SmallVector<Value> indices(leading.size());
+  for (unsigned dim = leading.size(); dim-- > 1;) {
+    Value extent = size(leading[dim]);
+    Value outer = div(row, extent);
+    indices[dim] = sub(row, mul(outer, extent));
+    row = outer;
+  }
+  if (!indices.empty())
+    indices[0] = row;
+  return indices;
+}
+
+Value KernelEmitter::frameField(FrameField field, Type type) {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  // Every field of attn_frame has eight bytes.
+  Value place = LLVM::GEPOp::create(b, loc, pointer, b.getI64Type(), frame,
+                                    ArrayRef<LLVM::GEPArg>{int32_t(field)});
+  return LLVM::LoadOp::create(b, loc, type, place, /*alignment=*/8);
+}
+
+Value KernelEmitter::size(const SizeExpr &expr) {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  auto named = [&](StringRef name) {
+    Value &value = sizeValues[name];
+    if (value)
+      return value;
+    int32_t index = 0;
+    for (auto declared : module.getOps<attn::SizeOp>()) {
+      if (declared.getSymName() == name)
+        break;
+      ++index;
+    }
+    value = atHead([&]() -> Value {
+      Value sizes = frameField(kSizes, pointer);
+      Value place = LLVM::GEPOp::create(b, loc, pointer, b.getI64Type(), sizes,
+                                        ArrayRef<LLVM::GEPArg>{index});
+      return LLVM::LoadOp::create(b, loc, b.getI64Type(), place, 8);
+    });
+    return value;
+  };
+  Value sum = i64(0);
+  for (const auto &[product, coefficient] : expr.getTerms()) {
+    Value term = i64(coefficient);
+    for (const std::string &name : product)
+      term = mul(named(name), term);
+    sum = add(sum, term);
+  }
+  return sum;
+}
+
+Value KernelEmitter::scratch() {
+  return atHead([&]() -> Value {
+    auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+    Value base = frameField(kScratch, pointer);
+    Value stride = frameField(kScratchStride, b.getI64Type());
+    Value own = arith::MulIOp::create(b, loc, worker, stride);
+    return LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base,
+                               ArrayRef<LLVM::GEPArg>{own});
+  });
+}
+
+//===-- scalars -----------------------------------------------------------===//
+
+Value KernelEmitter::constant(TypedAttr value) {
+  Value &made = constants[value];
+  if (!made)
+    made = atHead(
+        [&]() -> Value { return arith::ConstantOp::create(b, loc, value); });
+  return made;
+}
+
+Value KernelEmitter::i64(int64_t value) {
+  return constant(b.getI64IntegerAttr(value));
+}
+Value KernelEmitter::i32(int32_t value) {
+  return constant(b.getI32IntegerAttr(value));
+}
+Value KernelEmitter::f32(float value) {
+  return constant(b.getF32FloatAttr(value));
+}
+
+Value KernelEmitter::add(Value a, Value c) {
+  std::optional<int64_t> x = getConstantIntValue(a), y = getConstantIntValue(c);
+  if (x && y)
+    return i64(*x + *y);
+  if (x == 0)
+    return c;
+  if (y == 0)
+    return a;
+  return arith::AddIOp::create(b, loc, a, c);
+}
+
+Value KernelEmitter::sub(Value a, Value c) {
+  std::optional<int64_t> x = getConstantIntValue(a), y = getConstantIntValue(c);
+  if (x && y)
+    return i64(*x - *y);
+  if (y == 0)
+    return a;
+  return arith::SubIOp::create(b, loc, a, c);
+}
+
+Value KernelEmitter::mul(Value a, Value c) {
+  std::optional<int64_t> x = getConstantIntValue(a), y = getConstantIntValue(c);
+  if (x && y)
+    return i64(*x * *y);
+  if (x == 0 || y == 0)
+    return i64(0);
+  if (x == 1)
+    return c;
+  if (y == 1)
+    return a;
+  return arith::MulIOp::create(b, loc, a, c);
+}
+
+Value KernelEmitter::div(Value a, Value c) {
+  std::optional<int64_t> x = getConstantIntValue(a), y = getConstantIntValue(c);
+  if (x && y)
+    return i64(*x / *y);
+  if (y == 1)
+    return a;
+  return arith::DivUIOp::create(b, loc, a, c);
+}
+
+Value KernelEmitter::ceilDiv(Value a, int64_t divisor) {
+  return div(add(a, i64(divisor - 1)), i64(divisor));
+}
+
+Value KernelEmitter::minimum(Value a, Value c) {
+  std::optional<int64_t> x = getConstantIntValue(a), y = getConstantIntValue(c);
+  if (x && y)
+    return i64(std::min(*x, *y));
+  return arith::MinSIOp::create(b, loc, a, c);
+}
+
+Value KernelEmitter::maximum(Value a, Value c) {
+  std::optional<int64_t> x = getConstantIntValue(a), y = getConstantIntValue(c);
+  if (x && y)
+    return i64(std::max(*x, *y));
+  return arith::MaxSIOp::create(b, loc, a, c);
+}
+
+Value KernelEmitter::lessThan(Value a, Value c) {
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, a, c);
+}
+
+Value KernelEmitter::toI32(Value a) {
+  if (std::optional<int64_t> x = getConstantIntValue(a))
+    return i32(*x);
+  return arith::TruncIOp::create(b, loc, b.getI32Type(), a);
+}
+
+Value KernelEmitter::toI64(Value a) {
+  return arith::ExtSIOp::create(b, loc, b.getI64Type(), a);
+}
+
+//===-- control -----------------------------------------------------------===//
+
+void KernelEmitter::loop(Value from, Value to, int64_t step, Body body) {
+  auto forOp = scf::ForOp::create(b, loc, from, to, i64(step));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(forOp.getBody()->getTerminator());
+  body(forOp.getInductionVar());
+}
+
+SmallVector<Value> KernelEmitter::loop(Value from, Value to, int64_t step,
+                                       ValueRange initial, CarriedBody body) {
+  if (initial.empty()) {
+    loop(from, to, step, [&](Value index) { body(index, {}); });
+    return {};
+  }
+  auto forOp = scf::ForOp::create(b, loc, from, to, i64(step), initial);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(forOp.getBody());
+  scf::YieldOp::create(
+      b, loc, body(forOp.getInductionVar(), forOp.getRegionIterArgs()));
+  return SmallVector<Value>(forOp.getResults());
+}
+
+void KernelEmitter::ifThen(Value condition, function_ref<void()> body) {
+  auto ifOp = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(ifOp.thenBlock()->getTerminator());
+  body();
+}
+
+void KernelEmitter::ifThenElse(Value condition, function_ref<void()> then,
+                               function_ref<void()> otherwise) {
+  auto ifOp = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(ifOp.thenBlock()->getTerminator());
+  then();
+  b.setInsertionPoint(ifOp.elseBlock()->getTerminator());
+  otherwise();
+}
+
+std::pair<Value, Value> KernelEmitter::workerRange(Value count) {
+  Value from = div(mul(count, worker), workers);
+  Value to = div(mul(count, add(worker, i64(1))), workers);
+  return {from, to};
+}
+
+//===-- memory ------------------------------------------------------------===//
+
+// Tensors hold 4-byte elements, and nothing promises more than their alignment
+// for an address inside one.
+static constexpr unsigned kElementBytes = 4;
+
+Value KernelEmitter::at(Value base, Value offset) {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  std::optional<int64_t> number = getConstantIntValue(offset);
+  if (number == 0)
+    return base;
+  LLVM::GEPArg index = offset;
+  if (number && llvm::isInt<32>(*number))
+    index = LLVM::GEPArg(static_cast<int32_t>(*number));
+  return LLVM::GEPOp::create(b, loc, pointer, b.getF32Type(), base,
+                             ArrayRef<LLVM::GEPArg>{index});
+}
+
+Value KernelEmitter::loadF32(Value pointer) {
+  return LLVM::LoadOp::create(b, loc, b.getF32Type(), pointer, kElementBytes);
+}
+
+Value KernelEmitter::loadI32(Value pointer) {
+  return LLVM::LoadOp::create(b, loc, b.getI32Type(), pointer, kElementBytes);
+}
+
+void KernelEmitter::store(Value value, Value pointer) {
+  LLVM::StoreOp::create(b, loc, value, pointer, kElementBytes);
+}
+
+VectorType KernelEmitter::vectorType() {
+  return VectorType::get({int64_t(lanes)}, b.getF32Type());
+}
+VectorType KernelEmitter::indexVectorType() {
+  return VectorType::get({int64_t(lanes)}, b.getI32Type());
+}
+
+/// Lanes of zeros, for what a mask leaves out.
+static TypedAttr zeros(OpBuilder &b, VectorType type) {
+  return DenseElementsAttr::get(type, b.getZeroAttr(type.getElementType()));
+}
+
+Value KernelEmitter::loadVector(Value pointer, Value mask, Type elementType) {
+  auto type = VectorType::get({int64_t(lanes)},
+                              elementType ? elementType : b.getF32Type());
+  if (!mask)
+    return LLVM::LoadOp::create(b, loc, type, pointer, kElementBytes);
+  return LLVM::MaskedLoadOp::create(b, loc, type, pointer, mask,
+                                    constant(zeros(b, type)), kElementBytes);
+}
+
+void KernelEmitter::storeVector(Value value, Value pointer, Value mask) {
+  if (!mask)
+    return store(value, pointer);
+  LLVM::MaskedStoreOp::create(b, loc, value, pointer, mask, kElementBytes);
+}
+
+Value KernelEmitter::gather(Value pointer, Value stride, Value mask,
+                            Type elementType) {
+  auto type = VectorType::get({int64_t(lanes)},
+                              elementType ? elementType : b.getF32Type());
+  auto wide = VectorType::get({int64_t(lanes)}, b.getI64Type());
+  Value indices = arith::ExtSIOp::create(b, loc, wide, iota());
+  Value strides = vector::BroadcastOp::create(b, loc, wide, stride);
+  indices = arith::MulIOp::create(b, loc, indices, strides);
+  auto pointers = VectorType::get({int64_t(lanes)}, pointer.getType());
+  Value places = LLVM::GEPOp::create(b, loc, pointers, b.getF32Type(), pointer,
+                                     ArrayRef<LLVM::GEPArg>{indices});
+  if (!mask) {
+    auto maskType = VectorType::get({int64_t(lanes)}, b.getI1Type());
+    mask = constant(DenseElementsAttr::get(maskType, true));
+  }
+  return LLVM::masked_gather::create(b, loc, type, places, mask,
+                                     ValueRange{constant(zeros(b, type))},
+                                     kElementBytes);
+}
+
+Value KernelEmitter::tailMask(Value count) {
+  count = minimum(maximum(count, i64(0)), i64(lanes));
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, iota(),
+                               splat(toI32(count)));
+}
+
+Value KernelEmitter::splat(Value scalar) {
+  auto type = VectorType::get({int64_t(lanes)}, scalar.getType());
+  TypedAttr value;
+  if (matchPattern(scalar, m_Constant(&value)))
+    return constant(DenseElementsAttr::get(type, Attribute(value)));
+  return vector::BroadcastOp::create(b, loc, type, scalar);
+}
+
+Value KernelEmitter::iota() {
+  SmallVector<int32_t> values(lanes);
+  for (unsigned i = 0; i < lanes; ++i)
+    values[i] = i;
+  return constant(
+      DenseElementsAttr::get(indexVectorType(), ArrayRef<int32_t>(values)));
+}
+
+Value KernelEmitter::fma(Value a, Value c, Value d) {
+  if (target.hasFma)
+    return LLVM::FMAOp::create(b, loc, a.getType(), a, c, d);
+  return arith::AddFOp::create(b, loc, arith::MulFOp::create(b, loc, a, c), d);
+}
+
+Value KernelEmitter::maxF32(Value a, Value c) {
+  // One vmaxps; arith.maxnumf would cost three instructions.
+  Value greater =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, a, c);
+  return arith::SelectOp::create(b, loc, greater, a, c);
+}
+
+Value KernelEmitter::reduce(Value vector,
+                            function_ref<Value(Value, Value)> combine) {
+  for (int64_t half = lanes / 2; half > 0; half /= 2) {
+    auto low = llvm::to_vector(llvm::seq<int64_t>(0, half));
+    auto high = llvm::to_vector(llvm::seq<int64_t>(half, 2 * half));
+    vector = combine(vector::ShuffleOp::create(b, loc, vector, vector, low),
+                     vector::ShuffleOp::create(b, loc, vector, vector, high));
+  }
+  return vector::ExtractOp::create(b, loc, vector, ArrayRef<int64_t>{0});
+}
+
+Value KernelEmitter::reduceAdd(Value vector) {
+  return reduce(vector, [&](Value a, Value c) -> Value {
+    return arith::AddFOp::create(b, loc, a, c);
+  });
+}
+
+Value KernelEmitter::reduceMax(Value vector) {
+  return reduce(vector, [&](Value a, Value c) { return maxF32(a, c); });
+}
+
+void KernelEmitter::prefetch(Value pointer, unsigned locality) {
+  LLVM::Prefetch::create(b, loc, pointer, /*rw=*/0, /*hint=*/locality,
+                         /*cache=*/1);
+}
+
+} // namespace attnc::cpu

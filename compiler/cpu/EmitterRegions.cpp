@@ -1,0 +1,103 @@
+//===- EmitterRegions.cpp - regions at vector type
+//--------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// An element, score or mask region computes one scalar; here its ops are cloned
+// with `vector<LANESx..>` results, one lane per neighbour along one dimension
+// of the index space. Captures are broadcast, loaded or gathered, as their map
+// and shape say. Before:
+//
+//   ^bb0(%acc: f32, %bias: f32):
+//     %s = arith.addf %acc, %bias : f32
+//
+// after, lanes along the columns:
+//
+//   %bias = llvm.load %place : vector<16xf32>
+//   %s = arith.addf %acc, %bias : vector<16xf32>
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/cpu/Emitter.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace attnc::cpu {
+
+Value KernelEmitter::readCapture(Value capture, AffineMap map,
+                                 ArrayRef<Value> dims, unsigned laneDim,
+                                 Value mask) {
+  Value offset = i64(0);
+  Value laneStride; // null: every lane reads the same element
+  bool neighbours = false;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    Value stride = strideOf(capture, dim);
+    if (auto number = dyn_cast<AffineConstantExpr>(expr)) {
+      offset = add(offset, mul(i64(number.getValue()), stride));
+      continue;
+    }
+    const unsigned position = cast<AffineDimExpr>(expr).getPosition();
+    offset = add(offset, mul(dims[position], stride));
+    if (position != laneDim)
+      continue;
+    neighbours = !laneStride && dim + 1 == map.getNumResults();
+    laneStride = laneStride ? add(laneStride, stride) : stride;
+  }
+  Value place = at(pointerOf(capture), offset);
+  Type element = cast<RankedTensorType>(capture.getType()).getElementType();
+  if (!laneStride)
+    return splat(element.isInteger() ? loadI32(place) : loadF32(place));
+  if (neighbours)
+    return loadVector(place, mask, element);
+  return gather(place, laneStride, mask, element);
+}
+
+/// The same op with vector results.
+static Operation *cloneAtVector(OpBuilder &b, Operation *op, IRMapping &values,
+                                int64_t lanes) {
+  Operation *clone = op->clone(values);
+  for (OpResult result : clone->getResults())
+    result.setType(VectorType::get({lanes}, result.getType()));
+  b.insert(clone);
+  values.map(op->getResults(), clone->getResults());
+  return clone;
+}
+
+Value KernelEmitter::inlineRegion(const attn::CapturedRegion &region,
+                                  ValueRange leading, ArrayRef<Value> dims,
+                                  unsigned laneDim, Value mask) {
+  assert(region.leading == leading.size() && "arguments that the op defines");
+  Block &block = region.block();
+  IRMapping values;
+  for (auto [argument, value] : llvm::zip(block.getArguments(), leading))
+    values.map(argument, value);
+  for (auto [index, capture] : llvm::enumerate(region.captures)) {
+    BlockArgument argument = block.getArgument(region.leading + index);
+    if (!argument.use_empty())
+      values.map(argument,
+                 readCapture(capture, region.maps[index], dims, laneDim, mask));
+  }
+  for (Operation &op : block.without_terminator()) {
+    assert(attn::isRegionScalarOp(&op) && "the verifier admits no other");
+    if (auto scalar = dyn_cast<arith::ConstantOp>(op)) {
+      auto type = VectorType::get({int64_t(lanes)}, scalar.getType());
+      values.map(scalar.getResult(), constant(DenseElementsAttr::get(
+                                         type, Attribute(scalar.getValue()))));
+      continue;
+    }
+    if (auto index = dyn_cast<attn::IndexOp>(op)) {
+      Value lane = splat(toI32(dims[index.getDim()]));
+      if (index.getDim() == laneDim)
+        lane = arith::AddIOp::create(b, loc, lane, iota());
+      values.map(index.getResult(), lane);
+      continue;
+    }
+    cloneAtVector(b, &op, values, lanes);
+  }
+  return values.lookup(region.yielded());
+}
+
+} // namespace attnc::cpu
