@@ -35,6 +35,12 @@ def Kernel_Dialect : Dialect {
     /// Argument of a `kernel.func`: how its elements lie in memory; absent
     /// means row-major without gaps.
     static constexpr llvm::StringLiteral kLayoutAttr = "kernel.layout";
+    /// Argument of a `kernel.program`: the slot that stands in for an optional
+    /// input that the caller leaves out.
+    static constexpr llvm::StringLiteral kStandInAttr = "kernel.stand_in";
+    /// Module attribute: the weights that generated code reads, in the order of
+    /// their indices (compiler/schedule/ProgramInfo.h).
+    static constexpr llvm::StringLiteral kWeightsAttr = "kernel.weights";
   }];
 }
 

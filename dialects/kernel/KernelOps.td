@@ -80,12 +80,15 @@ def Kernel_ProgramOp : Kernel_Op<"program", [Symbol, IsolatedFromAbove,
     FunctionOpInterface, SingleBlock]> {
   let summary = "An entry point as dispatches in phases";
   let description = [{
-    Signature and argument attributes are those of the `attn.entry`. In the
-    tensor form the body is `kernel.weight`, `attn.constant`, `kernel.empty`,
-    `kernel.view`, `kernel.dispatch` and `kernel.return` of the results. In the
-    slot form arguments and results have become `kernel.argument`, tensors
-    `kernel.slot`, and `slots` gives for each slot of the arena the byte sizes
-    that it must hold (the largest counts, rounded up to 64).
+    Signature and argument attributes are those of the `attn.entry`, in both
+    forms. In the tensor form the body is `kernel.weight`, `kernel.constant`,
+    `kernel.empty`, `kernel.view`, `kernel.dispatch` and `kernel.return` of the
+    results. In the slot form the block's arguments have no uses and
+    `kernel.return` no operands: arguments and results have become
+    `kernel.argument`, tensors `kernel.slot`, and `slots` gives for each slot of
+    the arena the byte sizes that it must hold (the largest counts, rounded up
+    to 64). The argument attribute `kernel.stand_in` names the slot that stands
+    in for an optional input that the caller leaves out.
 
     ```mlir
     kernel.program @encode() -> () sizes ["batch", "seq"] slots [["4 * batch * seq"]] {
@@ -95,7 +98,7 @@ def Kernel_ProgramOp : Kernel_Op<"program", [Symbol, IsolatedFromAbove,
 
     Constraints:
     1. Phases of dispatches do not decrease.
-    2. In the slot form no tensor value is left.
+    2. In the slot form no op has a tensor as operand or result.
     3. Every slot index is below the number of slots.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
@@ -148,6 +151,24 @@ def Kernel_WeightOp : Kernel_Op<"weight",
   }];
 }
 
+def Kernel_ConstantOp : Kernel_Op<"constant", [Pure]> {
+  let summary = "A small tensor that stands in the library's code";
+  let description = [{
+    Becomes read-only data, row-major, aligned to 64 bytes.
+
+    ```mlir
+    %b = kernel.constant dense<1.0> : tensor<6xf32> : tensor<6xf32>
+    ```
+
+    Constraints:
+    1. The value's type is the result's, seen as a tensor.
+  }];
+  let arguments = (ins ElementsAttr:$value);
+  let results = (outs Kernel_Value:$result);
+  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
 def Kernel_EmptyOp : Kernel_Op<"empty", [Pure]> {
   let summary = "A destination to write to";
   let results = (outs AnyRankedTensor:$result);
@@ -171,16 +192,18 @@ def Kernel_ArgumentOp : Kernel_Op<"argument", [Pure]> {
 def Kernel_ViewOp : Kernel_Op<"view", [Pure]> {
   let summary = "The same memory seen as another shape";
   let description = [{
-    With base [R.., C] of row length C: the elements offset .. offset + c - 1 of
-    every row, seen as [R.., c..]. No bytes move: rows stay C elements apart.
+    With base [R.., C..] and result [R.., c..], R.. being the leading dimensions
+    that both share, C and c the products of the rest: the elements offset ..
+    offset + c - 1 of every row. No bytes move: rows stay as far apart as those
+    of the base.
 
     ```mlir
     %k = kernel.view %qkv offset 8 : tensor<3x24xf32> -> tensor<3x2x4xf32>
     ```
 
     Constraints:
-    1. Base and result agree in the product of row dimensions; the result's row
-       fits from offset on.
+    1. Either offset is 0 and base and result hold equally many elements, or C
+       and c are static and offset + c <= C.
   }];
   let arguments = (ins Kernel_Value:$base,
                        DefaultValuedAttr<I64Attr, "0">:$offset);

@@ -18,6 +18,11 @@ LogicalResult VariantOp::verify() { return success(); }
 LogicalResult FuncOp::verify() { return success(); }
 LogicalResult ProgramOp::verify() { return success(); }
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &) { return success(); }
+LogicalResult ConstantOp::verify() {
+  if (getValue().getShapedType() != kernel::getTensorType(getResult().getType())) // constant_c1
+    return emitOpError() << "result " << getResult().getType() << " differs from the value's type " << getValue().getShapedType();
+  return success();
+}
 LogicalResult ViewOp::verify() { return success(); }
 LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &) { return success(); }
 } // namespace attnc::kernel
