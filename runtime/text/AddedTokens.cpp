@@ -101,15 +101,20 @@ bool AddedTokenScanner::next(TextSegment &segment) {
           (to != end && isWord(decodeCharacter(behind))))
         continue;
     }
-    if (token->stripLeft)
+    if (token->stripLeft) {
+      if (from < covered)
+        from = covered;
       while (from > covered && isSpace(decodeCharacterBefore(from)))
         do
           --from;
         while ((*from & 0xC0) == 0x80);
+    }
     if (token->stripRight)
       for (const char *behind = to;
            to != end && isSpace(decodeCharacter(behind));)
         to = behind;
+    if (from >= to)
+      continue; // white space that the token before has taken along
     segment = {from, to, token->id};
     if (covered < from) {
       waiting = segment;

@@ -226,8 +226,11 @@ attn_status BatchTokenizer::run() {
       const char *text = k ? batch.pairs[i] : batch.texts[i];
       const size_t *sizes = k ? batch.pair_lengths : batch.lengths;
       size_t before = scratch.ids.size();
-      // Cut from the right, a text never keeps more than a whole row.
-      enough = tokenizer.truncatesLeft ? SIZE_MAX : before + maximum;
+      // What would be cut off need not be known: not so of two texts, whose
+      // full lengths decide how they share a row.
+      bool bounded = !batch.pairs && !tokenizer.truncatesLeft;
+      enough =
+          bounded && maximum < SIZE_MAX - before ? before + maximum : SIZE_MAX;
       if (!appendText(text, sizes ? sizes[i] : strlen(text)))
         return ATTN_ERROR_OUT_OF_MEMORY;
       if (scratch.ids.size() > enough)

@@ -41,23 +41,21 @@ bool readId(JsonReader &reader, int32_t &id) {
 
 /// Reads a special token by its role: text, or an object with its content.
 bool TokenizerConfig::readRole(const JsonString &key, JsonReader &reader) {
-  JsonString *role = key == "unk_token"    ? &unknown
-                     : key == "sep_token"  ? &separator
-                     : key == "pad_token"  ? &pad
-                     : key == "cls_token"  ? &classifier
-                     : key == "mask_token" ? &mask
-                                           : nullptr;
+  AddedTokenEntry *role = key == "unk_token"    ? &unknown
+                          : key == "sep_token"  ? &separator
+                          : key == "pad_token"  ? &pad
+                          : key == "cls_token"  ? &classifier
+                          : key == "mask_token" ? &mask
+                                                : nullptr;
   if (!role)
     return false;
-  if (reader.peek() == JsonKind::Object) {
-    AddedTokenEntry entry;
-    readAddedToken(reader, entry);
-    *role = entry.content;
-  } else if (reader.peek() == JsonKind::Null) {
+  *role = AddedTokenEntry();
+  if (reader.peek() == JsonKind::Object)
+    readAddedToken(reader, *role);
+  else if (reader.peek() == JsonKind::Null)
     reader.readNull();
-  } else {
-    reader.readString(*role);
-  }
+  else
+    reader.readString(role->content);
   return true;
 }
 

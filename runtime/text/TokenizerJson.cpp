@@ -186,7 +186,7 @@ static attn_status checkAgreement(const char *file,
 static attn_status findPad(const char *file, const TokenizerConfig &config,
                            const AddedTokenCollector &collector,
                            Tokenizer &tokenizer) {
-  JsonString pad = config.pad;
+  JsonString pad = config.pad.content;
   if (!pad.text) {
     pad.text = "[PAD]";
     pad.size = 5;

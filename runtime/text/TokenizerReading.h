@@ -45,6 +45,16 @@ void readChoice(JsonReader &reader, Choice &choice);
 /// Reads an integer from 0 to 2^31-1.
 bool readId(JsonReader &reader, int32_t &id);
 
+/// An added token as a file describes it.
+struct AddedTokenEntry {
+  JsonString content;
+  int32_t id = -1; ///< -1 where the file leaves it to the vocabulary
+  bool singleWord = false;
+  bool stripLeft = false;
+  bool stripRight = false;
+  bool normalized = false;
+};
+
 /// What the small files say.
 struct TokenizerConfig {
   Choice lowercases = Choice::Unsaid;
@@ -53,8 +63,8 @@ struct TokenizerConfig {
   Choice truncatesLeft = Choice::Unsaid;
   int64_t maximumLength = 0; ///< the smallest limit; 0: none
   JsonString tokenizerClass;
-  /// By role; text == nullptr where unsaid.
-  JsonString unknown, separator, pad, classifier, mask;
+  /// Special tokens by role; content.text == nullptr where unsaid.
+  AddedTokenEntry unknown, separator, pad, classifier, mask;
   JsonSection decoder;    ///< added_tokens_decoder
   JsonSection additional; ///< additional_special_tokens
 
@@ -65,16 +75,6 @@ struct TokenizerConfig {
 private:
   bool readRole(const JsonString &key, JsonReader &reader);
   void readLimit(JsonReader &reader);
-};
-
-/// An added token as a file describes it.
-struct AddedTokenEntry {
-  JsonString content;
-  int32_t id = -1; ///< -1 where the file leaves it to the vocabulary
-  bool singleWord = false;
-  bool stripLeft = false;
-  bool stripRight = false;
-  bool normalized = false;
 };
 
 /// Reads {"content": ..., "single_word": ...}.

@@ -112,7 +112,7 @@ static attn_status addRoles(const char *file, const TokenizerConfig &config,
   int32_t classifier = -1, separator = -1, mask = -1;
   struct {
     const char *name; // unless the files say another
-    JsonString said;
+    AddedTokenEntry said;
     int32_t *id;
     bool needed;
   } roles[] = {{"[UNK]", config.unknown, &tokenizer.wordPiece.unknownId, true},
@@ -121,9 +121,9 @@ static attn_status addRoles(const char *file, const TokenizerConfig &config,
                {"[CLS]", config.classifier, &classifier, true},
                {"[MASK]", config.mask, &mask, false}};
   for (auto &role : roles) {
-    AddedTokenEntry entry;
-    entry.content = role.said;
-    if (!role.said.text) {
+    AddedTokenEntry entry = role.said;
+    bool named = entry.content.text != nullptr;
+    if (!named) {
       entry.content.text = role.name;
       entry.content.size = strlen(role.name);
     }
@@ -134,8 +134,7 @@ static attn_status addRoles(const char *file, const TokenizerConfig &config,
       return fail(ATTN_ERROR_WEIGHTS,
                   "%s: the special token \"%.*s\" is not in the vocabulary",
                   file, shown(entry.content), entry.content.text);
-    bool unheardOf = *role.id < 0 && !role.said.text;
-    if (!unheardOf && !collector.contains(entry.content) &&
+    if ((named || *role.id >= 0) && !collector.contains(entry.content) &&
         (status = collector.add(file, entry)))
       return status;
   }
