@@ -103,6 +103,7 @@ void attnrt::releaseModel(attn_model *model) {
   if (model->references.fetch_sub(1, std::memory_order_acq_rel) != 1)
     return;
   model->pool.stop(model->memory);
+  closeTokenizer(model->tokenizer.load(std::memory_order_acquire));
   model->weights.close(model->memory);
   attn_allocator allocator = model->memory.source();
   model->~attn_model();

@@ -16,6 +16,7 @@
 #include "Pool.h"
 #include "Variant.h"
 #include "Weights.h"
+#include "text/Tokenizer.h"
 
 #include "attn/abi.h"
 
@@ -27,7 +28,7 @@ struct attn_model {
              uint64_t held);
 
   const attn_abi_library &library;
-  attnrt::Memory memory;
+  mutable attnrt::Memory memory; ///< counts, whatever the model is
   attnrt::VariantChoice choice;
   attnrt::Weights weights;
 
@@ -39,6 +40,9 @@ struct attn_model {
   /// The application's handle and its sessions: the last one to be closed
   /// frees the model, so that closing in the wrong order harms nobody.
   std::atomic<int64_t> references{1};
+
+  /// NULL until the first text.
+  mutable std::atomic<attnrt::Tokenizer *> tokenizer{nullptr};
 
   const attn_abi_schedule &schedule(int32_t entry) const {
     return choice.variant->schedules[entry];

@@ -76,7 +76,7 @@ attn_status attnrt_session_bytes(const attn_model *model, int32_t entry,
   int64_t local[capacity], *table = local;
   size_t count = static_cast<size_t>(model->library.size_count) +
                  model->schedule(entry).slot_count;
-  Memory &memory = const_cast<attn_model *>(model)->memory;
+  Memory &memory = model->memory;
   if (count > capacity) {
     table = static_cast<int64_t *>(
         memory.allocate(sizeof(int64_t) * count, "planning"));
@@ -111,8 +111,7 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
   void *block = model->memory.allocate(bytes, "the session");
   if (!block)
     return ATTN_ERROR_OUT_OF_MEMORY;
-  attn_session *opened = new (block) attn_session;
-  opened->model = model;
+  attn_session *opened = new (block) attn_session(*model);
   opened->bytes = bytes;
   opened->sizes = reinterpret_cast<int64_t *>(opened + 1);
   opened->slotOffsets = opened->sizes + sizes;

@@ -15,10 +15,28 @@
 
 #include "Model.h"
 
+namespace attnrt {
+
+/// What encode_text works in, kept for the next texts.
+struct TextRows {
+  explicit TextRows(Memory &memory)
+      : scratch(memory), ids(memory, "text"), mask(memory, "text"),
+        types(memory, "text"), group(memory, "text") {}
+
+  TokenizerScratch scratch;
+  Buffer<int32_t> ids, mask, types; ///< of a block: [rows][most tokens]
+  Buffer<int32_t> group;            ///< of a call: the three, each [rows][seq]
+};
+
+} // namespace attnrt
+
 struct attn_session {
+  explicit attn_session(attn_model &model)
+      : model(&model), text(model.memory) {}
+
   enum State : int32_t { Idle, Running, Cancelled };
 
-  attn_model *model = nullptr;
+  attn_model *model;
   size_t bytes = 0; ///< of this object and the tables behind it
 
   int64_t *sizes = nullptr;       ///< [library.size_count]
@@ -29,6 +47,8 @@ struct attn_session {
   size_t arenaBytes = 0;
 
   std::atomic<int32_t> state{Idle};
+
+  attnrt::TextRows text;
 };
 
 namespace attnrt {

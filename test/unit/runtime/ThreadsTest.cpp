@@ -1,0 +1,412 @@
+//===- ThreadsTest.cpp - pools, executors, cancelling and forking ---------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The same bits whoever runs the parts: any number of threads, a busy pool, an
+// executor that runs them backwards, a forked child.
+//
+//===----------------------------------------------------------------------===//
+#include "Toybox.h"
+
+#include "ThreadCount.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <set>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace toy;
+using testing::HasSubstr;
+
+namespace {
+
+attn_options withThreads(int32_t threads) {
+  attn_options options = rightOptions();
+  options.threads = threads;
+  return options;
+}
+
+/// Holds phases back until it is opened.
+class Gate {
+public:
+  void wait() {
+    std::unique_lock<std::mutex> lock(mutex);
+    ++arrived;
+    changed.notify_all();
+    changed.wait(lock, [&] { return isOpen; });
+  }
+  void awaitArrival() {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, [&] { return arrived > 0; });
+  }
+  void open() {
+    std::lock_guard<std::mutex> lock(mutex);
+    isOpen = true;
+    changed.notify_all();
+  }
+
+private:
+  std::mutex mutex;
+  std::condition_variable changed;
+  int arrived = 0;
+  bool isOpen = false;
+};
+
+Gate *gate = nullptr;
+std::atomic<int> largestWorkers{0};
+
+void waitAtGate(const attn_frame *, int32_t worker, int32_t) {
+  if (worker == 0)
+    gate->wait();
+}
+
+TEST(Threads, AnyNumberGivesTheSame) {
+  for (int32_t threads : {1, 2, 3, 4, 7, 16}) {
+    Opened opened(withThreads(threads));
+    ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+    for (unsigned round = 0; round < 200; ++round) {
+      Call call(1 + round % kBatch, 1 + round % kSeq, round);
+      ASSERT_EQ(call.run(opened.session), ATTN_OK) << attnrt_last_error();
+      ASSERT_TRUE(call.isRight()) << threads << " threads, round " << round;
+    }
+  }
+}
+
+TEST(Threads, PartsRunOnThreadsWithNames) {
+  Opened opened(withThreads(3));
+  std::set<std::string> names;
+  for (const auto &task :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    FILE *file = fopen((task.path() / "comm").c_str(), "r");
+    char name[32] = "";
+    if (file && fscanf(file, "%31s", name) == 1)
+      names.insert(name);
+    if (file)
+      fclose(file);
+  }
+  // A thread names itself once it runs.
+  for (int tries = 0; tries < 200 && !names.count("toy/2"); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    for (const auto &task :
+         std::filesystem::directory_iterator("/proc/self/task")) {
+      FILE *file = fopen((task.path() / "comm").c_str(), "r");
+      char name[32] = "";
+      if (file && fscanf(file, "%31s", name) == 1)
+        names.insert(name);
+      if (file)
+        fclose(file);
+    }
+  }
+  EXPECT_EQ(names.count("toy/1"), 1u);
+  EXPECT_EQ(names.count("toy/2"), 1u);
+}
+
+TEST(Threads, FourSessionsInFourThreads) {
+  for (int32_t threads : {1, 4}) {
+    Opened opened(withThreads(threads));
+    std::vector<std::thread> users;
+    std::atomic<int> wrong{0};
+    for (unsigned user = 0; user < 4; ++user)
+      users.emplace_back([&, user] {
+        attn_session *session = nullptr;
+        if (attnrt_session_open(opened.model, &session) != ATTN_OK)
+          ++wrong;
+        for (unsigned round = 0; round < 100; ++round) {
+          Call call(1 + round % kBatch, 1 + (round * 7) % kSeq, user + round);
+          if (call.run(session) != ATTN_OK || !call.isRight())
+            ++wrong;
+          // Errors of one thread are no other's.
+          call.sizes[0] = 100 + user;
+          call.run(session);
+          if (!strstr(attnrt_last_error(),
+                      ("batch is " + std::to_string(100 + user)).c_str()))
+            ++wrong;
+        }
+        attnrt_session_close(session);
+      });
+    for (std::thread &user : users)
+      user.join();
+    EXPECT_EQ(wrong, 0);
+  }
+}
+
+TEST(Threads, ACallThatFindsThePoolBusyRunsOnItsOwnThread) {
+  Opened opened(withThreads(3));
+  attn_session *second = nullptr;
+  ASSERT_EQ(attnrt_session_open(opened.model, &second), ATTN_OK);
+  Gate busy;
+  gate = &busy;
+  hook = waitAtGate;
+  Call held(8, 64), other(8, 64);
+  std::thread first([&] { held.run(opened.session); });
+  busy.awaitArrival();
+  largestWorkers = 0;
+  hook = [](const attn_frame *, int32_t, int32_t workers) {
+    largestWorkers = std::max(largestWorkers.load(), workers);
+  };
+  EXPECT_EQ(other.run(second), ATTN_OK);
+  hook = nullptr;
+  busy.open();
+  first.join();
+  EXPECT_EQ(largestWorkers, 1);
+  EXPECT_TRUE(held.isRight() && other.isRight());
+  EXPECT_EQ(held.out, other.out);
+  attnrt_session_close(second);
+}
+
+TEST(Threads, ASessionRefusesTwoCallsAtOnce) {
+  Opened opened(withThreads(1));
+  Gate busy;
+  gate = &busy;
+  hook = waitAtGate;
+  Call held(2, 2), other(2, 2);
+  std::thread first([&] { held.run(opened.session); });
+  busy.awaitArrival();
+  EXPECT_EQ(other.run(opened.session), ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("one session per thread"));
+  busy.open();
+  first.join();
+  hook = nullptr;
+  EXPECT_TRUE(held.isRight());
+}
+
+TEST(Threads, CancelStopsBeforeTheNextPhase) {
+  for (int32_t threads : {1, 3}) {
+    Opened opened(withThreads(threads));
+    Call call(4, 4);
+    // Between calls it means nothing.
+    EXPECT_EQ(attnrt_cancel(opened.session), ATTN_OK);
+    EXPECT_EQ(call.run(opened.session), ATTN_OK);
+    Gate held;
+    gate = &held;
+    hook = waitAtGate;
+    attn_status status = ATTN_OK;
+    std::string message;
+    Call stopped(4, 4);
+    std::thread caller([&] {
+      status = stopped.run(opened.session);
+      message = attnrt_last_error();
+    });
+    held.awaitArrival();
+    EXPECT_EQ(attnrt_cancel(opened.session), ATTN_OK);
+    held.open();
+    caller.join();
+    hook = nullptr;
+    EXPECT_EQ(status, ATTN_ERROR_CANCELLED);
+    EXPECT_THAT(message, HasSubstr("before phase 3 of 3"));
+    EXPECT_EQ(stopped.out[0], -1);
+    EXPECT_EQ(call.run(opened.session), ATTN_OK);
+    EXPECT_TRUE(call.isRight());
+  }
+}
+
+std::atomic<int> phasesSeen{0};
+int32_t skipped = -1;
+
+void backwards(void *, int32_t count, void (*task)(void *, int32_t),
+               void *context) {
+  ++phasesSeen;
+  for (int32_t i = count; i-- > 0;)
+    if (i != skipped)
+      task(context, i);
+}
+
+TEST(Threads, ExecutorRunsPartsInAnyOrder) {
+  for (int32_t width : {1, 2, 5, 64}) {
+    attn_executor executor = {nullptr, width, backwards};
+    attn_options options = withThreads(0);
+    options.executor = &executor;
+    Opened opened(options);
+    ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+    EXPECT_THAT(info(opened.model), HasSubstr("\"executor\":true"));
+    Call call(7, 13);
+    phasesSeen = 0;
+    EXPECT_EQ(call.run(opened.session), ATTN_OK);
+    EXPECT_TRUE(call.isRight());
+    EXPECT_EQ(phasesSeen, 2); // the serial phase is the caller's own
+  }
+}
+
+TEST(Threads, ExecutorOnThreads) {
+  attn_executor executor = {
+      nullptr, 3,
+      [](void *, int32_t count, void (*task)(void *, int32_t), void *context) {
+        std::vector<std::thread> threads;
+        for (int32_t i = 0; i < count; ++i)
+          threads.emplace_back(task, context, i);
+        for (std::thread &thread : threads)
+          thread.join();
+      }};
+  attn_options options = withThreads(0);
+  options.executor = &executor;
+  Opened opened(options);
+  Call call(7, 13);
+  EXPECT_EQ(call.run(opened.session), ATTN_OK);
+  EXPECT_TRUE(call.isRight());
+}
+
+TEST(Threads, ExecutorThatForgetsAPartIsFound) {
+  attn_executor executor = {nullptr, 3, backwards};
+  attn_options options = withThreads(0);
+  options.executor = &executor;
+  Opened opened(options);
+  Call call(7, 13);
+  skipped = 1;
+  EXPECT_EQ(call.run(opened.session), ATTN_ERROR_SYSTEM);
+  skipped = -1;
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("ran 2 of 3 tasks"));
+  EXPECT_EQ(call.run(opened.session), ATTN_OK);
+  EXPECT_TRUE(call.isRight());
+}
+
+TEST(Threads, AThousandOpensAndCloses) {
+  for (int round = 0; round < 1000; ++round) {
+    Opened opened(withThreads(1 + round % 4));
+    ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+    if (round % 10)
+      continue;
+    Call call(2, 9, round);
+    ASSERT_EQ(call.run(opened.session), ATTN_OK);
+    ASSERT_TRUE(call.isRight());
+  }
+}
+
+double processorSeconds() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
+         1e-6 * (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+TEST(Threads, IdleCostsNothing) {
+  Opened opened(withThreads(4));
+  Call call(8, 64);
+  ASSERT_EQ(call.run(opened.session), ATTN_OK);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  double before = processorSeconds();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_LT(processorSeconds() - before, 0.03);
+}
+
+#if !defined(__SANITIZE_THREAD__) && !__has_feature(thread_sanitizer)
+// ThreadSanitizer allows no new threads in a child of a process with threads.
+TEST(Threads, AForkedChildMakesItsOwn) {
+  Opened opened(withThreads(3));
+  Call before(5, 5);
+  ASSERT_EQ(before.run(opened.session), ATTN_OK);
+  // Forking while another call has the pool: the child's is free all the same.
+  attn_session *second = nullptr;
+  ASSERT_EQ(attnrt_session_open(opened.model, &second), ATTN_OK);
+  Gate busy;
+  gate = &busy;
+  hook = waitAtGate;
+  Call held(8, 64);
+  std::thread first([&] { held.run(opened.session); });
+  busy.awaitArrival();
+  hook = nullptr;
+  pid_t child = fork();
+  if (child == 0) {
+    hook = [](const attn_frame *, int32_t, int32_t workers) {
+      largestWorkers = workers;
+    };
+    int code = 0;
+    for (unsigned round = 0; round < 50; ++round) {
+      Call call(8, 64, round);
+      if (call.run(second) != ATTN_OK || !call.isRight() || largestWorkers != 3)
+        code = 1;
+    }
+    if (!strstr(info(opened.model).c_str(), "\"threads_running\":3"))
+      code = 2;
+    attnrt_session_close(second);
+    attnrt_close(opened.model);
+    _exit(code);
+  }
+  busy.open();
+  first.join();
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_TRUE(held.isRight());
+  attnrt_session_close(second);
+}
+#endif
+
+TEST(ThreadCount, RespectsTheAffinityMask) {
+  std::thread([] {
+    cpu_set_t all, one;
+    ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+    EXPECT_EQ(attnrt::affinityProcessors(), CPU_COUNT(&all));
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &all)) {
+        CPU_SET(cpu, &one);
+        break;
+      }
+    ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+    EXPECT_EQ(attnrt::affinityProcessors(), 1);
+    Opened opened(withThreads(0));
+    EXPECT_THAT(info(opened.model), HasSubstr("\"threads\":1,"));
+  }).join();
+}
+
+void writeText(const std::string &path, const std::string &text) {
+  std::filesystem::create_directories(
+      std::filesystem::path(path).parent_path());
+  writeFile(path, std::vector<unsigned char>(text.begin(), text.end()));
+}
+
+TEST(ThreadCount, QuotaOfControlGroups2) {
+  TemporaryFolder root;
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
+  writeText(root / "proc/self/cgroup", "0::/a/b\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
+  writeText(root / "sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
+  writeText(root / "sys/fs/cgroup/a/cpu.max", "350000 100000\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 3);
+  writeText(root / "sys/fs/cgroup/a/b/cpu.max", "150000 100000\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 1);
+  writeText(root / "sys/fs/cgroup/a/b/cpu.max", "800000 100000\n");
+  writeText(root / "sys/fs/cgroup/cpu.max", "20000 100000\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 1);
+}
+
+TEST(ThreadCount, QuotaOfControlGroups1) {
+  TemporaryFolder root;
+  writeText(root / "proc/self/cgroup",
+            "5:cpuset:/x\n4:cpu,cpuacct:/docker/1\n1:name=systemd:/y\n");
+  std::string group = root / "sys/fs/cgroup/cpu/docker/1/";
+  writeText(group + "cpu.cfs_quota_us", "-1\n");
+  writeText(group + "cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
+  writeText(group + "cpu.cfs_quota_us", "400000\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 4);
+  // As a container without a namespace of its own sees it.
+  std::filesystem::remove_all(root / "sys/fs/cgroup/cpu/docker");
+  writeText(root / "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000\n");
+  writeText(root / "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 2);
+}
+
+TEST(ThreadCount, DamagedFilesLimitNothing) {
+  TemporaryFolder root;
+  writeText(root / "proc/self/cgroup", "0:\nrubbish\n0::/../..\n");
+  writeText(root / "sys/fs/cgroup/cpu.max", "0 0\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
+  writeText(root / "sys/fs/cgroup/cpu.max", "99999999999999999999999 1");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 1024);
+}
+
+} // namespace
