@@ -18,7 +18,6 @@ namespace attnc::cpu {
   __attribute__((weak)) LogicalResult KernelEmitter::NAME(attn::OP op) {       \
     return op.emitError("no CPU kernel yet");                                  \
   }
-PENDING(emitLinear, LinearOp)
 PENDING(emitMatmul, MatmulOp)
 PENDING(emitAttention, AttentionOp)
 PENDING(emitMap, MapOp)

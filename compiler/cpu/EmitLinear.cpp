@@ -1,0 +1,303 @@
+//===- EmitLinear.cpp - rows times packed weights
+//---------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// out[M, N] = epilogue(input[M, K] * weight[N, K]), M known at run time only.
+// The weight lies in column panels; a strip is what the tile is wide (48
+// columns of AVX-512, 16 of AVX2, both from one 48-wide panel). Loops,
+// outermost first:
+//
+//   blocks of rows        as many as half of L2 holds; ends with the row region
+//     blocks of depth     if the tile says so: sums wait in the output
+//       strips            the next panel is prefetched to L2 meanwhile
+//         tiles of rows   tile.rows; what is left by kernels of 1 .. rows - 1
+//           depth         one accumulator per element, k ascending
+//         element region  over the finished tile, still in L1
+//
+// An element is the same chain of multiply-adds whatever the tile, so that its
+// bits depend neither on its row's place nor on the number of workers. With
+// few rows and no row region the workers share out the strips, else the rows.
+// The provider "openblas" multiplies plain row-major weights
+// (EmitOpenBlas.cpp).
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/cpu/EmitLinear.h"
+
+using namespace mlir;
+
+namespace attnc::cpu {
+
+// A has to stay in L2 beside the panel in use and the one being fetched.
+static int64_t rowsPerBlock(const Target &target, int64_t depth,
+                            int64_t tileRows) {
+  int64_t rows = target.l2Bytes / 2 / (depth * 4);
+  rows = std::clamp<int64_t>(rows, 4 * tileRows, 192);
+  return rows / tileRows * tileRows;
+}
+
+LogicalResult LinearEmitter::setUp() {
+  kernel::TileAttr tile = e.kernel.getTileAttr();
+  auto weight = dyn_cast<BlockArgument>(op.getWeight());
+  auto panels = weight ? dyn_cast_or_null<kernel::PanelsAttr>(
+                             e.kernel.getLayout(weight.getArgNumber()))
+                       : kernel::PanelsAttr();
+  if (!tile || !panels)
+    return op.emitError("[A0503] a linear kernel needs a tile and a weight in "
+                        "#kernel.panels; run --attn-choose-tiles");
+  panelWidth = panels.getWidth();
+  tileRows = tile.getRows();
+  tileColumns = tile.getColumns();
+  if (tileRows < 1 || tileColumns < 1 || tileColumns % e.lanes != 0 ||
+      panelWidth % tileColumns != 0)
+    return op.emitError("[A0504] a tile of ")
+           << tileRows << " x " << tileColumns << " does not fit vectors of "
+           << e.lanes << " lanes and panels of " << panelWidth << " columns";
+  blockDepth =
+      tile.getDepth() > 0 && tile.getDepth() < depth ? tile.getDepth() : depth;
+  if (blockDepth < depth && blockDepth % kUnroll != 0)
+    return op.emitError("[A0505] depth blocks of ")
+           << blockDepth << " are no multiple of " << kUnroll;
+  blockRows = rowsPerBlock(e.target, blockDepth, tileRows);
+  return success();
+}
+
+void LinearEmitter::emit() {
+  Value rowTiles = e.ceilDiv(rows, tileRows);
+  Value strips = e.i64((columns + tileColumns - 1) / tileColumns);
+  Value rowFrom, rowTo;
+  std::tie(rowFrom, rowTo) = workersRows(rowTiles);
+  Value stripFrom = e.i64(0), stripTo = strips;
+  if (op.getRowEpilogue().empty()) {
+    // With few tiles a worker's share of rows would be uneven, and every
+    // worker would read all weights.
+    Value byRows =
+        e.lessThan(e.mul(e.workers, e.i64(kTilesPerWorker - 1)), rowTiles);
+    auto [from, to] = e.workerRange(strips);
+    auto choose = [&](Value whenRows, Value otherwise) -> Value {
+      return arith::SelectOp::create(e.b, e.loc, byRows, whenRows, otherwise);
+    };
+    rowFrom = choose(rowFrom, e.i64(0));
+    rowTo = choose(rowTo, rows);
+    stripFrom = choose(e.i64(0), from);
+    stripTo = choose(strips, to);
+  }
+  e.loop(rowFrom, rowTo, blockRows, [&](Value blockFrom) {
+    Value blockTo = e.minimum(e.add(blockFrom, e.i64(blockRows)), rowTo);
+    if (blockDepth == depth)
+      emitDepthBlock(blockFrom, blockTo, stripFrom, stripTo, e.i64(0));
+    else
+      e.loop(e.i64(0), e.i64(depth), blockDepth, [&](Value depthFrom) {
+        emitDepthBlock(blockFrom, blockTo, stripFrom, stripTo, depthFrom);
+      });
+    emitRowEpilogue(blockFrom, blockTo);
+  });
+}
+
+std::pair<Value, Value> LinearEmitter::workersRows(Value rowTiles) {
+  // Whole tiles while there are many, else single rows, for even shares.
+  Value many =
+      e.lessThan(e.mul(e.workers, e.i64(kTilesPerWorker - 1)), rowTiles);
+  Value unit =
+      arith::SelectOp::create(e.b, e.loc, many, e.i64(tileRows), e.i64(1));
+  Value units = e.div(e.add(rows, e.sub(unit, e.i64(1))), unit);
+  auto [from, to] = e.workerRange(units);
+  return {e.mul(from, unit), e.minimum(e.mul(to, unit), rows)};
+}
+
+void LinearEmitter::emitDepthBlock(Value blockFrom, Value blockTo,
+                                   Value stripFrom, Value stripTo,
+                                   Value depthFrom) {
+  const int64_t fullStrips = columns / tileColumns;
+  const int64_t restColumns = columns % tileColumns;
+  Strip strip;
+  strip.depthFrom = depthFrom;
+  strip.depthTo = e.minimum(e.add(depthFrom, e.i64(blockDepth)), e.i64(depth));
+  strip.width = tileColumns;
+  e.loop(stripFrom, e.minimum(stripTo, e.i64(fullStrips)), 1, [&](Value index) {
+    strip.index = index;
+    emitStrip(strip, blockFrom, blockTo);
+  });
+  if (restColumns == 0)
+    return;
+  strip.index = e.i64(fullStrips);
+  strip.width = restColumns;
+  e.ifThen(e.lessThan(strip.index, stripTo),
+           [&] { emitStrip(strip, blockFrom, blockTo); });
+}
+
+void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
+  const int64_t perPanel = panelWidth / tileColumns;
+  Value panel = e.div(strip.index, e.i64(perPanel));
+  Value part = e.sub(strip.index, e.mul(panel, e.i64(perPanel)));
+  Value panelStart = e.mul(panel, e.i64(panelWidth * depth));
+  strip.column = e.mul(strip.index, e.i64(tileColumns));
+  strip.weight = e.at(e.pointerOf(op.getWeight()),
+                      e.add(panelStart, e.mul(part, e.i64(tileColumns))));
+  // Each tile fetches its share of the next panel: one line per kUnroll steps
+  // of depth, after every strip of this panel all of it.
+  Value next = e.add(panelStart, e.i64(panelWidth * depth));
+  strip.prefetch = e.at(e.pointerOf(op.getWeight()),
+                        e.add(next, e.mul(part, e.i64(tileColumns * depth))));
+  // What follows the weights may be no memory at all, which a prefetch ignores.
+
+  Value span = e.sub(blockTo, blockFrom);
+  Value fullTo =
+      e.add(blockFrom, e.mul(e.div(span, e.i64(tileRows)), e.i64(tileRows)));
+  e.loop(blockFrom, fullTo, tileRows, [&](Value row) {
+    emitTile(strip, row, e.sub(row, blockFrom), tileRows);
+  });
+  Value rest = e.sub(blockTo, fullTo);
+  for (int64_t count = 1; count < tileRows; ++count) {
+    Value isCount = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq,
+                                          rest, e.i64(count));
+    e.ifThen(isCount,
+             [&] { emitTile(strip, fullTo, e.sub(fullTo, blockFrom), count); });
+  }
+}
+
+void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
+                             int64_t count) {
+  const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
+  Value out =
+      e.at(e.outputs[0], e.add(e.mul(row, e.i64(columns)), strip.column));
+  Value input =
+      e.at(e.pointerOf(op.getInput()), e.mul(row, e.i64(inputStride)));
+  Value prefetch =
+      e.at(strip.prefetch,
+           e.mul(rowInBlock, e.i64(depth / kUnroll * kLine / tileRows)));
+  auto mask = [&](unsigned vector) { return columnMask(strip, vector); };
+
+  SmallVector<Value> sums;
+  for (int64_t r = 0; r < count; ++r)
+    for (unsigned v = 0; v < vectors; ++v)
+      sums.push_back(initialSum(
+          strip, e.at(out, e.i64(r * columns + v * e.lanes)), mask(v)));
+
+  auto steps = [&](Value k, int64_t unroll, ValueRange carried) {
+    SmallVector<Value> now(carried);
+    Value inputAt = e.at(input, k);
+    Value weightAt = e.at(strip.weight, e.mul(k, e.i64(panelWidth)));
+    if (unroll == kUnroll)
+      e.prefetch(e.at(prefetch, e.mul(k, e.i64(kLine / kUnroll))),
+                 kPrefetchToL2);
+    for (int64_t u = 0; u < unroll; ++u)
+      multiplyAdd(inputAt, weightAt, u, vectors, now);
+    return now;
+  };
+  Value depthSpan = e.sub(strip.depthTo, strip.depthFrom);
+  Value unrolledTo = e.add(
+      strip.depthFrom, e.mul(e.div(depthSpan, e.i64(kUnroll)), e.i64(kUnroll)));
+  sums = e.loop(
+      strip.depthFrom, unrolledTo, kUnroll, sums,
+      [&](Value k, ValueRange carried) { return steps(k, kUnroll, carried); });
+  if (depth % kUnroll != 0)
+    sums = e.loop(
+        unrolledTo, strip.depthTo, 1, sums,
+        [&](Value k, ValueRange carried) { return steps(k, 1, carried); });
+  for (int64_t r = 0; r < count; ++r)
+    for (unsigned v = 0; v < vectors; ++v)
+      e.storeVector(sums[r * vectors + v],
+                    e.at(out, e.i64(r * columns + v * e.lanes)), mask(v));
+  emitElementEpilogue(strip, row, count);
+}
+
+void LinearEmitter::multiplyAdd(Value input, Value weight, int64_t step,
+                                unsigned vectors, MutableArrayRef<Value> sums) {
+  SmallVector<Value> w;
+  for (unsigned v = 0; v < vectors; ++v)
+    w.push_back(
+        e.loadVector(e.at(weight, e.i64(step * panelWidth + v * e.lanes))));
+  for (int64_t r = 0; r < int64_t(sums.size() / vectors); ++r) {
+    Value x = e.splat(e.loadF32(e.at(input, e.i64(r * inputStride + step))));
+    for (unsigned v = 0; v < vectors; ++v)
+      sums[r * vectors + v] = e.fma(x, w[v], sums[r * vectors + v]);
+  }
+}
+
+Value LinearEmitter::initialSum(const Strip &strip, Value place, Value mask) {
+  if (blockDepth == depth)
+    return e.splat(e.f32(0));
+  // The first block of depth starts from zero and reads nothing.
+  Value started = e.lessThan(e.i64(0), strip.depthFrom);
+  Value lanes = e.splat(started);
+  if (mask)
+    lanes = arith::AndIOp::create(e.b, e.loc, lanes, mask);
+  return e.loadVector(place, lanes);
+}
+
+Value LinearEmitter::columnMask(const Strip &strip, unsigned vector) {
+  const int64_t left = strip.width - int64_t(vector) * e.lanes;
+  return left >= int64_t(e.lanes) ? Value() : e.tailMask(e.i64(left));
+}
+
+void LinearEmitter::emitElementEpilogue(const Strip &strip, Value row,
+                                        int64_t count) {
+  attn::CapturedRegion region = op.getElementEpilogue();
+  if (region.empty())
+    return;
+  auto finish = [&] {
+    // A loop and not count copies: erf of a whole tile would not fit the
+    // instruction cache, and its sums not the registers.
+    e.loop(row, e.add(row, e.i64(count)), 1, [&](Value index) {
+      emitElements(index, strip.column, strip.width);
+    });
+  };
+  if (blockDepth == depth)
+    return finish();
+  Value last = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq,
+                                     strip.depthTo, e.i64(depth));
+  e.ifThen(last, finish);
+}
+
+void LinearEmitter::emitElements(Value row, Value column, int64_t width) {
+  SmallVector<Value> dims = e.unflatten(row, leading);
+  Value out = e.at(e.outputs[0], e.add(e.mul(row, e.i64(columns)), column));
+  dims.push_back(column);
+  for (int64_t at = 0; at < width; at += e.lanes) {
+    dims.back() = e.add(column, e.i64(at));
+    Value mask =
+        at + e.lanes <= width ? Value() : e.tailMask(e.i64(width - at));
+    Value place = e.at(out, e.i64(at));
+    Value sum = e.loadVector(place, mask);
+    Value result = e.inlineRegion(op.getElementEpilogue(), sum, dims,
+                                  leading.size(), mask);
+    e.storeVector(result, place, mask);
+  }
+}
+
+void LinearEmitter::emitRowEpilogue(Value rowFrom, Value rowTo) {
+  attn::CapturedRegion region = op.getRowEpilogue();
+  if (region.empty())
+    return;
+  e.loop(rowFrom, rowTo, 1, [&](Value row) {
+    Value place = e.at(e.outputs[0], e.mul(row, e.i64(columns)));
+    e.emitRow(region, place, columns, e.unflatten(row, leading));
+  });
+}
+
+LinearEmitter::LinearEmitter(KernelEmitter &e, attn::LinearOp op)
+    : e(e), op(op) {
+  auto shape = attn::getNamedShape(op.getResult().getType());
+  leading.assign(shape.begin(), shape.end() - 1);
+  columns = shape.back().number();
+  depth = attn::getNamedShape(op.getWeight().getType())[1].number();
+  inputStride = e.rowStride(op.getInput(), 1);
+  rows = e.rowCount(op.getResult(), 1);
+}
+
+LogicalResult KernelEmitter::emitLinear(attn::LinearOp op) {
+  LinearEmitter linear(*this, op);
+  kernel::TileAttr tile = kernel.getTileAttr();
+  if (tile && tile.getProvider() == "openblas")
+    return linear.emitOpenBlas();
+  if (failed(linear.setUp()))
+    return failure();
+  linear.emit();
+  return success();
+}
+
+} // namespace attnc::cpu

@@ -1,0 +1,71 @@
+//===- EmitLinear.h - state of one linear kernel's emission -----*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What EmitLinear.cpp (our micro-kernels) and EmitOpenBlas.cpp (the provider)
+// share: shapes, and the epilogues of finished sums.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_CPU_EMITLINEAR_H
+#define ATTNC_COMPILER_CPU_EMITLINEAR_H
+
+#include "compiler/cpu/Emitter.h"
+
+namespace attnc::cpu {
+
+class LinearEmitter {
+public:
+  LinearEmitter(KernelEmitter &e, attn::LinearOp op);
+  /// Reads tile and layout; an error if they do not fit each other.
+  mlir::LogicalResult setUp();
+  /// The whole kernel by our micro-kernels.
+  void emit();
+  /// The whole kernel by cblas_sgemm.
+  mlir::LogicalResult emitOpenBlas();
+
+private:
+  /// tileColumns columns of a panel, over one block of depth.
+  struct Strip {
+    mlir::Value index, column;    ///< number, first column
+    mlir::Value weight, prefetch; ///< at depth 0; of the next panel
+    mlir::Value depthFrom, depthTo;
+    int64_t width; ///< columns that exist
+  };
+  static constexpr int64_t kUnroll = 4; ///< steps of depth per iteration
+  static constexpr int64_t kLine = 16;  ///< f32 per cache line
+  static constexpr unsigned kPrefetchToL2 = 2;
+  /// Workers share out tiles of rows from this many per worker on.
+  static constexpr int64_t kTilesPerWorker = 4;
+
+  std::pair<mlir::Value, mlir::Value> workersRows(mlir::Value rowTiles);
+  void emitDepthBlock(mlir::Value blockFrom, mlir::Value blockTo,
+                      mlir::Value stripFrom, mlir::Value stripTo,
+                      mlir::Value depthFrom);
+  void emitStrip(Strip strip, mlir::Value blockFrom, mlir::Value blockTo);
+  void emitTile(const Strip &strip, mlir::Value row, mlir::Value rowInBlock,
+                int64_t count);
+  void multiplyAdd(mlir::Value input, mlir::Value weight, int64_t step,
+                   unsigned vectors, llvm::MutableArrayRef<mlir::Value> sums);
+  mlir::Value initialSum(const Strip &strip, mlir::Value place,
+                         mlir::Value mask);
+  mlir::Value columnMask(const Strip &strip, unsigned vector);
+  void emitElementEpilogue(const Strip &strip, mlir::Value row, int64_t count);
+  /// The element region on `width` finished sums of one row.
+  void emitElements(mlir::Value row, mlir::Value column, int64_t width);
+  void emitRowEpilogue(mlir::Value rowFrom, mlir::Value rowTo);
+
+  KernelEmitter &e;
+  attn::LinearOp op;
+  llvm::SmallVector<SizeExpr> leading; ///< dimensions of the rows
+  mlir::Value rows;
+  int64_t columns, depth, inputStride;
+  int64_t panelWidth = 0, tileRows = 0, tileColumns = 0;
+  int64_t blockRows = 0, blockDepth = 0;
+};
+
+} // namespace attnc::cpu
+
+#endif // ATTNC_COMPILER_CPU_EMITLINEAR_H
