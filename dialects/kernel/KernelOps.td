@@ -14,6 +14,8 @@ def Kernel_VariantOp : Kernel_Op<"variant", [Symbol, SymbolTable,
     IsolatedFromAbove, SingleBlock, NoTerminator, NoRegionArguments]> {
   let summary = "The program for one target";
   let description = [{
+    `gemm` names who multiplies matrices instead of our own micro-kernels.
+
     ```mlir
     kernel.variant @x86_64_v4 target "x86-64-v4" {
     }
@@ -23,9 +25,12 @@ def Kernel_VariantOp : Kernel_Op<"variant", [Symbol, SymbolTable,
     1. `target` names a target that the compiler knows.
     2. The body holds only `kernel.func` and `kernel.program`.
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$target);
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$target,
+                       OptionalAttr<StrAttr>:$gemm);
   let regions = (region AnyRegion:$body);
-  let assemblyFormat = "$sym_name `target` $target attr-dict-with-keyword $body";
+  let assemblyFormat = [{
+    $sym_name `target` $target (`gemm` $gemm^)? attr-dict-with-keyword $body
+  }];
   let hasVerifier = 1;
 }
 
