@@ -11,6 +11,8 @@
 //===----------------------------------------------------------------------===//
 #include "Toybox.h"
 
+#include "attn/text.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <xmmintrin.h>

@@ -11,7 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "Toy.h"
 
-void (*toy::hook)(const attn_frame *, int32_t, int32_t) = nullptr;
+std::atomic<attn_phase_function> toy::hook{nullptr};
 
 namespace {
 
@@ -65,8 +65,8 @@ void countTokens(const attn_frame *frame, int32_t, int32_t) {
 }
 
 void gather(const attn_frame *frame, int32_t worker, int32_t workers) {
-  if (toy::hook)
-    toy::hook(frame, worker, workers);
+  if (attn_phase_function call = toy::hook)
+    call(frame, worker, workers);
   const int32_t *ids = argument<int32_t>(frame, 0);
   const int32_t *mask = argument<int32_t>(frame, 1);
   const float *table = reinterpret_cast<const float *>(frame->weights[0]);

@@ -21,6 +21,8 @@
 
 #include "attn/abi.h"
 
+#include <atomic>
+
 namespace toy {
 
 enum Entry : int32_t { Scale, Embed };
@@ -32,7 +34,7 @@ constexpr int64_t kBatch = 8, kSeq = 64, kTable = 100, kWidth = 4;
 extern const attn_abi_library library;
 
 /// Called by each part of `scale`'s second phase, where not NULL.
-extern void (*hook)(const attn_frame *frame, int32_t worker, int32_t workers);
+extern std::atomic<attn_phase_function> hook;
 
 } // namespace toy
 

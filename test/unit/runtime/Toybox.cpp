@@ -72,9 +72,9 @@ WeightsWriter::bytes(const std::string &header) const {
   std::string padded = header;
   padded.resize((8 + header.size() + 63) / 64 * 64 - 8, ' ');
   uint64_t length = padded.size();
-  std::vector<unsigned char> file(8);
+  std::vector<unsigned char> file(8 + padded.size());
   std::memcpy(file.data(), &length, 8);
-  file.insert(file.end(), padded.begin(), padded.end());
+  std::memcpy(file.data() + 8, padded.data(), padded.size());
   for (const Item &item : items)
     file.insert(file.end(), item.data.begin(), item.data.end());
   return file;
