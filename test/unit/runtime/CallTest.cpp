@@ -63,7 +63,7 @@ TEST_F(CallTest, Sizes) {
        {int64_t(0), int64_t(-1), kBatch + 1, INT64_MAX, INT64_MIN}) {
     call.sizes[0] = batch;
     expectRefused(
-        ("batch is " + std::to_string(batch) + "; expected 1 to 8").c_str());
+        ("batch is " + std::to_string(batch) + "; expected 1 to 64").c_str());
   }
   call.sizes[0] = 3;
   call.sizes[1] = kSeq + 1;
@@ -113,9 +113,9 @@ TEST_F(CallTest, ElementsOutOfRange) {
 
 TEST_F(CallTest, FirstElementOutOfRangeIsNamed) {
   Call large(kBatch, kSeq);
-  large.ids[500] = large.ids[499] = -5;
+  large.ids[3000] = large.ids[2999] = -5;
   EXPECT_EQ(large.run(opened.session), ATTN_ERROR_INVALID_ARGUMENT);
-  EXPECT_THAT(attnrt_last_error(), HasSubstr("ids[499] is -5"));
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("ids[2999] is -5"));
 }
 
 TEST_F(CallTest, OptionalArguments) {

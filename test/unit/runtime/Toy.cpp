@@ -111,6 +111,8 @@ int64_t planEmbed(int64_t *sizes, int32_t, int64_t *offsets,
 }
 
 void embed(const attn_frame *frame, int32_t worker, int32_t workers) {
+  if (attn_phase_function call = toy::hook)
+    call(frame, worker, workers);
   const int32_t *ids = argument<int32_t>(frame, 0);
   const int32_t *mask = argument<int32_t>(frame, 1);
   const int32_t *types = argument<int32_t>(frame, 2);

@@ -27,13 +27,14 @@ namespace toy {
 
 enum Entry : int32_t { Scale, Embed };
 
-constexpr int64_t kBatch = 8, kSeq = 64, kTable = 100, kWidth = 4;
+constexpr int64_t kBatch = 64, kSeq = 64, kTable = 100, kWidth = 4;
 
 /// ABI 1, one variant that runs everywhere behind one that runs nowhere; no
 /// embedded weights, no text.
 extern const attn_abi_library library;
 
-/// Called by each part of `scale`'s second phase, where not NULL.
+/// Called by each part of `scale`'s second phase and of `embed`, where not
+/// NULL.
 extern std::atomic<attn_phase_function> hook;
 
 } // namespace toy
