@@ -1,0 +1,90 @@
+//===- PoolTest.cpp - the pool by itself ----------------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every part of every phase runs once, whether threads spin, sleep or come too
+// late.
+//
+//===----------------------------------------------------------------------===//
+#include "Pool.h"
+#include "Memory.h"
+
+#include <atomic>
+#include <chrono>
+#include <gtest/gtest.h>
+#include <random>
+#include <thread>
+#include <vector>
+
+using namespace attnrt;
+
+namespace {
+
+struct Work {
+  std::vector<int64_t> runs; ///< per part; plain, for ThreadSanitizer to watch
+  int64_t spin = 0;
+};
+
+void runPart(void *context, int32_t part) {
+  Work &work = *static_cast<Work *>(context);
+  ++work.runs[part];
+  for (int64_t i = 0; i < work.spin; ++i)
+    __asm__ volatile("pause");
+}
+
+void stress(int32_t width, int phases, int pauseEvery, int64_t spin) {
+  Memory memory(nullptr, 0);
+  {
+    Pool pool;
+    ASSERT_EQ(pool.start(memory, width, "stress"), ATTN_OK);
+    EXPECT_EQ(pool.running(), width - 1);
+    Work work;
+    work.runs.assign(width, 0);
+    work.spin = spin;
+    std::mt19937 random(width);
+    ASSERT_TRUE(pool.acquire());
+    for (int phase = 0; phase < phases; ++phase) {
+      pool.run(runPart, &work);
+      // Around the time that threads spin, so that some are just falling
+      // asleep when the next phase comes.
+      if (pauseEvery && phase % pauseEvery == 0)
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 400));
+    }
+    pool.release();
+    for (int64_t runs : work.runs)
+      EXPECT_EQ(runs, phases);
+    pool.stop(memory);
+  }
+  EXPECT_EQ(memory.used(), 0u);
+}
+
+TEST(Pool, ShortPhasesInARow) { stress(2, 20000, 0, 0); }
+TEST(Pool, LongerPhases) { stress(2, 2000, 0, 500); }
+TEST(Pool, FallingAsleep) { stress(2, 1000, 1, 20); }
+TEST(Pool, MoreThreadsThanProcessors) {
+  stress(4 * static_cast<int32_t>(std::thread::hardware_concurrency()), 500, 7,
+         50);
+}
+TEST(Pool, OneThread) { stress(1, 10, 0, 0); }
+
+TEST(Pool, StopsAtOnceAfterTheStart) {
+  for (int round = 0; round < 200; ++round)
+    stress(3, round % 3, 0, 0);
+}
+
+TEST(Pool, HasOneOwnerAtATime) {
+  Memory memory(nullptr, 0);
+  Pool pool;
+  ASSERT_EQ(pool.start(memory, 2, "owner"), ATTN_OK);
+  EXPECT_TRUE(pool.acquire());
+  EXPECT_FALSE(pool.acquire());
+  pool.release();
+  EXPECT_TRUE(pool.acquire());
+  pool.release();
+  pool.stop(memory);
+}
+
+} // namespace
