@@ -1,4 +1,5 @@
-//===- attn-opt.cpp - runs passes on MLIR text -----------------------------===//
+//===- attn-opt.cpp - runs passes on MLIR text
+//-----------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,0 +1,291 @@
+//===- Compile.cpp - a model becomes a library ------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// import -> optimize -> (per target: schedule -> lower -> object) -> package.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Compile.h"
+#include "compiler/Passes.h"
+#include "compiler/cpu/Codegen.h"
+#include "compiler/package/Package.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/DLTI/DLTI.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+
+namespace attnc {
+
+void registerDialects(DialectRegistry &registry) {
+  registry.insert<attn::AttnDialect, kernel::KernelDialect, arith::ArithDialect,
+                  math::MathDialect, func::FuncDialect, scf::SCFDialect,
+                  cf::ControlFlowDialect, vector::VectorDialect,
+                  LLVM::LLVMDialect, DLTIDialect>();
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  registerCodegenInterfaces(registry);
+}
+
+std::vector<std::pair<std::string, std::string>> getEmitStages() {
+  std::vector<std::pair<std::string, std::string>> names{
+      {kImportStage.str(), "the model as it was read, in the attn dialect"}};
+  for (const Stage &stage : getStages({}, Target::native()))
+    names.push_back({stage.name, stage.summary});
+  names.push_back({"ll", "LLVM IR, optimized"});
+  names.push_back({"s", "assembly"});
+  return names;
+}
+
+namespace {
+
+/// An error whose text the diagnostics have printed.
+llvm::Error alreadyReported() {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), "");
+}
+
+class Compiler {
+public:
+  Compiler(MLIRContext &context, const CompileOptions &options,
+           llvm::raw_ostream &emitted)
+      : context(context), options(options), emitted(emitted) {}
+
+  llvm::Expected<CompileResult> run();
+
+private:
+  bool emitting() const { return !options.emit.empty(); }
+  LogicalResult sawStage(llvm::StringRef stage, ModuleOp module,
+                         llvm::StringRef prefix = "");
+  llvm::Error dumpText(llvm::StringRef name,
+                       llvm::function_ref<void(llvm::raw_ostream &)> print);
+  llvm::Error addDigests(ModuleOp module);
+  llvm::Error compileTarget(const Target &target, bool several);
+  llvm::Error lowerTarget(const Target &target, ModuleOp module,
+                          llvm::StringRef prefix);
+  llvm::Error mergeDescription(LibraryDescription description);
+  llvm::Expected<CompileResult> package();
+
+  MLIRContext &context;
+  const CompileOptions &options;
+  llvm::raw_ostream &emitted;
+  std::unique_ptr<ImportedModel> model;
+  std::optional<LibraryDescription> library;
+  std::vector<llvm::SmallString<0>> objects; ///< one per target
+  unsigned dumped = 0;
+  bool found = false; ///< the stage of --emit was reached
+};
+
+llvm::Error
+Compiler::dumpText(llvm::StringRef name,
+                   llvm::function_ref<void(llvm::raw_ostream &)> print) {
+  if (options.dumpDirectory.empty())
+    return llvm::Error::success();
+  llvm::SmallString<128> path(options.dumpDirectory);
+  std::error_code code = llvm::sys::fs::create_directories(path);
+  llvm::sys::path::append(path,
+                          llvm::formatv("{0,0+2}-{1}", dumped++, name).str());
+  if (!code) {
+    llvm::raw_fd_ostream os(path, code);
+    if (!code)
+      print(os);
+  }
+  if (code)
+    return llvm::createStringError(
+        code, "error[A0606]: the dump '" + path +
+                  "' cannot be written: " + code.message());
+  return llvm::Error::success();
+}
+
+LogicalResult Compiler::sawStage(llvm::StringRef stage, ModuleOp module,
+                                 llvm::StringRef prefix) {
+  auto print = [&](llvm::raw_ostream &os) {
+    module->print(os, OpPrintingFlags().enableDebugInfo(false));
+    os << "\n";
+  };
+  if (llvm::Error error = dumpText((prefix + stage + ".mlir").str(), print)) {
+    llvm::errs() << llvm::toString(std::move(error)) << "\n";
+    return failure();
+  }
+  if (options.emit == stage) {
+    found = true;
+    print(emitted);
+  }
+  return success();
+}
+
+/// Names each weight's bytes, so that a dumped file is only taken up again with
+/// the weights it was made from.
+llvm::Error Compiler::addDigests(ModuleOp module) {
+  for (auto weight : module.getOps<attn::WeightOp>()) {
+    if (weight.getDigest())
+      continue;
+    llvm::Expected<std::string> digest = model->weights.digest(weight);
+    if (!digest)
+      return digest.takeError();
+    weight.setDigest(*digest);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<CompileResult> Compiler::run() {
+  options.progress("import");
+  model = importModel(context, options.model, options.import);
+  if (!model || !model->module)
+    return alreadyReported();
+  ModuleOp module = *model->module;
+  if (!options.dumpDirectory.empty())
+    if (llvm::Error error = addDigests(module))
+      return std::move(error);
+  if (!module->hasAttr(attn::AttnDialect::kStageAttr)) {
+    module->setAttr(attn::AttnDialect::kStageAttr,
+                    StringAttr::get(&context, kImportStage));
+    if (failed(sawStage(kImportStage, module)))
+      return alreadyReported();
+  }
+  if (emitting() && found)
+    return CompileResult();
+
+  options.progress("optimize");
+  StageRunner runner{options.pipeline, options.targets.front(),
+                     [&](const Stage &stage, ModuleOp module) {
+                       return sawStage(stage.name, module);
+                     }};
+  runner.printStatistics = options.printStatistics;
+  if (failed(
+          runner.run(module, {Stage::Optimize, Stage::Required}, options.emit)))
+    return alreadyReported();
+  if (emitting() && found)
+    return CompileResult();
+
+  for (const Target *target : options.targets)
+    if (llvm::Error error = compileTarget(*target, options.targets.size() > 1))
+      return std::move(error);
+  if (emitting()) {
+    if (found)
+      return CompileResult();
+    return llvm::createStringError(
+        "error[A0010]: the stage '%s' does not come after the one that the "
+        "input is at, or is switched off",
+        options.emit.c_str());
+  }
+  return package();
+}
+
+llvm::Error Compiler::compileTarget(const Target &target, bool several) {
+  options.progress("schedule");
+  // The other targets start from the same optimized program.
+  OwningOpRef<ModuleOp> module(cast<ModuleOp>((*model->module)->clone()));
+  std::string prefix = several ? target.name.str() + "-" : "";
+  StageRunner runner{options.pipeline, &target,
+                     [&](const Stage &stage, ModuleOp module) {
+                       return sawStage(stage.name, module, prefix);
+                     }};
+  runner.printStatistics = options.printStatistics;
+  if (failed(runner.run(*module, {Stage::Schedule}, options.emit)))
+    return alreadyReported();
+  if (emitting() && found)
+    return llvm::Error::success();
+  llvm::Expected<LibraryDescription> description = describeLibrary(*module);
+  if (!description)
+    return description.takeError();
+  if (llvm::Error error = mergeDescription(std::move(*description)))
+    return error;
+
+  options.progress("generate code");
+  if (failed(runner.run(*module, {Stage::Lower}, options.emit)))
+    return alreadyReported();
+  if (emitting() && found)
+    return llvm::Error::success();
+  return lowerTarget(target, *module, prefix);
+}
+
+llvm::Error Compiler::lowerTarget(const Target &target, ModuleOp module,
+                                  llvm::StringRef prefix) {
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> code = translateToLLVM(module, llvmContext);
+  if (!code)
+    return alreadyReported();
+  if (llvm::Error error = optimizeLLVM(*code, target))
+    return error;
+  auto printLL = [&](llvm::raw_ostream &os) { code->print(os, nullptr); };
+  if (llvm::Error error = dumpText((prefix + "ll.ll").str(), printLL))
+    return error;
+  if (options.emit == "ll") {
+    found = true;
+    printLL(emitted);
+    return llvm::Error::success();
+  }
+  if (!options.dumpDirectory.empty() || options.emit == "s") {
+    llvm::SmallString<0> assembly;
+    llvm::raw_svector_ostream os(assembly);
+    if (llvm::Error error = emitAssembly(*code, target, os))
+      return error;
+    if (llvm::Error error =
+            dumpText((prefix + "s.s").str(),
+                     [&](llvm::raw_ostream &os) { os << assembly; }))
+      return error;
+    if (options.emit == "s") {
+      found = true;
+      emitted << assembly;
+      return llvm::Error::success();
+    }
+  }
+  llvm::raw_svector_ostream os(objects.emplace_back());
+  return emitObject(*code, target, os);
+}
+
+/// The variants of all targets in one description; they share the weights.
+llvm::Error Compiler::mergeDescription(LibraryDescription description) {
+  if (!library) {
+    library = std::move(description);
+    return llvm::Error::success();
+  }
+  if (library->layoutFingerprint != description.layoutFingerprint)
+    return llvm::createStringError(
+        "error[A0607]: the targets '%s' and '%s' read the weights in different "
+        "layouts; compile them into two libraries",
+        library->variants.front().name.c_str(),
+        description.variants.front().name.c_str());
+  library->variants.push_back(std::move(description.variants.front()));
+  return llvm::Error::success();
+}
+
+llvm::Expected<CompileResult> Compiler::package() {
+  options.progress("package");
+  library->source = model->source;
+  library->gemm = options.pipeline.gemm;
+  library->maxLength = model->maxLength;
+  for (const ModelFile &file : model->files)
+    library->hasText |= llvm::StringRef(file.name).starts_with("tokenizer/");
+  PackageOptions packageOptions;
+  packageOptions.directory = options.outputDirectory;
+  packageOptions.embedWeights = options.embedWeights;
+  llvm::Expected<std::vector<std::string>> files =
+      writePackage(*library, *model, objects, packageOptions);
+  if (!files)
+    return files.takeError();
+  CompileResult result;
+  result.files = *files;
+  for (const auto &object : objects)
+    result.codeBytes += object.size();
+  return result;
+}
+
+} // namespace
+
+llvm::Expected<CompileResult> compileModel(MLIRContext &context,
+                                           const CompileOptions &options,
+                                           llvm::raw_ostream &emitted) {
+  return Compiler(context, options, emitted).run();
+}
+
+} // namespace attnc

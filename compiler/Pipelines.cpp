@@ -1,0 +1,160 @@
+//===- Pipelines.cpp - every stage, in order --------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The stages, and the loop that runs them.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Pipelines.h"
+#include "compiler/Passes.h"
+#include "compiler/cpu/Codegen.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/Support/FileSystem.h"
+
+using namespace mlir;
+
+namespace attnc {
+
+/// A pass, then the clean-up that lets the next one see plain IR.
+template <typename Create>
+static Stage rewrite(llvm::StringRef name, llvm::StringRef summary,
+                     Create create, Stage::Kind kind = Stage::Optimize) {
+  return {name.str(), kind, summary.str(), [create](OpPassManager &passes) {
+            passes.addPass(create());
+            passes.addPass(createCanonicalizerPass());
+            passes.addPass(createCSEPass());
+          }};
+}
+
+template <typename Create>
+static Stage lower(llvm::StringRef name, llvm::StringRef summary, Create create,
+                   Stage::Kind kind) {
+  return {name.str(), kind, summary.str(),
+          [create](OpPassManager &passes) { passes.addPass(create()); }};
+}
+
+std::vector<Stage> getStages(const PipelineOptions &options,
+                             const Target &target) {
+  return {
+      // What the program means, on every machine. Attention first becomes one
+      // op, then takes in what belongs to its scores.
+      rewrite("raise-attention", "attention in parts becomes attn.attention",
+              createRaiseAttention),
+      rewrite("fold-scale", "scaling moves into the score region",
+              createFoldScale),
+      rewrite("fold-padding", "additive masks become mask regions",
+              createFoldPadding),
+      // Projections merge before epilogues: a bias is easier to concatenate
+      // while it is a map of its own.
+      rewrite("fuse-qkv", "three projections become one", createFuseQkv),
+      rewrite("fuse-output-projection", "heads are read as they lie",
+              createFuseOutputProjection),
+      rewrite("fuse-embedding", "embeddings are summed in one pass",
+              createFuseEmbedding),
+      rewrite("fuse-element-epilogue", "bias, activation, residual move in",
+              createFuseElementEpilogue),
+      rewrite("fuse-row-epilogue", "norms move in", createFuseRowEpilogue),
+      // Last among the rewrites: it looks at the whole entry, and fewer ops
+      // mean fewer reasons to decline.
+      rewrite("pack-tokens", "padding is left out", createPackTokens),
+      rewrite(
+          "drop-dead-outputs", "what nobody asked for goes",
+          [outputs = options.outputs] {
+            DropDeadOutputsOptions passOptions;
+            passOptions.outputs.assign(outputs.begin(), outputs.end());
+            return createDropDeadOutputs(passOptions);
+          },
+          Stage::Required),
+
+      // Once per target.
+      lower(
+          "select-kernels", "every op becomes the dispatch of a kernel",
+          [gemm = options.gemm, name = target.name.str()] {
+            SelectKernelsOptions passOptions;
+            passOptions.target = name;
+            passOptions.gemm = gemm;
+            return createSelectKernels(passOptions);
+          },
+          Stage::Schedule),
+      lower("choose-tiles", "tiles, layouts, scratch", createChooseTiles,
+            Stage::Schedule),
+      lower("cut-phases", "dispatches get their phase", createCutPhases,
+            Stage::Schedule),
+      lower("plan-arena", "tensors become slots", createPlanArena,
+            Stage::Schedule),
+
+      lower("lower-kernels", "kernels become loops over vectors",
+            createLowerKernels, Stage::Lower),
+      lower("lower-programs", "programs become phases and a plan",
+            createLowerPrograms, Stage::Lower),
+      {"expand-math", Stage::Lower, "math becomes polynomials",
+       [](OpPassManager &passes) {
+         passes.addPass(createExpandMath());
+         passes.addPass(createCanonicalizerPass());
+         passes.addPass(createCSEPass());
+       }},
+      {"llvm", Stage::Lower, "everything becomes the LLVM dialect",
+       [](OpPassManager &passes) { populateLowerToLLVM(passes); }},
+  };
+}
+
+static LogicalResult runStage(const Stage &stage, ModuleOp module,
+                              llvm::StringRef reproducer, bool statistics) {
+  PassManager passes(module.getContext());
+  stage.populate(passes);
+  // Our own verifiers are the only net in builds without assertions.
+  passes.enableVerifier(true);
+  passes.enableCrashReproducerGeneration(reproducer);
+  if (statistics)
+    passes.enableStatistics();
+  bool sawError = false;
+  {
+    ScopedDiagnosticHandler watch(module.getContext(), [&](Diagnostic &d) {
+      sawError |= d.getSeverity() == DiagnosticSeverity::Error;
+      return failure(); // passed on to the driver's handler
+    });
+    if (succeeded(passes.run(module))) {
+      module->setAttr(attn::AttnDialect::kStageAttr,
+                      StringAttr::get(module.getContext(), stage.name));
+      return success();
+    }
+  }
+  if (llvm::sys::fs::exists(reproducer))
+    llvm::errs() << "note: stage '" << stage.name
+                 << "' failed; to repeat it:\n  attn-opt --run-reproducer "
+                 << reproducer << "\n";
+  return failure();
+}
+
+LogicalResult StageRunner::run(ModuleOp module,
+                               llvm::ArrayRef<Stage::Kind> kinds,
+                               llvm::StringRef stopAfter) const {
+  auto done = module->getAttrOfType<StringAttr>(attn::AttnDialect::kStageAttr);
+  llvm::StringRef last = done ? done.getValue() : llvm::StringRef(kImportStage);
+  bool pending = last == kImportStage;
+  for (const Stage &stage : getStages(options, *target)) {
+    if (!pending) {
+      pending = stage.name == last;
+      continue;
+    }
+    if (!llvm::is_contained(kinds, stage.kind))
+      continue;
+    bool enabled =
+        stage.kind != Stage::Optimize ||
+        (options.optimize && !options.disabledPasses.count(stage.name));
+    if (enabled) {
+      if (failed(runStage(stage, module, reproducer, printStatistics)))
+        return failure();
+      if (afterStage && failed(afterStage(stage, module)))
+        return failure();
+    }
+    if (stage.name == stopAfter)
+      return success();
+  }
+  return success();
+}
+
+} // namespace attnc

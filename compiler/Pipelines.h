@@ -1,0 +1,71 @@
+//===- Pipelines.h - every stage, in order -------------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The only place that knows the order of passes. A stage is one or a few passes
+// with a name; IR is dumped, stopped at and taken up again between stages.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_PIPELINES_H
+#define ATTNC_COMPILER_PIPELINES_H
+
+#include "compiler/Target.h"
+#include "mlir/Pass/PassManager.h"
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace attnc {
+
+struct PipelineOptions {
+  bool optimize = true;                 ///< false: -O0
+  std::set<std::string> disabledPasses; ///< stage names, e.g. "fuse-qkv"
+  std::vector<std::string> outputs;     ///< outputs to keep; all if empty
+  std::string gemm;                     ///< "" or "openblas"
+};
+
+struct Stage {
+  enum Kind {
+    Optimize, ///< attn -> attn; left out by -O0
+    Required, ///< attn -> attn; always runs
+    Schedule, ///< attn -> kernel, per target
+    Lower     ///< kernel -> LLVM dialect, per target
+  };
+  std::string name;
+  Kind kind;
+  std::string summary;
+  std::function<void(mlir::OpPassManager &)> populate;
+};
+
+/// Every stage for one target, first to last, whether enabled or not.
+std::vector<Stage> getStages(const PipelineOptions &options,
+                             const Target &target);
+
+/// The name that an imported, untouched module has as its stage.
+inline constexpr llvm::StringLiteral kImportStage = "import";
+
+/// Runs the stages after the one that the module's `attn.stage` names, up to
+/// and including the last one for which `wanted` is true. `afterStage` sees the
+/// module after each stage that ran (and, if the module is fresh, after
+/// import). A crash or failure without a diagnostic writes `reproducer` and
+/// prints the line that repeats it.
+struct StageRunner {
+  PipelineOptions options;
+  const Target *target;
+  std::function<mlir::LogicalResult(const Stage &, mlir::ModuleOp)> afterStage;
+  std::string reproducer = "attnc-reproducer.mlir";
+  bool printStatistics = false;
+
+  /// Stages of these kinds.
+  mlir::LogicalResult run(mlir::ModuleOp module,
+                          llvm::ArrayRef<Stage::Kind> kinds,
+                          llvm::StringRef stopAfter = "") const;
+};
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_PIPELINES_H

@@ -1,0 +1,302 @@
+//===- Description.cpp - what a library is, as data --------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads the description off a scheduled module and writes it as JSON.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/package/Description.h"
+#include "compiler/Target.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace llvm;
+using mlir::dyn_cast_or_null;
+
+namespace attnc {
+namespace {
+
+template <typename... Args>
+Error describeError(const char *format, Args... args) {
+  return createStringError(inconvertibleErrorCode(), format, args...);
+}
+
+class Describer {
+public:
+  explicit Describer(mlir::ModuleOp module) : module(module) {}
+
+  Expected<LibraryDescription> run() {
+    auto name =
+        module->getAttrOfType<mlir::StringAttr>(attn::AttnDialect::kNameAttr);
+    if (!name)
+      return describeError("error[A0610]: the module has no attribute "
+                           "'attn.name'; give one with --name");
+    library.name = name.str();
+    for (auto size : module.getOps<attn::SizeOp>())
+      addSize(size);
+    for (auto variant : module.getOps<kernel::VariantOp>())
+      if (Error error = addVariant(variant))
+        return std::move(error);
+    if (library.variants.empty())
+      return describeError("error[A0611]: the module holds no kernel.variant; "
+                           "it has not been scheduled");
+    for (const WeightUse &use : getWeightUses(module))
+      addWeight(use);
+    library.layoutFingerprint = fingerprintLayout(library.weights);
+    return std::move(library);
+  }
+
+private:
+  /// Bounds by name; those of a derived size follow from its expression.
+  int64_t bound(StringRef name, bool upper) {
+    for (const SizeDescription &size : library.sizes)
+      if (size.name == name)
+        return upper ? size.maximum : size.minimum;
+    llvm_unreachable("verified: sizes are declared before their use");
+  }
+
+  void addSize(attn::SizeOp size) {
+    SizeDescription description{size.getSymName().str(), 0, 0, false};
+    if (auto derived = size.getDerived()) {
+      SizeExpr expr = *SizeExpr::parse(*derived);
+      description.derived = true;
+      description.minimum =
+          expr.evaluate([&](StringRef name) { return bound(name, false); });
+      description.maximum =
+          expr.evaluate([&](StringRef name) { return bound(name, true); });
+    } else {
+      description.minimum = *size.getMinimum();
+      description.maximum = *size.getMaximum();
+    }
+    library.sizes.push_back(description);
+  }
+
+  Expected<ArgumentDescription>
+  argument(mlir::Type type, mlir::DictionaryAttr attrs, bool output) {
+    ArgumentDescription result;
+    result.name = cast<mlir::StringAttr>(attrs.get("attn.name")).str();
+    auto tensor = cast<mlir::RankedTensorType>(type);
+    result.dtype = tensor.getElementType().isF32() ? ATTN_F32 : ATTN_I32;
+    for (const SizeExpr &dim : attn::getNamedShape(tensor)) {
+      if (!dim.isNumber() && dim.asName().empty())
+        return describeError(
+            "error[A0612]: '%s' has the dimension '%s'; dimensions of inputs "
+            "and outputs are numbers or single sizes",
+            result.name.c_str(), dim.str().c_str());
+      result.dims.push_back(dim);
+    }
+    if (output)
+      result.flags |= ATTN_ARGUMENT_OUTPUT;
+    if (auto range = dyn_cast_or_null<mlir::DenseI64ArrayAttr>(
+            attrs.get(attn::AttnDialect::kRangeAttr))) {
+      result.flags |= ATTN_ARGUMENT_RANGE;
+      result.minimum = range[0];
+      result.maximum = range[1];
+    }
+    if (auto value = dyn_cast_or_null<mlir::IntegerAttr>(
+            attrs.get(attn::AttnDialect::kDefaultAttr))) {
+      result.flags |= ATTN_ARGUMENT_OPTIONAL;
+      result.defaultValue = value.getInt();
+    }
+    return result;
+  }
+
+  Expected<EntryDescription> entry(kernel::ProgramOp program) {
+    EntryDescription result;
+    result.name = program.getSymName().str();
+    for (auto size : program.getSizes().getAsRange<mlir::StringAttr>())
+      result.sizes.push_back(size.str());
+    for (auto [index, type] : enumerate(program.getArgumentTypes())) {
+      Expected<ArgumentDescription> input =
+          argument(type, program.getArgAttrDict(index), false);
+      if (!input)
+        return input.takeError();
+      result.inputs.push_back(std::move(*input));
+    }
+    for (auto [index, type] : enumerate(program.getResultTypes())) {
+      Expected<ArgumentDescription> output =
+          argument(type, program.getResultAttrDict(index), true);
+      if (!output)
+        return output.takeError();
+      result.outputs.push_back(std::move(*output));
+    }
+    return result;
+  }
+
+  Error addVariant(kernel::VariantOp variant) {
+    const Target *target = Target::find(variant.getTarget());
+    assert(target && "verified: the target is known");
+    VariantDescription description{target->name.str(), target->cpuFeatures, {}};
+    bool first = library.entries.empty();
+    for (auto program : variant.getBody().front().getOps<kernel::ProgramOp>()) {
+      if (first) {
+        Expected<EntryDescription> described = entry(program);
+        if (!described)
+          return described.takeError();
+        if (described->name == "embed")
+          library.embedEntry = library.entries.size();
+        library.entries.push_back(std::move(*described));
+      }
+      description.schedules.push_back(describeProgram(program));
+    }
+    library.variants.push_back(std::move(description));
+    return Error::success();
+  }
+
+  ScheduleDescription describeProgram(kernel::ProgramOp program) {
+    ScheduleInfo info = getSchedule(program);
+    ScheduleDescription result;
+    for (const PhaseInfo &phase : info.phases)
+      result.phases.push_back({phase.name, phase.symbol, phase.serial});
+    result.slotCount = info.slotCount;
+    result.planSymbol = info.planSymbol;
+    result.argumentSlots.assign(info.argumentSlots.begin(),
+                                info.argumentSlots.end());
+    for (const std::vector<SizeExpr> &slot : getSlotBytes(program))
+      result.slotBytes.push_back(texts(slot));
+    result.scratchBytes = texts(getScratchBytes(program));
+    return result;
+  }
+
+  static std::vector<std::string> texts(ArrayRef<SizeExpr> exprs) {
+    std::vector<std::string> result;
+    for (const SizeExpr &expr : exprs)
+      result.push_back(expr.str());
+    return result;
+  }
+
+  void addWeight(const WeightUse &use) {
+    WeightDescription description;
+    description.symbol = attn::WeightOp(use.weight).getSymName().str();
+    description.key = use.key;
+    description.bytes = use.bytes;
+    description.shape = use.getTensorType().getShape().vec();
+    if (kernel::PanelsAttr panels = use.layout) {
+      description.panelWidth = panels.getWidth();
+      description.shape = {static_cast<int64_t>(divideCeil(description.shape[0],
+                                                           panels.getWidth())),
+                           description.shape[1], panels.getWidth()};
+    }
+    library.weights.push_back(std::move(description));
+  }
+
+  mlir::ModuleOp module;
+  LibraryDescription library;
+};
+
+void writeArguments(json::OStream &json, StringRef key,
+                    ArrayRef<ArgumentDescription> arguments) {
+  json.attributeArray(key, [&] {
+    for (const ArgumentDescription &argument : arguments)
+      json.object([&] {
+        json.attribute("name", argument.name);
+        json.attribute("dtype", getName(argument.dtype));
+        json.attributeArray("dims", [&] {
+          for (const SizeExpr &dim : argument.dims)
+            if (dim.isNumber())
+              json.value(dim.number());
+            else
+              json.value(dim.str());
+        });
+        if (argument.flags & ATTN_ARGUMENT_RANGE)
+          json.attributeArray("range", [&] {
+            json.value(argument.minimum);
+            json.value(argument.maximum);
+          });
+        if (argument.flags & ATTN_ARGUMENT_OPTIONAL)
+          json.attribute("default", argument.defaultValue);
+      });
+  });
+}
+
+void writeTexts(json::OStream &json, ArrayRef<std::string> texts) {
+  json.array([&] {
+    for (const std::string &text : texts)
+      json.value(text);
+  });
+}
+
+void writeVariant(json::OStream &json, const VariantDescription &variant,
+                  ArrayRef<EntryDescription> entries) {
+  json.attribute("name", variant.name);
+  json.attributeArray("memory", [&] {
+    for (size_t i = 0; i < entries.size(); ++i)
+      json.object([&, &schedule = variant.schedules[i], &entry = entries[i]] {
+        json.attribute("entry", entry.name);
+        json.attribute("phases", static_cast<int64_t>(schedule.phases.size()));
+        // Bytes of a session: each slot the largest of its expressions,
+        // rounded up to 64, plus scratch per worker.
+        json.attributeArray("slots", [&] {
+          for (const std::vector<std::string> &slot : schedule.slotBytes)
+            writeTexts(json, slot);
+        });
+        json.attributeBegin("scratch");
+        writeTexts(json, schedule.scratchBytes);
+        json.attributeEnd();
+      });
+  });
+}
+
+} // namespace
+
+std::string LibraryDescription::json() const {
+  std::string text;
+  raw_string_ostream os(text);
+  json::OStream json(os);
+  json.object([&] {
+    json.attribute("name", name);
+    json.attribute("abi_version", static_cast<int64_t>(ATTN_ABI_VERSION));
+    json.attribute("source", source);
+    json.attribute("gemm", gemm.empty() ? "attnc" : gemm);
+    json.attributeArray("sizes", [&] {
+      for (const SizeDescription &size : sizes)
+        json.object([&] {
+          json.attribute("name", size.name);
+          json.attribute("minimum", size.minimum);
+          json.attribute("maximum", size.maximum);
+          json.attribute("derived", size.derived);
+        });
+    });
+    json.attributeArray("entries", [&] {
+      for (const EntryDescription &entry : entries)
+        json.object([&] {
+          json.attribute("name", entry.name);
+          json.attributeArray("sizes", [&] {
+            for (const std::string &size : entry.sizes)
+              json.value(size);
+          });
+          writeArguments(json, "inputs", entry.inputs);
+          writeArguments(json, "outputs", entry.outputs);
+        });
+    });
+    json.attributeArray("variants", [&] {
+      for (const VariantDescription &variant : variants)
+        json.object([&] { writeVariant(json, variant, entries); });
+    });
+    json.attributeObject("weights", [&] {
+      int64_t bytes = 0;
+      for (const WeightDescription &weight : weights)
+        bytes += weight.bytes;
+      json.attribute("tensors", static_cast<int64_t>(weights.size()));
+      json.attribute("bytes", bytes);
+      json.attribute("layout", layoutFingerprint);
+      json.attribute("content", contentDigest);
+    });
+    if (hasText)
+      json.attributeObject("text", [&] {
+        json.attribute("max_length", maxLength);
+        if (embedEntry >= 0)
+          json.attribute("entry", entries[embedEntry].name);
+      });
+  });
+  return text;
+}
+
+Expected<LibraryDescription> describeLibrary(mlir::ModuleOp module) {
+  return Describer(module).run();
+}
+
+} // namespace attnc

@@ -1,0 +1,106 @@
+//===- Description.h - what a library is, as data -----------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Everything that the header, the tables, the JSON self-description and the
+// weights file must agree on, derived once from a scheduled module.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_PACKAGE_DESCRIPTION_H
+#define ATTNC_COMPILER_PACKAGE_DESCRIPTION_H
+
+#include "attn/abi.h"
+#include "compiler/schedule/ProgramInfo.h"
+#include "dialects/kernel/Kernel.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
+#include <string>
+#include <vector>
+
+namespace attnc {
+
+struct SizeDescription {
+  std::string name;
+  int64_t minimum, maximum; ///< of a derived size: of its upper bound
+  bool derived;
+};
+
+struct ArgumentDescription {
+  std::string name;
+  attn_dtype dtype;
+  std::vector<SizeExpr> dims; ///< numbers and single names
+  uint32_t flags = 0;         ///< ATTN_ARGUMENT_*
+  int64_t minimum = 0, maximum = 0, defaultValue = 0;
+};
+
+struct EntryDescription {
+  std::string name;
+  std::vector<std::string> sizes; ///< in the C function's order
+  std::vector<ArgumentDescription> inputs, outputs;
+};
+
+struct PhaseDescription {
+  std::string label, symbol;
+  bool serial;
+};
+
+/// One entry's code in one variant.
+struct ScheduleDescription {
+  std::vector<PhaseDescription> phases;
+  int32_t slotCount;
+  std::vector<int32_t> argumentSlots; ///< per argument, or -1
+  std::string planSymbol;
+  /// Bytes of each slot and of scratch per worker (the largest counts), for
+  /// people.
+  std::vector<std::vector<std::string>> slotBytes;
+  std::vector<std::string> scratchBytes;
+};
+
+struct VariantDescription {
+  std::string name;
+  uint64_t cpuFeatures;
+  std::vector<ScheduleDescription> schedules; ///< per entry
+};
+
+struct WeightDescription {
+  std::string symbol;         ///< of the attn.weight
+  std::string key;            ///< in the weights file
+  int64_t panelWidth = 0;     ///< of #kernel.panels; 0: row-major
+  std::vector<int64_t> shape; ///< as it stands in the file
+  uint64_t bytes = 0;
+};
+
+struct LibraryDescription {
+  std::string name;
+  std::string source; ///< what was compiled, for people
+  std::string gemm;   ///< "" or "openblas"
+  std::vector<SizeDescription> sizes;
+  std::vector<EntryDescription> entries;
+  std::vector<VariantDescription> variants;
+  std::vector<WeightDescription> weights;
+  bool hasText = false;
+  int32_t embedEntry = -1;
+  int64_t maxLength = 0;
+  std::string layoutFingerprint; ///< hex
+  std::string contentDigest;     ///< hex; known once the weights are written
+
+  /// The JSON that NAME_library()->describe() returns.
+  std::string json() const;
+};
+
+/// Reads a module whose programs have slots (after PlanArena).
+llvm::Expected<LibraryDescription> describeLibrary(mlir::ModuleOp module);
+
+/// Hex digest of the tensors' keys, types and shapes.
+std::string fingerprintLayout(llvm::ArrayRef<WeightDescription> weights);
+
+/// "f32", "i32", ... and the C type, "float", "int32_t", ...
+llvm::StringRef getName(attn_dtype dtype);
+llvm::StringRef getCType(attn_dtype dtype);
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_PACKAGE_DESCRIPTION_H

@@ -1,0 +1,341 @@
+//===- EmitTables.cpp - tables and functions of a library -------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Builds the constant tables of include/attn/abi.h and the NAME_* functions,
+// each of which passes its arguments on to the runtime's attnrt_* function:
+//
+//   attn_status NAME_encode(session, batch, seq, ids, out) {
+//     int64_t sizes[] = {batch, seq};
+//     void *arguments[] = {ids, out};
+//     return attnrt_call(session, 0, sizes, arguments);
+//   }
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/package/Package.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Support/FileSystem.h"
+
+using namespace llvm;
+
+namespace attnc {
+namespace {
+
+class TableBuilder {
+public:
+  TableBuilder(const LibraryDescription &library, StringRef embeddedWeights,
+               LLVMContext &context)
+      : library(library), embeddedWeights(embeddedWeights),
+        module(std::make_unique<Module>(library.name, context)),
+        builder(context), ptr(PointerType::getUnqual(context)),
+        i32(Type::getInt32Ty(context)), i64(Type::getInt64Ty(context)) {
+    module->setTargetTriple(Triple("x86_64-unknown-linux-gnu"));
+    module->setDataLayout("e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-"
+                          "i128:128-f80:128-n8:16:32:64-S128");
+    module->setPICLevel(PICLevel::BigPIC);
+  }
+
+  std::unique_ptr<Module> build() {
+    Constant *table = buildLibraryTable();
+    defineFunctions(table);
+    assert(!verifyModule(*module, &errs()) && "tables are valid IR");
+    return std::move(module);
+  }
+
+private:
+  //===-- constants
+  //--------------------------------------------------------===//
+  Constant *number(int64_t value, Type *type) {
+    return ConstantInt::get(type, value, /*isSigned=*/true);
+  }
+  Constant *null() { return ConstantPointerNull::get(ptr); }
+
+  /// Puts a constant into memory and returns its address.
+  Constant *place(Constant *value, Align alignment = Align(16)) {
+    auto *global = new GlobalVariable(*module, value->getType(),
+                                      /*isConstant=*/true,
+                                      GlobalValue::PrivateLinkage, value);
+    global->setAlignment(alignment);
+    return global;
+  }
+  Constant *text(StringRef value) {
+    return place(ConstantDataArray::getString(module->getContext(), value),
+                 Align(1));
+  }
+  /// A C struct; `size` is its sizeof, which the layouts must agree on.
+  Constant *record(ArrayRef<Constant *> fields, size_t size) {
+    Constant *value = ConstantStruct::getAnon(module->getContext(), fields);
+    assert(module->getDataLayout().getTypeAllocSize(value->getType()) == size &&
+           "the table differs from include/attn/abi.h");
+    (void)size;
+    return value;
+  }
+  Constant *array(ArrayRef<Constant *> elements) {
+    if (elements.empty())
+      return null();
+    return place(ConstantArray::get(
+        ArrayType::get(elements.front()->getType(), elements.size()),
+        elements));
+  }
+  template <typename T> Constant *numbers(const std::vector<T> &values) {
+    Type *type = sizeof(T) == 8 ? i64 : i32;
+    SmallVector<Constant *> elements;
+    for (T value : values)
+      elements.push_back(number(value, type));
+    return array(elements);
+  }
+  Constant *external(StringRef symbol) {
+    if (GlobalValue *known = module->getNamedValue(symbol))
+      return known;
+    auto *function = Function::Create(
+        FunctionType::get(Type::getVoidTy(module->getContext()), false),
+        GlobalValue::ExternalLinkage, symbol, module.get());
+    function->setVisibility(GlobalValue::HiddenVisibility);
+    return function;
+  }
+
+  //===-- tables
+  //-----------------------------------------------------------===//
+  int32_t sizeIndex(StringRef name) {
+    for (auto [index, size] : enumerate(library.sizes))
+      if (size.name == name)
+        return index;
+    llvm_unreachable("a size that was not declared");
+  }
+
+  Constant *argument(const ArgumentDescription &arg) {
+    std::vector<int64_t> dims;
+    for (const SizeExpr &dim : arg.dims)
+      dims.push_back(dim.isNumber() ? dim.number()
+                                    : -1 - sizeIndex(dim.asName()));
+    return record({text(arg.name), number(arg.dtype, i32),
+                   number(arg.flags, i32), number(dims.size(), i32),
+                   numbers(dims), number(arg.minimum, i64),
+                   number(arg.maximum, i64), number(arg.defaultValue, i64)},
+                  sizeof(attn_abi_argument));
+  }
+
+  Constant *entry(const EntryDescription &entry) {
+    std::vector<int32_t> sizes;
+    for (const std::string &size : entry.sizes)
+      sizes.push_back(sizeIndex(size));
+    SmallVector<Constant *> arguments;
+    for (const ArgumentDescription &input : entry.inputs)
+      arguments.push_back(argument(input));
+    for (const ArgumentDescription &output : entry.outputs)
+      arguments.push_back(argument(output));
+    return record({text(entry.name), numbers(sizes), number(sizes.size(), i32),
+                   array(arguments), number(entry.inputs.size(), i32),
+                   number(arguments.size(), i32)},
+                  sizeof(attn_abi_entry));
+  }
+
+  Constant *schedule(const ScheduleDescription &schedule) {
+    SmallVector<Constant *> phases;
+    for (const PhaseDescription &phase : schedule.phases)
+      phases.push_back(
+          record({external(phase.symbol), text(phase.label),
+                  number(phase.serial ? ATTN_PHASE_SERIAL : 0, i32)},
+                 sizeof(attn_abi_phase)));
+    return record({array(phases), number(phases.size(), i32),
+                   number(schedule.slotCount, i32),
+                   external(schedule.planSymbol),
+                   numbers(schedule.argumentSlots)},
+                  sizeof(attn_abi_schedule));
+  }
+
+  Constant *variant(const VariantDescription &variant) {
+    SmallVector<Constant *> schedules;
+    for (const ScheduleDescription &entry : variant.schedules)
+      schedules.push_back(schedule(entry));
+    return record({text(variant.name), number(variant.cpuFeatures, i64),
+                   array(schedules)},
+                  sizeof(attn_abi_variant));
+  }
+
+  /// The weights file inside the library: the assembler reads it, so that its
+  /// bytes never pass through the IR.
+  Constant *embed() {
+    std::string path;
+    for (char c : embeddedWeights) {
+      if (c == '"' || c == '\\')
+        path += '\\';
+      path += c;
+    }
+    std::string symbol = library.name + "_embedded_weights";
+    module->setModuleInlineAsm(
+        ".section .rodata.attn_weights,\"a\",@progbits\n.balign 64\n.hidden " +
+        symbol + "\n.globl " + symbol + "\n" + symbol + ":\n.incbin \"" + path +
+        "\"\n.text\n");
+    auto *global =
+        new GlobalVariable(*module, Type::getInt8Ty(module->getContext()), true,
+                           GlobalValue::ExternalLinkage, nullptr, symbol);
+    global->setVisibility(GlobalValue::HiddenVisibility);
+    return global;
+  }
+
+  Constant *buildLibraryTable() {
+    SmallVector<Constant *> sizes, entries, variants, weights;
+    for (const SizeDescription &size : library.sizes)
+      sizes.push_back(record({text(size.name), number(size.minimum, i64),
+                              number(size.maximum, i64)},
+                             sizeof(attn_abi_size)));
+    for (const EntryDescription &description : library.entries)
+      entries.push_back(entry(description));
+    for (const VariantDescription &description : library.variants)
+      variants.push_back(variant(description));
+    for (const WeightDescription &weight : library.weights)
+      weights.push_back(record(
+          {text(weight.key), number(ATTN_F32, i32), number(weight.bytes, i64)},
+          sizeof(attn_abi_weight)));
+    Constant *textTable = null();
+    if (library.hasText)
+      textTable = place(record(
+          {number(library.embedEntry, i32), number(library.maxLength, i64)},
+          sizeof(attn_abi_text)));
+    uint64_t embeddedSize = 0;
+    if (!embeddedWeights.empty())
+      sys::fs::file_size(embeddedWeights, embeddedSize);
+    return place(record(
+        {number(ATTN_ABI_VERSION, i32), text(library.name),
+         text(library.json()), array(sizes), number(sizes.size(), i32),
+         array(entries), number(entries.size(), i32), array(variants),
+         number(variants.size(), i32), array(weights),
+         number(weights.size(), i32), text(library.layoutFingerprint),
+         text(library.contentDigest), textTable,
+         embeddedWeights.empty() ? null() : embed(), number(embeddedSize, i64)},
+        sizeof(attn_abi_library)));
+  }
+
+  //===-- functions
+  //--------------------------------------------------------===//
+  FunctionCallee runtime(StringRef name, FunctionType *type) {
+    FunctionCallee callee = module->getOrInsertFunction(name, type);
+    cast<Function>(callee.getCallee())
+        ->setVisibility(GlobalValue::HiddenVisibility);
+    return callee;
+  }
+
+  Function *define(StringRef suffix, FunctionType *type) {
+    auto *function =
+        Function::Create(type, GlobalValue::ExternalLinkage,
+                         library.name + "_" + suffix, module.get());
+    function->setDSOLocal(true);
+    function->addFnAttr(Attribute::NoUnwind);
+    builder.SetInsertPoint(
+        BasicBlock::Create(module->getContext(), "", function));
+    return function;
+  }
+
+  /// NAME_suffix(args...) = attnrt_callee(leading..., args...)
+  Function *forward(StringRef suffix, StringRef callee, Type *result,
+                    ArrayRef<Type *> parameters,
+                    ArrayRef<Constant *> leading = {}) {
+    Function *function =
+        define(suffix, FunctionType::get(result, parameters, false));
+    SmallVector<Value *> arguments(leading.begin(), leading.end());
+    SmallVector<Type *> types;
+    for (Argument &argument : function->args())
+      arguments.push_back(&argument);
+    for (Value *argument : arguments)
+      types.push_back(argument->getType());
+    Value *value = builder.CreateCall(
+        runtime(callee, FunctionType::get(result, types, false)), arguments);
+    if (result->isVoidTy())
+      builder.CreateRetVoid();
+    else
+      builder.CreateRet(value);
+    return function;
+  }
+
+  /// Stores values side by side on the stack and returns the address.
+  Value *spread(ArrayRef<Value *> values, Type *type) {
+    Value *memory = builder.CreateAlloca(
+        ArrayType::get(type, std::max<size_t>(values.size(), 1)));
+    for (auto [index, value] : enumerate(values))
+      builder.CreateStore(
+          value, builder.CreateConstInBoundsGEP1_64(type, memory, index));
+    return memory;
+  }
+
+  void defineEntry(int32_t index, const EntryDescription &entry) {
+    SmallVector<Type *> parameters{ptr};
+    parameters.append(entry.sizes.size(), i64);
+    parameters.append(entry.inputs.size() + entry.outputs.size(), ptr);
+    Function *function =
+        define(entry.name, FunctionType::get(i32, parameters, false));
+    SmallVector<Value *> sizes, arguments;
+    for (Argument &argument : drop_begin(function->args()))
+      (argument.getType()->isPointerTy() ? arguments : sizes)
+          .push_back(&argument);
+    Value *sizeArray = spread(sizes, i64);
+    Value *argumentArray = spread(arguments, ptr);
+    FunctionCallee callee = runtime(
+        "attnrt_call", FunctionType::get(i32, {ptr, i32, ptr, ptr}, false));
+    builder.CreateRet(
+        builder.CreateCall(callee, {function->getArg(0), number(index, i32),
+                                    sizeArray, argumentArray}));
+  }
+
+  void defineFunctions(Constant *table) {
+    Type *nothing = Type::getVoidTy(module->getContext());
+    Function *open = forward("open", "attnrt_open", i32, {ptr, ptr}, {table});
+    Function *close = forward("close", "attnrt_close", nothing, {ptr});
+    Function *lastError = forward("last_error", "attnrt_last_error", ptr, {});
+    Function *info = forward("info", "attnrt_info", i32, {ptr, ptr, i64, ptr});
+    Function *sessionOpen =
+        forward("session_open", "attnrt_session_open", i32, {ptr, ptr});
+    Function *sessionClose =
+        forward("session_close", "attnrt_session_close", nothing, {ptr});
+    Function *sessionBytes =
+        forward("session_bytes", "attnrt_session_bytes_by_name", i32,
+                {ptr, ptr, ptr, i64, ptr});
+    Function *cancel = forward("cancel", "attnrt_cancel", i32, {ptr});
+    for (auto [index, entry] : enumerate(library.entries))
+      defineEntry(index, entry);
+    Constant *tokenize = null(), *encodeText = null();
+    if (library.hasText) {
+      tokenize = forward("tokenize", "attnrt_tokenize", i32, {ptr, ptr});
+      if (library.embedEntry >= 0)
+        encodeText = forward("encode_text", "attnrt_encode_text", i32,
+                             {ptr, i64, ptr, ptr, ptr});
+    }
+    Function *describe = define("describe", FunctionType::get(ptr, false));
+    describe->setLinkage(GlobalValue::InternalLinkage);
+    builder.CreateRet(text(library.json()));
+    FunctionCallee call =
+        runtime("attnrt_call_by_name",
+                FunctionType::get(i32, {ptr, ptr, ptr, i64, ptr, i64, ptr, i64},
+                                  false));
+    Constant *hostTable = place(record(
+        {number(sizeof(attn_library), i64), number(ATTN_ABI_VERSION, i32),
+         text(library.name), describe, lastError, open, close, info,
+         sessionOpen, sessionClose, sessionBytes,
+         cast<Constant>(call.getCallee()), cancel, tokenize, encodeText},
+        sizeof(attn_library)));
+    define("library", FunctionType::get(ptr, false));
+    builder.CreateRet(hostTable);
+  }
+
+  const LibraryDescription &library;
+  StringRef embeddedWeights;
+  std::unique_ptr<Module> module;
+  IRBuilder<> builder;
+  PointerType *ptr;
+  Type *i32, *i64;
+};
+
+} // namespace
+
+std::unique_ptr<Module> emitTables(const LibraryDescription &library,
+                                   StringRef embeddedWeights,
+                                   LLVMContext &context) {
+  return TableBuilder(library, embeddedWeights, context).build();
+}
+
+} // namespace attnc

@@ -1,0 +1,204 @@
+//===- Link.cpp - shared and static libraries ---------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// libNAME.so by lld in this process; libNAME.a as one relocatable object whose
+// symbols other than NAME_* are local, so that two models link into one
+// program.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/package/Package.h"
+#include "lld/Common/Driver.h"
+#include "llvm/BinaryFormat/ELF.h"
+#include "llvm/ObjCopy/ConfigManager.h"
+#include "llvm/ObjCopy/ObjCopy.h"
+#include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Object/Binary.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+LLD_HAS_DRIVER(elf)
+
+using namespace llvm;
+
+namespace attnc {
+
+static Error linkError(const Twine &what) {
+  return createStringError(inconvertibleErrorCode(), "error[A0605]: " + what);
+}
+
+/// Runs lld; its messages become the error.
+static Error runLld(ArrayRef<std::string> arguments) {
+  SmallVector<const char *> argv{"ld.lld"};
+  for (const std::string &argument : arguments)
+    argv.push_back(argument.c_str());
+  std::string messages;
+  raw_string_ostream os(messages);
+  lld::Result result =
+      lld::lldMain(argv, os, os, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode != 0)
+    return linkError("linking failed:\n" + messages);
+  return Error::success();
+}
+
+/// A library of the system by its run-time name: what is there on machines
+/// without development packages too.
+static Expected<std::string> findSystemLibrary(StringRef name,
+                                               StringRef package) {
+  for (StringRef directory :
+       {"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64",
+        "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"}) {
+    SmallString<128> path(directory);
+    sys::path::append(path, name);
+    if (sys::fs::exists(path))
+      return std::string(path);
+  }
+  return linkError("'" + name + "' is needed to link the library and is in " +
+                   "none of the system's library folders; install " + package);
+}
+
+/// Writes the runtime archive, which is built into this program, beside the
+/// output, where the linker can read it.
+static Expected<std::string> writeRuntime(StringRef output) {
+  std::string path = (output + ".runtime.a").str();
+  std::error_code code;
+  raw_fd_ostream os(path, code);
+  if (code)
+    return linkError("'" + path + "' cannot be written: " + code.message());
+  os << getRuntimeArchive();
+  os.close();
+  if (os.has_error()) {
+    os.clear_error();
+    sys::fs::remove(path);
+    return linkError("'" + path + "' cannot be written; is the disk full?");
+  }
+  return path;
+}
+
+/// Exports NAME_* and nothing else.
+static Expected<std::string> writeVersionScript(const LinkInputs &inputs,
+                                                StringRef output) {
+  std::string path = (output + ".exports").str();
+  std::error_code code;
+  raw_fd_ostream os(path, code);
+  if (code)
+    return linkError("'" + path + "' cannot be written: " + code.message());
+  os << "{ global: " << inputs.name << "_*; local: *; };\n";
+  return path;
+}
+
+Error linkShared(const LinkInputs &inputs, StringRef output) {
+  Expected<std::string> runtime = writeRuntime(output);
+  if (!runtime)
+    return runtime.takeError();
+  FileRemover removeRuntime(*runtime);
+  Expected<std::string> exports = writeVersionScript(inputs, output);
+  if (!exports)
+    return exports.takeError();
+  FileRemover removeExports(*exports);
+  Expected<std::string> libc = findSystemLibrary("libc.so.6", "libc6");
+  if (!libc)
+    return libc.takeError();
+  Expected<std::string> loader =
+      findSystemLibrary("ld-linux-x86-64.so.2", "libc6");
+  if (!loader)
+    return loader.takeError();
+
+  std::vector<std::string> arguments{"-shared",
+                                     "-o",
+                                     output.str(),
+                                     "-soname",
+                                     "lib" + inputs.name + ".so",
+                                     "--gc-sections",
+                                     "--no-undefined",
+                                     "--build-id=sha1",
+                                     "--hash-style=gnu",
+                                     "-z",
+                                     "relro",
+                                     "-z",
+                                     "now",
+                                     "-z",
+                                     "noexecstack",
+                                     "-s",
+                                     "--version-script",
+                                     *exports};
+  arguments.insert(arguments.end(), inputs.objects.begin(),
+                   inputs.objects.end());
+  arguments.push_back(*runtime);
+  if (inputs.openblas) {
+    Expected<std::string> blas =
+        findSystemLibrary("libopenblas.so.0", "libopenblas0");
+    if (!blas)
+      return blas.takeError();
+    arguments.push_back(*blas);
+  }
+  arguments.push_back(*libc);
+  arguments.push_back("--as-needed");
+  arguments.push_back(*loader);
+  return runLld(arguments);
+}
+
+/// Makes every defined symbol but NAME_* local.
+static Error localize(const LinkInputs &inputs, StringRef input,
+                      StringRef output) {
+  Expected<object::OwningBinary<object::Binary>> binary =
+      object::createBinary(input);
+  if (!binary)
+    return binary.takeError();
+  objcopy::ConfigManager config;
+  config.Common.InputFilename = input;
+  config.Common.OutputFilename = output;
+  Expected<objcopy::NameOrPattern> pattern = objcopy::NameOrPattern::create(
+      inputs.name + "_*", objcopy::MatchStyle::Wildcard,
+      [](Error error) { return error; });
+  if (!pattern)
+    return pattern.takeError();
+  if (Error error =
+          config.Common.SymbolsToKeepGlobal.addMatcher(std::move(pattern)))
+    return error;
+  config.Common.StripDebug = true;
+  config.Common.DiscardMode = objcopy::DiscardType::All;
+  std::error_code code;
+  raw_fd_ostream os(output, code);
+  if (code)
+    return errorCodeToError(code);
+  return objcopy::executeObjcopyOnBinary(config, *binary->getBinary(), os);
+}
+
+Error linkStatic(const LinkInputs &inputs, StringRef output) {
+  Expected<std::string> runtime = writeRuntime(output);
+  if (!runtime)
+    return runtime.takeError();
+  FileRemover removeRuntime(*runtime);
+  std::string merged = (output + ".merged.o").str();
+  std::string local = (output + ".local.o").str();
+  FileRemover removeMerged(merged), removeLocal(local);
+  std::vector<std::string> arguments{"-r", "-o", merged};
+  arguments.insert(arguments.end(), inputs.objects.begin(),
+                   inputs.objects.end());
+  arguments.push_back(*runtime);
+  if (Error error = runLld(arguments))
+    return error;
+  if (Error error = localize(inputs, merged, local))
+    return linkError(toString(std::move(error)));
+
+  Expected<NewArchiveMember> member =
+      NewArchiveMember::getFile(local, /*Deterministic=*/true);
+  if (!member)
+    return member.takeError();
+  std::string memberName = inputs.name + ".o";
+  member->MemberName = memberName;
+  if (Error error =
+          writeArchive(output, *member, SymtabWritingMode::NormalSymtab,
+                       object::Archive::K_GNU,
+                       /*Deterministic=*/true, /*Thin=*/false))
+    return linkError(toString(std::move(error)));
+  return Error::success();
+}
+
+} // namespace attnc

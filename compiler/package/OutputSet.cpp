@@ -1,0 +1,100 @@
+//===- OutputSet.cpp - files that appear together -----------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Temporaries beside the final files, renamed at the end.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/package/Package.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
+
+using namespace llvm;
+
+namespace attnc {
+
+static Error failed(const Twine &what, std::error_code code) {
+  return createStringError(code,
+                           "error[A0601]: " + what + ": " + code.message());
+}
+
+OutputSet::~OutputSet() {
+  for (const File &file : files)
+    if (!file.temporary.empty()) {
+      sys::fs::remove(file.temporary);
+      sys::DontRemoveFileOnSignal(file.temporary);
+    }
+}
+
+Error OutputSet::prepare() {
+  if (std::error_code code = sys::fs::create_directories(directory))
+    return failed("the output directory '" + directory +
+                      "' cannot be created; give another one with -o",
+                  code);
+  if (std::error_code code =
+          sys::fs::access(directory, sys::fs::AccessMode::Write))
+    return failed("the output directory '" + directory +
+                      "' cannot be written to; give another one with -o",
+                  code);
+  return Error::success();
+}
+
+Expected<std::string> OutputSet::create(StringRef name) {
+  SmallString<128> final(directory);
+  sys::path::append(final, name);
+  StringRef parent = sys::path::parent_path(final);
+  if (std::error_code code = sys::fs::create_directories(parent))
+    return failed("'" + parent + "' cannot be created", code);
+  SmallString<128> model(parent), temporary;
+  sys::path::append(model, "." + sys::path::filename(name) + ".%%%%%%.tmp");
+  int descriptor;
+  if (std::error_code code = sys::fs::createUniqueFile(
+          model, descriptor, temporary, sys::fs::OF_None,
+          sys::fs::all_read | sys::fs::owner_write))
+    return failed("a file in '" + parent + "' cannot be created", code);
+  sys::Process::SafelyCloseFileDescriptor(descriptor);
+  sys::RemoveFileOnSignal(temporary);
+  files.push_back({std::string(temporary), std::string(final)});
+  return std::string(temporary);
+}
+
+Error OutputSet::write(StringRef name, StringRef contents) {
+  Expected<std::string> path = create(name);
+  if (!path)
+    return path.takeError();
+  std::error_code code;
+  raw_fd_ostream os(*path, code);
+  if (!code) {
+    os << contents;
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  if (code)
+    return failed("'" + name + "' cannot be written", code);
+  return Error::success();
+}
+
+Error OutputSet::commit() {
+  for (File &file : files) {
+    if (std::error_code code = sys::fs::rename(file.temporary, file.final))
+      return failed("'" + file.final + "' cannot be replaced", code);
+    sys::DontRemoveFileOnSignal(file.temporary);
+    file.temporary.clear();
+  }
+  return Error::success();
+}
+
+std::vector<std::string> OutputSet::paths() const {
+  std::vector<std::string> result;
+  for (const File &file : files)
+    result.push_back(file.final);
+  return result;
+}
+
+} // namespace attnc

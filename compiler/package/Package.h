@@ -1,0 +1,95 @@
+//===- Package.h - files that the user ships ------------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Writes libNAME.so, libNAME.a, NAME.h, NAME.weights and attn/*.h. Every file
+// is written beside its place and renamed at the end: a failure leaves what was
+// there before.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_PACKAGE_PACKAGE_H
+#define ATTNC_COMPILER_PACKAGE_PACKAGE_H
+
+#include "compiler/import/Import.h"
+#include "compiler/package/Description.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace llvm {
+class Module;
+class LLVMContext;
+} // namespace llvm
+
+namespace attnc {
+
+/// Files under one directory that appear all together or not at all: each is a
+/// temporary beside its final place until commit() renames them.
+class OutputSet {
+public:
+  explicit OutputSet(llvm::StringRef directory) : directory(directory) {}
+  ~OutputSet(); ///< removes what was not committed
+  /// Creates the directory and checks that it can be written (A0601).
+  llvm::Error prepare();
+  /// A temporary for `name` (may hold a subdirectory); returns its path.
+  llvm::Expected<std::string> create(llvm::StringRef name);
+  /// Writes a whole file.
+  llvm::Error write(llvm::StringRef name, llvm::StringRef contents);
+  /// Renames everything into place.
+  llvm::Error commit();
+  /// Final paths, in the order of creation.
+  std::vector<std::string> paths() const;
+
+private:
+  struct File {
+    std::string temporary, final;
+  };
+  std::string directory;
+  std::vector<File> files;
+};
+
+/// Writes the weights file at `path`: recipes are applied and layouts packed
+/// tensor by tensor, on all cores; sets `description.contentDigest`.
+llvm::Error writeWeights(LibraryDescription &description, mlir::ModuleOp module,
+                         const WeightTable &table,
+                         llvm::ArrayRef<ModelFile> files, llvm::StringRef path);
+
+/// The text of NAME.h.
+std::string emitHeader(const LibraryDescription &description);
+
+/// The tables of abi.h and the NAME_* functions as LLVM IR. `embeddedWeights`
+/// is the path of a weights file to put into the library, or empty.
+std::unique_ptr<llvm::Module> emitTables(const LibraryDescription &description,
+                                         llvm::StringRef embeddedWeights,
+                                         llvm::LLVMContext &context);
+
+struct LinkInputs {
+  std::vector<std::string> objects; ///< paths
+  std::string name;
+  bool openblas = false;
+};
+/// Links libNAME.so; exports NAME_* alone.
+llvm::Error linkShared(const LinkInputs &inputs, llvm::StringRef output);
+/// Makes libNAME.a: one relocatable object with all but NAME_* localised.
+llvm::Error linkStatic(const LinkInputs &inputs, llvm::StringRef output);
+
+struct PackageOptions {
+  std::string directory;
+  bool embedWeights = false;
+};
+/// Writes every file of the library, from the objects of its variants; returns
+/// the paths. On failure nothing new is left behind.
+llvm::Expected<std::vector<std::string>>
+writePackage(LibraryDescription &library, const ImportedModel &model,
+             llvm::ArrayRef<llvm::SmallString<0>> objects,
+             const PackageOptions &options);
+
+/// Contents built into the compiler: the runtime archive and public headers.
+llvm::StringRef getRuntimeArchive();
+llvm::StringRef getPublicHeader(llvm::StringRef name); ///< "attn.h", "text.h"
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_PACKAGE_PACKAGE_H

@@ -1,0 +1,270 @@
+//===- WriteWeights.cpp - the weights file -------------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// NAME.weights is a valid safetensors file: an 8-byte header length, a JSON
+// header padded with spaces, then tensors at offsets that are multiples of 64.
+// Its __metadata__ holds the layout's fingerprint and the digest of the bytes.
+//
+// Recipes run here, once, several tensors at a time; memory holds only the
+// tensors in work.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/package/Package.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/BLAKE3.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ThreadPool.h"
+#include <mutex>
+
+using namespace llvm;
+
+namespace attnc {
+namespace {
+
+constexpr uint64_t kAlignment = 64;
+
+/// A tensor of the file: from a recipe, or a file that travels along.
+struct Item {
+  std::string key;
+  StringRef dtype;
+  std::vector<int64_t> shape;
+  uint64_t bytes = 0, offset = 0;
+  const WeightDescription *weight = nullptr;
+  std::string path;
+};
+
+std::string hexDigest(ArrayRef<uint8_t> bytes) {
+  return toHex(BLAKE3::hash<16>(bytes), /*LowerCase=*/true);
+}
+
+/// [N, K] row-major to [ceil(N / width)][K][width], zeros past N.
+std::vector<float> packPanels(ArrayRef<float> rows, int64_t n, int64_t k,
+                              int64_t width) {
+  int64_t panels = divideCeil(n, width);
+  std::vector<float> packed(panels * k * width, 0.0f);
+  for (int64_t row = 0; row < n; ++row) {
+    float *out = &packed[(row / width) * k * width + row % width];
+    for (int64_t i = 0; i < k; ++i)
+      out[i * width] = rows[row * k + i];
+  }
+  return packed;
+}
+
+class WeightsWriter {
+public:
+  WeightsWriter(LibraryDescription &library, mlir::ModuleOp module,
+                const WeightTable &table, ArrayRef<ModelFile> files)
+      : library(library), module(module), table(table), files(files) {}
+
+  Error write(StringRef path) {
+    if (Error error = plan())
+      return error;
+    std::error_code code;
+    raw_fd_ostream os(path, code);
+    if (code)
+      return ioError(code);
+    if (Error error = writeItems(os))
+      return error;
+    library.contentDigest = contentDigest();
+    std::string header = makeHeader(library.contentDigest);
+    assert(header.size() == headerSize && "digests have one length");
+    os.seek(0);
+    os << header;
+    os.close();
+    if (os.has_error()) {
+      std::error_code error = os.error();
+      os.clear_error();
+      return ioError(error);
+    }
+    return Error::success();
+  }
+
+private:
+  static Error ioError(std::error_code code) {
+    return createStringError(code, "error[A0602]: the weights file cannot be "
+                                   "written: " +
+                                       code.message());
+  }
+
+  /// Lists the tensors with their offsets.
+  Error plan() {
+    for (const WeightDescription &weight : library.weights) {
+      Item item;
+      item.key = weight.key;
+      item.dtype = "F32";
+      item.shape = weight.shape;
+      item.bytes = weight.bytes;
+      item.weight = &weight;
+      items.push_back(std::move(item));
+    }
+    for (const ModelFile &file : files) {
+      Item item;
+      item.key = file.name;
+      item.dtype = "U8";
+      item.path = file.path;
+      if (std::error_code code = sys::fs::file_size(file.path, item.bytes))
+        return createStringError(code,
+                                 "error[A0603]: '" + file.path +
+                                     "' cannot be read: " + code.message());
+      item.shape = {static_cast<int64_t>(item.bytes)};
+      items.push_back(std::move(item));
+    }
+    uint64_t offset = 0;
+    for (Item &item : items) {
+      item.offset = offset;
+      offset = alignTo(offset + item.bytes, kAlignment);
+    }
+    digests.resize(items.size());
+    headerSize = makeHeader(std::string(32, '0')).size();
+    return Error::success();
+  }
+
+  /// The length, the JSON and the padding that aligns the first tensor. Gaps
+  /// between tensors are tensors of their own, since the format has no holes.
+  std::string makeHeader(StringRef digest) {
+    std::string text;
+    raw_string_ostream os(text);
+    json::OStream json(os);
+    json.object([&] {
+      json.attributeObject("__metadata__", [&] {
+        json.attribute("attn.abi", std::to_string(ATTN_ABI_VERSION));
+        json.attribute("attn.content", digest);
+        json.attribute("attn.layout", library.layoutFingerprint);
+        json.attribute("attn.library", library.name);
+        json.attribute("format", "pt");
+      });
+      for (const Item &item : items) {
+        writeEntry(json, item.key, item.dtype, item.shape, item.offset,
+                   item.bytes);
+        uint64_t end = item.offset + item.bytes;
+        uint64_t gap = alignTo(end, kAlignment) - end;
+        if (gap && &item != &items.back())
+          writeEntry(json, "attn.padding." + utostr(end), "U8",
+                     {static_cast<int64_t>(gap)}, end, gap);
+      }
+    });
+    uint64_t length = alignTo(8 + text.size(), kAlignment) - 8;
+    text.append(length - text.size(), ' ');
+    std::string header(8, '\0');
+    support::endian::write64le(header.data(), length);
+    return header + text;
+  }
+
+  static void writeEntry(json::OStream &json, StringRef key, StringRef dtype,
+                         ArrayRef<int64_t> shape, uint64_t begin,
+                         uint64_t bytes) {
+    json.attributeObject(key, [&] {
+      json.attribute("dtype", dtype);
+      json.attributeArray("shape", [&] {
+        for (int64_t dim : shape)
+          json.value(dim);
+      });
+      json.attributeArray("data_offsets", [&] {
+        json.value(static_cast<int64_t>(begin));
+        json.value(static_cast<int64_t>(begin + bytes));
+      });
+    });
+  }
+
+  Error writeItems(raw_fd_ostream &os) {
+    Error errors = Error::success();
+    std::mutex mutex;
+    DefaultThreadPool pool;
+    // The file has its whole length from the start: a full disk shows early.
+    if (!items.empty()) {
+      os.seek(headerSize + items.back().offset + items.back().bytes - 1);
+      os << '\0';
+      os.flush();
+    }
+    for (size_t index = 0; index < items.size(); ++index)
+      pool.async([&, index] {
+        if (Error error = writeItem(index, os, mutex)) {
+          std::lock_guard<std::mutex> lock(mutex);
+          errors = joinErrors(std::move(errors), std::move(error));
+        }
+      });
+    pool.wait();
+    return errors;
+  }
+
+  Error writeItem(size_t index, raw_fd_ostream &os, std::mutex &mutex) {
+    const Item &item = items[index];
+    auto emit = [&](ArrayRef<uint8_t> bytes) -> Error {
+      if (bytes.size() != item.bytes)
+        return createStringError("error[A0604]: '%s' has %zu bytes, not the "
+                                 "%llu that were planned",
+                                 item.key.c_str(), bytes.size(),
+                                 static_cast<unsigned long long>(item.bytes));
+      digests[index] = hexDigest(bytes);
+      std::lock_guard<std::mutex> lock(mutex);
+      os.pwrite(reinterpret_cast<const char *>(bytes.data()), bytes.size(),
+                headerSize + item.offset);
+      return Error::success();
+    };
+    if (!item.weight) {
+      ErrorOr<std::unique_ptr<MemoryBuffer>> file =
+          MemoryBuffer::getFile(item.path);
+      if (!file)
+        return errorCodeToError(file.getError());
+      return emit(arrayRefFromStringRef((*file)->getBuffer()));
+    }
+    auto op = module.lookupSymbol<attn::WeightOp>(item.weight->symbol);
+    assert(op && "a weight that the program uses is declared");
+    Expected<std::vector<float>> values = table.materialize(op);
+    if (!values)
+      return values.takeError();
+    if (int64_t width = item.weight->panelWidth) {
+      auto type = cast<mlir::RankedTensorType>(op.getType());
+      *values =
+          packPanels(*values, type.getDimSize(0), type.getDimSize(1), width);
+    }
+    return emit(
+        ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(values->data()),
+                          values->size() * sizeof(float)));
+  }
+
+  /// The digest over the tensors' keys and digests, in the file's order.
+  std::string contentDigest() {
+    std::string text;
+    for (auto [item, digest] : zip(items, digests))
+      text += item.key + " " + digest + "\n";
+    return hexDigest(arrayRefFromStringRef(text));
+  }
+
+  LibraryDescription &library;
+  mlir::ModuleOp module;
+  const WeightTable &table;
+  ArrayRef<ModelFile> files;
+  std::vector<Item> items;
+  std::vector<std::string> digests;
+  size_t headerSize = 0;
+};
+
+} // namespace
+
+std::string fingerprintLayout(ArrayRef<WeightDescription> weights) {
+  std::string text = "attn weights, abi " + utostr(ATTN_ABI_VERSION) + "\n";
+  raw_string_ostream os(text);
+  for (const WeightDescription &weight : weights) {
+    os << weight.key << " f32";
+    for (int64_t dim : weight.shape)
+      os << " " << dim;
+    os << "\n";
+  }
+  return hexDigest(arrayRefFromStringRef(text));
+}
+
+Error writeWeights(LibraryDescription &description, mlir::ModuleOp module,
+                   const WeightTable &table, ArrayRef<ModelFile> files,
+                   StringRef path) {
+  return WeightsWriter(description, module, table, files).write(path);
+}
+
+} // namespace attnc

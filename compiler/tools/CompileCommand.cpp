@@ -1,0 +1,231 @@
+//===- CompileCommand.cpp - attnc compile -----------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Options of `attnc compile`, progress, and the list of what was written.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Compile.h"
+#include "compiler/tools/Commands.h"
+#include "compiler/tools/Diagnostics.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+#include <chrono>
+
+using namespace llvm;
+
+namespace attnc::tools {
+namespace {
+
+cl::SubCommand command("compile", "Compile a model to a library");
+#define IN_COMPILE cl::sub(command), cl::cat(category())
+
+cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required,
+                           cl::sub(command));
+cl::opt<std::string> output("o", cl::desc("Folder to write to"),
+                            cl::value_desc("DIR"), IN_COMPILE);
+cl::opt<std::string> name("name",
+                          cl::desc("Name of the library and prefix of its "
+                                   "functions (default: the folder's name)"),
+                          cl::value_desc("NAME"), IN_COMPILE);
+cl::list<std::string> targets(
+    "target", cl::CommaSeparated,
+    cl::desc("Targets, as `attnc targets` lists them (default: native)"),
+    cl::value_desc("T,..."), IN_COMPILE);
+cl::opt<std::string> weights("weights", cl::init("f32"),
+                             cl::desc("Type of the weights: f32"),
+                             cl::value_desc("TYPE"), IN_COMPILE);
+cl::opt<std::string>
+    gemm("gemm", cl::desc("Who multiplies matrices: openblas (default: attnc)"),
+         cl::value_desc("PROVIDER"), IN_COMPILE);
+cl::opt<bool> embedWeights("embed-weights",
+                           cl::desc("Put the weights into the library"),
+                           IN_COMPILE);
+cl::opt<int64_t> maxBatch("max-batch", cl::init(64),
+                          cl::desc("Largest batch (default: 64)"),
+                          cl::value_desc("N"), IN_COMPILE);
+cl::opt<int64_t> maxSeq("max-seq",
+                        cl::desc("Longest sequence (default: the model's)"),
+                        cl::value_desc("N"), IN_COMPILE);
+cl::list<std::string> outputs("outputs", cl::CommaSeparated,
+                              cl::desc("Outputs to keep (default: all)"),
+                              cl::value_desc("NAME,..."), IN_COMPILE);
+cl::opt<bool> allowExtra("allow-extra-tensors",
+                         cl::desc("Ignore tensors that the model does not use"),
+                         IN_COMPILE);
+cl::opt<char> level("O", cl::Prefix, cl::init('2'),
+                    cl::desc("0: leave out the optimizing rewrites"),
+                    cl::value_desc("0|2"), IN_COMPILE);
+cl::list<std::string> disabled("disable-pass", cl::CommaSeparated,
+                               cl::desc("Rewrites to leave out, by stage name"),
+                               cl::value_desc("STAGE,..."), IN_COMPILE);
+cl::opt<std::string> dump("dump-ir",
+                          cl::desc("Write every stage's IR to this folder"),
+                          cl::value_desc("DIR"), IN_COMPILE);
+cl::opt<std::string> emit("emit",
+                          cl::desc("Print the IR after a stage and stop; "
+                                   "'list' lists the stages"),
+                          cl::value_desc("STAGE"), IN_COMPILE);
+cl::opt<bool> printFusions("print-fusions",
+                           cl::desc("List every fusion site: done, or declined "
+                                    "and because of which op"),
+                           IN_COMPILE);
+cl::opt<bool> statistics("print-statistics",
+                         cl::desc("Print what each pass counted"), IN_COMPILE);
+cl::opt<bool> json("json", cl::desc("Print one JSON object"), IN_COMPILE);
+cl::opt<bool> quiet("q", cl::desc("Print errors only"), IN_COMPILE);
+cl::opt<bool> verbose("v", cl::desc("Print times of every part"), IN_COMPILE);
+
+/// Shows the part of the work that runs: on a terminal in one line that is
+/// replaced, otherwise as plain lines.
+class Progress {
+public:
+  explicit Progress(bool silent)
+      : silent(silent), terminal(sys::Process::StandardErrIsDisplayed()) {}
+
+  void begin(StringRef what) {
+    finish();
+    current = what.str();
+    start = std::chrono::steady_clock::now();
+    if (!silent && terminal && !verbose)
+      errs() << "\r\x1b[K" << what << " ...";
+    else if (!silent && !verbose)
+      errs() << what << "\n";
+  }
+  void finish() {
+    double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
+    if (!silent && verbose && !current.empty())
+      errs() << format("%-16s %7.3f s\n", current.c_str(), seconds);
+    else if (!silent && terminal && !current.empty())
+      errs() << "\r\x1b[K";
+    current.clear();
+  }
+
+private:
+  bool silent, terminal;
+  std::string current;
+  std::chrono::steady_clock::time_point start;
+};
+
+/// Fills in the options; returns an exit code on a mistake.
+int readOptions(CompileOptions &options) {
+  options.model = model;
+  options.outputDirectory = output;
+  options.import.name = name;
+  options.import.maxBatch = maxBatch;
+  options.import.maxSeq = maxSeq;
+  options.import.allowExtraTensors = allowExtra;
+  options.pipeline.optimize = level != '0';
+  options.pipeline.outputs.assign(outputs.begin(), outputs.end());
+  options.pipeline.gemm = gemm;
+  options.embedWeights = embedWeights;
+  options.dumpDirectory = dump;
+  options.emit = emit;
+  options.printStatistics = statistics;
+  if (level != '0' && level != '2')
+    return usage("-O takes 0 or 2", "compile");
+  if (weights != "f32")
+    return usage("--weights=" + weights + " is not known; expected f32",
+                 "compile");
+  if (!gemm.empty() && gemm != "openblas" && gemm != "attnc")
+    return usage("--gemm=" + gemm + " is not known; expected openblas or attnc",
+                 "compile");
+  if (gemm == "attnc")
+    options.pipeline.gemm.clear();
+  for (StringRef target : targets) {
+    const Target *found = Target::find(target);
+    if (!found)
+      return usage("the target '" + target +
+                       "' is not known; `attnc targets` lists them",
+                   "compile");
+    options.targets.push_back(found);
+  }
+  if (options.targets.empty())
+    options.targets.push_back(&Target::native());
+  std::vector<std::pair<std::string, std::string>> stages = getEmitStages();
+  auto isStage = [&](StringRef name) {
+    return any_of(stages, [&](auto &stage) { return stage.first == name; });
+  };
+  for (StringRef pass : disabled) {
+    if (!isStage(pass))
+      return usage("--disable-pass: '" + pass +
+                       "' is not a stage; `attnc compile x --emit=list` lists "
+                       "them",
+                   "compile");
+    options.pipeline.disabledPasses.insert(pass.str());
+  }
+  if (!emit.empty() && !isStage(emit))
+    return usage("--emit: '" + emit +
+                     "' is not a stage; `attnc compile x --emit=list` lists "
+                     "them",
+                 "compile");
+  if (emit.empty() && output.empty())
+    return usage("no output folder; give one with -o DIR", "compile");
+  return kSuccess;
+}
+
+void printFiles(const CompileResult &result) {
+  if (json) {
+    json::Array files;
+    for (const std::string &file : result.files) {
+      uint64_t bytes = 0;
+      sys::fs::file_size(file, bytes);
+      files.push_back(
+          json::Object{{"path", file}, {"bytes", static_cast<int64_t>(bytes)}});
+    }
+    printJson(json::Object{{"files", std::move(files)}});
+    return;
+  }
+  if (quiet)
+    return;
+  for (const std::string &file : result.files) {
+    uint64_t bytes = 0;
+    sys::fs::file_size(file, bytes);
+    outs() << format("%12llu  ", static_cast<unsigned long long>(bytes)) << file
+           << "\n";
+  }
+}
+
+int run() {
+  if (emit == "list") {
+    for (auto &[stage, summary] : getEmitStages())
+      outs() << format("%-24s ", stage.c_str()) << summary << "\n";
+    return kSuccess;
+  }
+  CompileOptions options;
+  if (int code = readOptions(options))
+    return code;
+  mlir::DialectRegistry registry;
+  registerDialects(registry);
+  mlir::MLIRContext context(registry);
+  context.loadAllAvailableDialects();
+  DiagnosticPrinter diagnostics(context, printFusions);
+  Progress progress(quiet || json || !emit.empty());
+  options.progress = [&](StringRef what) { progress.begin(what); };
+  Expected<CompileResult> result = compileModel(context, options, outs());
+  progress.finish();
+  if (!result)
+    return report(result.takeError());
+  if (emit.empty())
+    printFiles(*result);
+  return kSuccess;
+}
+
+} // namespace
+
+Command compileCommand() {
+  return {command,
+          "  attnc compile all-MiniLM-L6-v2 -o out --name minilm\n"
+          "  attnc compile model -o out --target x86-64-v3 --max-seq 128\n"
+          "  attnc compile model -o out --dump-ir=ir --print-fusions\n"
+          "  attnc compile attention.mlir --emit=plan-arena\n",
+          run};
+}
+
+} // namespace attnc::tools

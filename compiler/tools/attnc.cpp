@@ -1,0 +1,111 @@
+//===- attnc.cpp - the command line ----------------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Picks the command and runs it.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/tools/Commands.h"
+#include "compiler/tools/Version.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+
+namespace attnc::tools {
+
+cl::OptionCategory &category() {
+  static cl::OptionCategory instance("Options");
+  return instance;
+}
+
+int report(Error error) {
+  handleAllErrors(std::move(error), [](const ErrorInfoBase &info) {
+    // Diagnostics that were printed already leave an empty message.
+    if (std::string message = info.message(); !message.empty())
+      errs() << message << "\n";
+  });
+  return kFailure;
+}
+
+int usage(const Twine &message, StringRef command) {
+  errs() << "error[A0001]: " << message << "\nnote: see `attnc " << command
+         << " --help`\n";
+  return kUsage;
+}
+
+void printJson(json::Value value) { outs() << formatv("{0:2}", value) << "\n"; }
+
+static void printVersion(raw_ostream &os) {
+  os << "attnc " << kVersion << "\nLLVM " << LLVM_VERSION_STRING << "\n";
+}
+
+static constexpr StringLiteral kOverview =
+    R"(attnc compiles attention models ahead of time
+
+A model folder (config.json and *.safetensors) becomes libNAME.so, libNAME.a,
+NAME.h and NAME.weights, which a C program links and calls.
+
+  attnc compile MODEL -o DIR          compile a folder or an .mlir file
+  attnc run LIB --text "some text"    run a compiled library
+  attnc verify LIB MODEL              compare it with the reference semantics
+  attnc bench LIB --batch 1 --seq 128 time it
+  attnc info LIB|MODEL                what it is
+  attnc targets                       processors that can be compiled for
+  attnc explain A0101                 more about an error
+
+`attnc COMMAND --help` lists a command's options, with examples. Exit codes:
+0 success, 1 failure, 2 wrong command line, 3 verification found a difference.
+)";
+
+static int runMain(int argc, char **argv) {
+  InitLLVM init(argc, argv);
+  InitializeNativeTarget();
+  InitializeNativeTargetAsmPrinter();
+  InitializeNativeTargetAsmParser();
+  const Command commands[] = {compileCommand(), runCommand(),  benchCommand(),
+                              verifyCommand(),  infoCommand(), targetsCommand(),
+                              explainCommand()};
+  for (const Command &command : commands)
+    cl::HideUnrelatedOptions(category(), command.options);
+  cl::HideUnrelatedOptions(category());
+  cl::SetVersionPrinter(printVersion);
+  // LLVM's list of every command's options is no help to a newcomer.
+  if (argc == 1 || (argc == 2 && (StringRef(argv[1]) == "--help" ||
+                                  StringRef(argv[1]) == "-h" ||
+                                  StringRef(argv[1]) == "help"))) {
+    (argc == 1 ? errs() : outs()) << kOverview;
+    return argc == 1 ? kUsage : kSuccess;
+  }
+  if (!StringRef(argv[1]).starts_with("-") &&
+      none_of(commands, [&](const Command &command) {
+        return command.options.getName() == argv[1];
+      })) {
+    errs() << "error[A0002]: '" << argv[1] << "' is not a command\n"
+           << "note: the commands are";
+    for (const Command &command : commands)
+      errs() << " " << command.options.getName();
+    errs() << "\n";
+    return kUsage;
+  }
+  std::string examples;
+  for (const Command &command : commands)
+    if (command.options.getName() == argv[1])
+      examples = "\nEXAMPLES:\n" + command.examples.str();
+  cl::extrahelp extra(examples);
+  if (!cl::ParseCommandLineOptions(argc, argv, "", &errs()))
+    return kUsage;
+  for (const Command &command : commands)
+    if (command.options)
+      return command.run();
+  outs() << kOverview;
+  return kUsage;
+}
+
+} // namespace attnc::tools
+
+int main(int argc, char **argv) { return attnc::tools::runMain(argc, argv); }
