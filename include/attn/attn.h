@@ -30,7 +30,8 @@ extern "C" {
 
 /* What a call came to. Every function that can fail returns one of these;
  * NAME_last_error() then holds one line of text for the calling thread. A call
- * that failed changed nothing its caller can see. */
+ * that failed changed nothing its caller can see, except that a cancelled one
+ * may have written part of its outputs. */
 typedef enum attn_status {
   ATTN_OK = 0,
   ATTN_ERROR_INVALID_ARGUMENT = 1, /* NULL, out of range, wrong size or type */
@@ -81,8 +82,9 @@ typedef struct attn_allocator {
  * i in [0, count) and returns when all are done; it may run them in any order,
  * on any threads, or one after the other. `width` is how many it runs at once
  * (1 to 1024): work is cut into that many parts. One parallel_for is issued per
- * phase of the program; it may be called from several threads at once when
- * several sessions are used at once. */
+ * phase of the program, but for the short serial ones, which run on the calling
+ * thread; it may be called from several threads at once when several sessions
+ * are used at once. */
 typedef struct attn_executor {
   void *context;
   int32_t width;
