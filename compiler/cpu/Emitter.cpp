@@ -190,24 +190,31 @@ Value KernelEmitter::frameField(FrameField field, Type type) {
   return LLVM::LoadOp::create(b, loc, type, place, /*alignment=*/8);
 }
 
-Value KernelEmitter::size(const SizeExpr &expr) {
+Value KernelEmitter::sizePlace(StringRef name) {
+  // Sizes are numbered in the order of their declarations.
+  int32_t index = 0;
+  for (auto declared : module.getOps<attn::SizeOp>()) {
+    if (declared.getSymName() == name)
+      break;
+    ++index;
+  }
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  return LLVM::GEPOp::create(b, loc, pointer, b.getI64Type(),
+                             frameField(kSizes, pointer),
+                             ArrayRef<LLVM::GEPArg>{index});
+}
+
+void KernelEmitter::setSize(StringRef name, Value value) {
+  LLVM::StoreOp::create(b, loc, value, sizePlace(name), /*alignment=*/8);
+}
+
+Value KernelEmitter::size(const SizeExpr &expr) {
   auto named = [&](StringRef name) {
     Value &value = sizeValues[name];
-    if (value)
-      return value;
-    int32_t index = 0;
-    for (auto declared : module.getOps<attn::SizeOp>()) {
-      if (declared.getSymName() == name)
-        break;
-      ++index;
-    }
-    value = atHead([&]() -> Value {
-      Value sizes = frameField(kSizes, pointer);
-      Value place = LLVM::GEPOp::create(b, loc, pointer, b.getI64Type(), sizes,
-                                        ArrayRef<LLVM::GEPArg>{index});
-      return LLVM::LoadOp::create(b, loc, b.getI64Type(), place, 8);
-    });
+    if (!value)
+      value = atHead([&]() -> Value {
+        return LLVM::LoadOp::create(b, loc, b.getI64Type(), sizePlace(name), 8);
+      });
     return value;
   };
   Value sum = i64(0);

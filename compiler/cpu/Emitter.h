@@ -83,6 +83,8 @@ public:
   /// A size expression as i64, read from the frame (each name loaded once, at
   /// the head of the function).
   mlir::Value size(const SizeExpr &expr);
+  /// Stores a derived size for the phases after this one.
+  void setSize(llvm::StringRef name, mlir::Value value);
   /// This worker's scratch memory.
   mlir::Value scratch();
 
@@ -186,6 +188,7 @@ public:
 private:
   mlir::LogicalResult emitComputeOp();
   mlir::Value frameField(FrameField field, mlir::Type type);
+  mlir::Value sizePlace(llvm::StringRef name);
   mlir::Value constant(mlir::TypedAttr value);
   mlir::Value constantTensor(attn::ConstantOp op);
   mlir::Value readCapture(mlir::Value capture, mlir::AffineMap map,

@@ -1,0 +1,108 @@
+//===- AttentionEmitter.h - the parts of the attention kernel -*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One kernel of `attn.attention`: the work split (EmitAttention.cpp), keys,
+// values and queries laid out in the worker's scratch (AttentionPacking.cpp),
+// and a block of query rows from scores to output (AttentionBlock.cpp).
+//
+// A block is `tileRows` query rows. Keys are cut into panels of `panel`
+// neighbours, the columns of one register tile. In scratch lie
+//
+//   queries       [tileRows][paddedHead]
+//   maxima        [tileRows][lanes], scales [tileRows]
+//   probabilities [panels][tileRows][panel]
+//   keys          [panels][D][panel], the last panel as narrow as whole
+//                 vectors allow
+//   values        [KV][paddedValue]
+//
+// Values are copied because the rows of a fused projection lie thousands of
+// bytes apart: every block would touch one page per key.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_CPU_ATTENTIONEMITTER_H
+#define ATTNC_COMPILER_CPU_ATTENTIONEMITTER_H
+
+#include "compiler/cpu/Emitter.h"
+#include "compiler/cpu/MaskBounds.h"
+
+namespace attnc::cpu {
+
+class AttentionEmitter {
+public:
+  AttentionEmitter(KernelEmitter &emitter, attn::AttentionOp op);
+  void emit();
+
+private:
+  using Value = mlir::Value;
+  using Values = llvm::SmallVector<mlir::Value>;
+
+  /// One sequence of the batch; all i64.
+  struct Sequence {
+    Value index;
+    Value firstQuery, firstKey; ///< rows of the operands
+    Value queries, keys;        ///< lengths
+  };
+  /// `tileRows` query rows of one head, of which `rows` exist.
+  struct Block {
+    Sequence sequence;
+    Value head, query, rows;
+    Value firstPanel, keyEnd; ///< keys that the mask's bounds admit
+    Value fullPanels;         ///< panels without a tail, of all keys
+  };
+
+  // EmitAttention.cpp
+  Sequence sequenceAt(Value index);
+  std::pair<Value, Value> itemsAndCost(const Sequence &sequence);
+  void emitItem(const Sequence &sequence, Value item, Value firstItem);
+  void placeScratch();
+
+  // AttentionPacking.cpp
+  void packKeys(const Sequence &sequence, Value keyHead);
+  void packValues(const Sequence &sequence, Value keyHead);
+  void packQueries(const Block &block);
+  void transposeRows(llvm::ArrayRef<Value> rows, Value target, Value stride);
+
+  // AttentionBlock.cpp
+  void emitBlock(const Sequence &sequence, Value head, Value query);
+  void boundKeys(Block &block);
+  Value applyRegions(const Block &block, Value score, Value query, Value key,
+                     Value laneMask);
+  void emitScores(const Block &block);
+  Values emitScoreTile(const Block &block, unsigned width, Value panelIndex,
+                       Value lastMask, mlir::ValueRange maxima);
+  Value visitRow(
+      const Block &block, Value row, Value initial,
+      llvm::function_ref<Value(Value place, Value key, Value mask, Value)>);
+  void emitSoftmax(const Block &block);
+  void emitWeightedSum(const Block &block);
+  void emitOutputTile(const Block &block, unsigned firstVector, unsigned width);
+
+  Value queryOf(const Block &block, Value row);
+  Value hasTail(const Block &block);
+
+  KernelEmitter &e;
+  mlir::OpBuilder &b;
+  attn::AttentionOp op;
+  mlir::Location loc;
+
+  attn::CapturedRegion score, mask;
+  llvm::SmallVector<KeyBound> bounds;
+  bool regionsInRow; ///< evaluated row by row, after the products
+
+  int64_t lanes, tileRows, panelVectors, panel;
+  int64_t queryHeads, keyHeads, headSize, valueSize;
+  int64_t paddedHead, paddedValue;
+  int64_t queryStride, keyStride, valueStride;
+
+  Value query, key, value, output, offsets;
+  Value batches, maximumKeys;
+  Value queryScratch, maxima, scales, probabilities, keyScratch, valueScratch;
+};
+
+} // namespace attnc::cpu
+
+#endif // ATTNC_COMPILER_CPU_ATTENTIONEMITTER_H
