@@ -22,7 +22,7 @@ namespace attnc {
 struct TensorValue {
   llvm::SmallVector<int64_t> shape;
   bool isInteger = false;
-  std::vector<double> numbers;  ///< elements, if !isInteger
+  std::vector<double> numbers;   ///< elements, if !isInteger
   std::vector<int64_t> integers; ///< elements, if isInteger
 
   int64_t numElements() const;

@@ -1,0 +1,392 @@
+//===- ElementProgram.cpp - regions of scalars, run over lanes
+//-------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every op of isRegionScalarOp becomes one step. Registers are numbered as the
+// values appear, arguments first, so that argument i is register i.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/interpret/ElementProgram.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace attnc::interpret {
+
+ElementProgram::ElementProgram(const attn::CapturedRegion &region,
+                               ArrayRef<Tensor> captures, unsigned rank) {
+  Block &block = region.block();
+  for (BlockArgument argument : block.getArguments())
+    registerOf(argument);
+  for (auto [index, capture] : llvm::enumerate(captures))
+    addSource(capture, region.maps[index], region.leading + index, rank);
+  for (Operation &op : block.without_terminator())
+    addStep(op);
+  yielded = registerOf(region.yielded());
+  yieldsIntegers = region.yielded().getType().isInteger();
+}
+
+unsigned ElementProgram::registerOf(Value value) {
+  return registers.try_emplace(value, registers.size()).first->second;
+}
+
+ElementProgram::Frame ElementProgram::makeFrame() const {
+  Frame frame;
+  frame.numbers.resize(registers.size() * kLanes);
+  frame.integers.resize(registers.size() * kLanes);
+  for (auto [target, value] : numberConstants)
+    std::fill_n(frame.number(target), kLanes, value);
+  for (auto [target, value] : integerConstants)
+    std::fill_n(frame.integer(target), kLanes, value);
+  for (const Source &source : sources) {
+    const Elements *elements = source.tensor.elements.get();
+    frame.numberBases.push_back(elements ? elements->numbers.data() : nullptr);
+    frame.integerBases.push_back(elements ? elements->integers.data()
+                                          : nullptr);
+  }
+  return frame;
+}
+
+void ElementProgram::run(Frame &frame, int64_t count) const {
+  assert(count <= kLanes && "more lanes than a register holds");
+  for (unsigned number = 0; number < sources.size(); ++number)
+    loadSource(number, frame, count);
+  for (const Step &step : steps)
+    step(frame, count);
+}
+
+//===----------------------------------------------------------------------===//
+// Captures
+//===----------------------------------------------------------------------===//
+
+void ElementProgram::addSource(const Tensor &capture, AffineMap map,
+                               unsigned target, unsigned rank) {
+  Source source{capture.elements ? capture.asNumbers() : capture,
+                Shape(rank, 0), 0, target};
+  int64_t stride = 1;
+  for (int64_t dim = capture.rank() - 1; dim >= 0; --dim) {
+    AffineExpr expr = map.getResult(dim);
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      source.offset += stride * constant.getValue();
+    else
+      source.strides[cast<AffineDimExpr>(expr).getPosition()] += stride;
+    stride *= capture.shape[dim];
+  }
+  sources.push_back(std::move(source));
+}
+
+template <typename T>
+static void loadLanes(const T *from, int64_t step, int64_t count, T *to) {
+  for (int64_t lane = 0; lane < count; ++lane)
+    to[lane] = from[lane * step];
+}
+
+void ElementProgram::loadSource(unsigned number, Frame &frame,
+                                int64_t count) const {
+  const Source &source = sources[number];
+  int64_t offset = source.offset;
+  for (auto [stride, index] : llvm::zip_equal(source.strides, frame.index))
+    offset += stride * index;
+  // Lanes run along the last dimension; an index space of rank 0 has one lane.
+  int64_t step = source.strides.empty() ? 0 : source.strides.back();
+  if (source.tensor.isInteger)
+    loadLanes(frame.integerBases[number] + offset, step, count,
+              frame.integer(source.target));
+  else
+    loadLanes(frame.numberBases[number] + offset, step, count,
+              frame.number(source.target));
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+/// What an integer type keeps of a result: i1 one bit, i32 its value.
+static int64_t wrap(int64_t value, unsigned width) {
+  return width == 1 ? value & 1 : int64_t(int32_t(value));
+}
+
+/// The value of an integer whose bits are read as signed; only i1 differs from
+/// what registers hold.
+static int64_t asSigned(int64_t value, unsigned width) {
+  return width == 1 ? -value : value;
+}
+
+static uint64_t asUnsigned(int64_t value, unsigned width) {
+  return width == 1 ? value : uint32_t(value);
+}
+
+template <typename F> void ElementProgram::unary(Operation &op, F function) {
+  unsigned from = registerOf(op.getOperand(0)),
+           to = registerOf(op.getResult(0));
+  steps.push_back([=](Frame &frame, int64_t count) {
+    for (int64_t lane = 0; lane < count; ++lane)
+      frame.number(to)[lane] = function(frame.number(from)[lane]);
+  });
+}
+
+template <typename F> void ElementProgram::binary(Operation &op, F function) {
+  unsigned a = registerOf(op.getOperand(0)), b = registerOf(op.getOperand(1));
+  unsigned to = registerOf(op.getResult(0));
+  steps.push_back([=](Frame &frame, int64_t count) {
+    for (int64_t lane = 0; lane < count; ++lane)
+      frame.number(to)[lane] =
+          function(frame.number(a)[lane], frame.number(b)[lane]);
+  });
+}
+
+template <typename F>
+void ElementProgram::integerBinary(Operation &op, F function) {
+  unsigned a = registerOf(op.getOperand(0)), b = registerOf(op.getOperand(1));
+  unsigned to = registerOf(op.getResult(0));
+  unsigned width = op.getResult(0).getType().getIntOrFloatBitWidth();
+  steps.push_back([=](Frame &frame, int64_t count) {
+    for (int64_t lane = 0; lane < count; ++lane)
+      frame.integer(to)[lane] =
+          wrap(function(frame.integer(a)[lane], frame.integer(b)[lane]), width);
+  });
+}
+
+void ElementProgram::addStep(Operation &op) {
+  assert(attn::isRegionScalarOp(&op) && "verified");
+  llvm::TypeSwitch<Operation &>(op)
+      .Case([&](arith::ConstantOp op) { addConstant(op); })
+      .Case([&](arith::CmpFOp op) { addComparison(op); })
+      .Case([&](arith::CmpIOp op) { addComparison(op); })
+      .Case([&](arith::SelectOp op) { addSelect(op); })
+      .Case([&](arith::SIToFPOp op) {
+        unsigned from = registerOf(op.getIn()), to = registerOf(op.getOut());
+        unsigned width = op.getIn().getType().getIntOrFloatBitWidth();
+        steps.push_back([=](Frame &frame, int64_t count) {
+          for (int64_t lane = 0; lane < count; ++lane)
+            frame.number(to)[lane] = asSigned(frame.integer(from)[lane], width);
+        });
+      })
+      .Case([&](attn::IndexOp op) {
+        unsigned to = registerOf(op.getResult());
+        size_t dim = op.getDim();
+        steps.push_back([=](Frame &frame, int64_t count) {
+          int64_t step = dim + 1 == frame.index.size();
+          for (int64_t lane = 0; lane < count; ++lane)
+            frame.integer(to)[lane] = frame.index[dim] + lane * step;
+        });
+      })
+      .Default([&](Operation &op) {
+        op.getResult(0).getType().isInteger() ? addIntegerStep(op)
+                                              : addNumberStep(op);
+      });
+}
+
+void ElementProgram::addNumberStep(Operation &op) {
+  llvm::TypeSwitch<Operation &>(op)
+      .Case([&](arith::AddFOp op) {
+        binary(*op, [](double a, double b) { return a + b; });
+      })
+      .Case([&](arith::SubFOp op) {
+        binary(*op, [](double a, double b) { return a - b; });
+      })
+      .Case([&](arith::MulFOp op) {
+        binary(*op, [](double a, double b) { return a * b; });
+      })
+      .Case([&](arith::DivFOp op) {
+        binary(*op, [](double a, double b) { return a / b; });
+      })
+      .Case([&](arith::MaximumFOp op) {
+        binary(*op, [](double a, double b) {
+          return std::isnan(a) || std::isnan(b) ? a + b : std::max(a, b);
+        });
+      })
+      .Case([&](arith::MinimumFOp op) {
+        binary(*op, [](double a, double b) {
+          return std::isnan(a) || std::isnan(b) ? a + b : std::min(a, b);
+        });
+      })
+      .Case([&](arith::NegFOp op) { unary(*op, [](double a) { return -a; }); })
+      .Case([&](math::AbsFOp op) {
+        unary(*op, [](double a) { return std::fabs(a); });
+      })
+      .Case([&](math::ErfOp op) {
+        unary(*op, [](double a) { return std::erf(a); });
+      })
+      .Case([&](math::ExpOp op) {
+        unary(*op, [](double a) { return std::exp(a); });
+      })
+      .Case([&](math::Exp2Op op) {
+        unary(*op, [](double a) { return std::exp2(a); });
+      })
+      .Case([&](math::TanhOp op) {
+        unary(*op, [](double a) { return std::tanh(a); });
+      })
+      .Case([&](math::SqrtOp op) {
+        unary(*op, [](double a) { return std::sqrt(a); });
+      })
+      .Case([&](math::RsqrtOp op) {
+        unary(*op, [](double a) { return 1.0 / std::sqrt(a); });
+      })
+      .Default([](Operation &) {
+        llvm_unreachable("isRegionScalarOp admits an op that has no step");
+      });
+}
+
+void ElementProgram::addIntegerStep(Operation &op) {
+  unsigned width = op.getResult(0).getType().getIntOrFloatBitWidth();
+  llvm::TypeSwitch<Operation &>(op)
+      .Case([&](arith::AddIOp op) { integerBinary(*op, std::plus<int64_t>()); })
+      .Case(
+          [&](arith::SubIOp op) { integerBinary(*op, std::minus<int64_t>()); })
+      .Case([&](arith::MulIOp op) {
+        integerBinary(*op, std::multiplies<int64_t>());
+      })
+      .Case([&](arith::AndIOp op) {
+        integerBinary(*op, std::bit_and<int64_t>());
+      })
+      .Case(
+          [&](arith::OrIOp op) { integerBinary(*op, std::bit_or<int64_t>()); })
+      .Case([&](arith::XOrIOp op) {
+        integerBinary(*op, std::bit_xor<int64_t>());
+      })
+      .Case([&](arith::MaxSIOp op) {
+        integerBinary(*op, [width](int64_t a, int64_t b) {
+          return asSigned(a, width) >= asSigned(b, width) ? a : b;
+        });
+      })
+      .Case([&](arith::MinSIOp op) {
+        integerBinary(*op, [width](int64_t a, int64_t b) {
+          return asSigned(a, width) <= asSigned(b, width) ? a : b;
+        });
+      })
+      .Default([](Operation &) {
+        llvm_unreachable("isRegionScalarOp admits an op that has no step");
+      });
+}
+
+void ElementProgram::addConstant(arith::ConstantOp op) {
+  unsigned target = registerOf(op.getResult());
+  if (auto number = dyn_cast<FloatAttr>(op.getValue()))
+    numberConstants.push_back({target, number.getValueAsDouble()});
+  else {
+    APInt value = cast<IntegerAttr>(op.getValue()).getValue();
+    integerConstants.push_back(
+        {target, wrap(value.getSExtValue(), value.getBitWidth())});
+  }
+}
+
+void ElementProgram::addSelect(arith::SelectOp op) {
+  unsigned condition = registerOf(op.getCondition());
+  unsigned a = registerOf(op.getTrueValue()),
+           b = registerOf(op.getFalseValue());
+  unsigned to = registerOf(op.getResult());
+  bool integer = op.getType().isInteger();
+  steps.push_back([=](Frame &frame, int64_t count) {
+    for (int64_t lane = 0; lane < count; ++lane) {
+      unsigned from = frame.integer(condition)[lane] ? a : b;
+      if (integer)
+        frame.integer(to)[lane] = frame.integer(from)[lane];
+      else
+        frame.number(to)[lane] = frame.number(from)[lane];
+    }
+  });
+}
+
+/// The ordered part of a predicate on numbers neither of which is NaN.
+static bool compareOrdered(arith::CmpFPredicate predicate, double a, double b) {
+  using P = arith::CmpFPredicate;
+  switch (predicate) {
+  case P::OEQ:
+  case P::UEQ:
+    return a == b;
+  case P::OGT:
+  case P::UGT:
+    return a > b;
+  case P::OGE:
+  case P::UGE:
+    return a >= b;
+  case P::OLT:
+  case P::ULT:
+    return a < b;
+  case P::OLE:
+  case P::ULE:
+    return a <= b;
+  case P::ONE:
+  case P::UNE:
+    return a != b;
+  case P::ORD:
+  case P::AlwaysTrue:
+    return true;
+  case P::UNO:
+  case P::AlwaysFalse:
+    return false;
+  }
+  llvm_unreachable("an unknown predicate");
+}
+
+/// What a predicate says when a number is NaN.
+static bool isTrueOfNaN(arith::CmpFPredicate predicate) {
+  using P = arith::CmpFPredicate;
+  return llvm::is_contained(
+      {P::UEQ, P::UGT, P::UGE, P::ULT, P::ULE, P::UNE, P::UNO, P::AlwaysTrue},
+      predicate);
+}
+
+void ElementProgram::addComparison(arith::CmpFOp op) {
+  unsigned a = registerOf(op.getLhs()), b = registerOf(op.getRhs());
+  unsigned to = registerOf(op.getResult());
+  arith::CmpFPredicate predicate = op.getPredicate();
+  steps.push_back([=](Frame &frame, int64_t count) {
+    for (int64_t lane = 0; lane < count; ++lane) {
+      double x = frame.number(a)[lane], y = frame.number(b)[lane];
+      frame.integer(to)[lane] = std::isnan(x) || std::isnan(y)
+                                    ? isTrueOfNaN(predicate)
+                                    : compareOrdered(predicate, x, y);
+    }
+  });
+}
+
+static bool compareIntegers(arith::CmpIPredicate predicate, int64_t a,
+                            int64_t b, unsigned width) {
+  using P = arith::CmpIPredicate;
+  int64_t x = asSigned(a, width), y = asSigned(b, width);
+  uint64_t ux = asUnsigned(a, width), uy = asUnsigned(b, width);
+  switch (predicate) {
+  case P::eq:
+    return a == b;
+  case P::ne:
+    return a != b;
+  case P::slt:
+    return x < y;
+  case P::sle:
+    return x <= y;
+  case P::sgt:
+    return x > y;
+  case P::sge:
+    return x >= y;
+  case P::ult:
+    return ux < uy;
+  case P::ule:
+    return ux <= uy;
+  case P::ugt:
+    return ux > uy;
+  case P::uge:
+    return ux >= uy;
+  }
+  llvm_unreachable("an unknown predicate");
+}
+
+void ElementProgram::addComparison(arith::CmpIOp op) {
+  unsigned a = registerOf(op.getLhs()), b = registerOf(op.getRhs());
+  unsigned to = registerOf(op.getResult());
+  unsigned width = op.getLhs().getType().getIntOrFloatBitWidth();
+  arith::CmpIPredicate predicate = op.getPredicate();
+  steps.push_back([=](Frame &frame, int64_t count) {
+    for (int64_t lane = 0; lane < count; ++lane)
+      frame.integer(to)[lane] = compareIntegers(
+          predicate, frame.integer(a)[lane], frame.integer(b)[lane], width);
+  });
+}
+
+} // namespace attnc::interpret

@@ -1,0 +1,198 @@
+//===- EvaluateAttention.cpp - attn.attention
+//-------------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The three forms become one: sequences of query and key rows with a stride
+// between rows. A unit of work is a block of query rows of one head: the plain
+// product, the score region, the mask region, softmax, the product with the
+// values.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/interpret/Evaluation.h"
+#include "compiler/interpret/LinearAlgebra.h"
+#include <limits>
+
+using namespace mlir;
+using llvm::Error;
+using llvm::Twine;
+
+namespace attnc::interpret {
+
+namespace {
+
+/// Where one sequence's rows lie: first row and count, of queries and of keys.
+struct Sequence {
+  int64_t firstQuery, queries, firstKey, keys;
+};
+
+/// A block of query rows of one head of one sequence.
+struct Unit {
+  int64_t sequence, head, firstQuery, queries;
+};
+
+constexpr int64_t kQueriesPerUnit = 64;
+
+class AttentionRun {
+public:
+  AttentionRun(attn::AttentionOp op, Tensor query, Tensor key, Tensor value,
+               ArrayRef<Tensor> scoreCaptures, ArrayRef<Tensor> maskCaptures)
+      : query(query), key(key), value(value), queryHeads(op.getQueryHeads()),
+        keyHeads(op.getKeyHeads()), headSize(op.getHeadSize()),
+        valueSize(op.getValueSize()) {
+    // The index space of both regions is (b, h, q, kv).
+    if (attn::CapturedRegion region = op.getScoreRegion())
+      score.emplace(region, scoreCaptures, /*rank=*/4);
+    if (attn::CapturedRegion region = op.getMaskRegion())
+      mask.emplace(region, maskCaptures, /*rank=*/4);
+  }
+
+  void run(const Parallel &parallel, ArrayRef<Sequence> sequences,
+           double *result) const;
+
+private:
+  struct Frames {
+    ElementProgram::Frame score, mask;
+    std::vector<double> scores;
+  };
+  void runUnit(const Unit &unit, const Sequence &sequence, Frames &frames,
+               double *result) const;
+  void scoreRow(const Unit &unit, int64_t q, int64_t keys, Frames &frames,
+                double *row) const;
+
+  Tensor query, key, value;
+  int64_t queryHeads, keyHeads, headSize, valueSize;
+  std::optional<ElementProgram> score, mask;
+};
+
+} // namespace
+
+void AttentionRun::run(const Parallel &parallel, ArrayRef<Sequence> sequences,
+                       double *result) const {
+  std::vector<Unit> units;
+  int64_t longest = 0;
+  for (auto [number, sequence] : llvm::enumerate(sequences)) {
+    longest = std::max(longest, sequence.keys);
+    for (int64_t head = 0; head < queryHeads; ++head)
+      for (int64_t q = 0; q < sequence.queries; q += kQueriesPerUnit)
+        units.push_back({int64_t(number), head, q,
+                         std::min(kQueriesPerUnit, sequence.queries - q)});
+  }
+  int64_t costPerScore = headSize + valueSize + 30;
+  parallel.forRange(units.size(), kQueriesPerUnit * longest * costPerScore,
+                    [&](int64_t begin, int64_t end) {
+                      Frames frames;
+                      if (score)
+                        frames.score = score->makeFrame();
+                      if (mask)
+                        frames.mask = mask->makeFrame();
+                      frames.scores.resize(kQueriesPerUnit * longest);
+                      for (int64_t i = begin; i < end; ++i)
+                        runUnit(units[i], sequences[units[i].sequence], frames,
+                                result);
+                    });
+}
+
+void AttentionRun::runUnit(const Unit &unit, const Sequence &sequence,
+                           Frames &frames, double *result) const {
+  int64_t queryRow = sequence.firstQuery + unit.firstQuery;
+  int64_t keyHead = unit.head / (queryHeads / keyHeads);
+  int64_t keyBase = sequence.firstKey * keyHeads + keyHead;
+  const double *queries =
+      query.numberData() + (queryRow * queryHeads + unit.head) * headSize;
+  multiply(
+      {queries, nullptr, queryHeads * headSize, 1},
+      {key.numberData() + keyBase * headSize, nullptr, 1, keyHeads * headSize},
+      unit.queries, sequence.keys, headSize, frames.scores.data(),
+      sequence.keys);
+  for (int64_t q = 0; q < unit.queries; ++q) {
+    double *row = frames.scores.data() + q * sequence.keys;
+    scoreRow(unit, unit.firstQuery + q, sequence.keys, frames, row);
+    softmaxRow(row, row, sequence.keys);
+  }
+  multiply({frames.scores.data(), nullptr, sequence.keys, 1},
+           {value.numberData() + keyBase * valueSize, nullptr,
+            keyHeads * valueSize, 1},
+           unit.queries, valueSize, sequence.keys,
+           result + (queryRow * queryHeads + unit.head) * valueSize,
+           queryHeads * valueSize);
+}
+
+/// Sets the leading (b, h, q, kv) arguments, which begin at `first`.
+static void setIndices(ElementProgram::Frame &frame, unsigned first,
+                       int64_t count) {
+  for (unsigned dim = 0; dim < 4; ++dim)
+    for (int64_t lane = 0; lane < count; ++lane)
+      frame.integer(first + dim)[lane] =
+          frame.index[dim] + (dim == 3 ? lane : 0);
+}
+
+void AttentionRun::scoreRow(const Unit &unit, int64_t q, int64_t keys,
+                            Frames &frames, double *row) const {
+  for (int64_t kv = 0; kv < keys; kv += ElementProgram::kLanes) {
+    int64_t count = std::min(ElementProgram::kLanes, keys - kv);
+    Shape index = {unit.sequence, unit.head, q, kv};
+    if (score) {
+      frames.score.index = index;
+      setIndices(frames.score, 1, count);
+      std::copy_n(row + kv, count, frames.score.number(0));
+      score->run(frames.score, count);
+      std::copy_n(score->yieldedNumbers(frames.score), count, row + kv);
+    }
+    if (mask) {
+      frames.mask.index = index;
+      setIndices(frames.mask, 0, count);
+      mask->run(frames.mask, count);
+      const int64_t *kept = mask->yieldedIntegers(frames.mask);
+      // Softmax over the admitted positions alone: exp(-inf) counts for
+      // nothing, and a row of nothing else gives zeros.
+      for (int64_t lane = 0; lane < count; ++lane)
+        if (!kept[lane])
+          row[kv + lane] = -std::numeric_limits<double>::infinity();
+    }
+  }
+}
+
+Error Evaluation::evaluate(attn::AttentionOp op) {
+  Tensor query = get(op.getQuery()).asNumbers();
+  Tensor key = get(op.getKey()).asNumbers();
+  Tensor value = get(op.getValue()).asNumbers();
+  SmallVector<Sequence> sequences;
+  if (op.isPacked()) {
+    const Tensor &offsets = get(op.getOffsets());
+    if (Error error = checkOffsets(op, offsets, query.shape[0]))
+      return error;
+    std::optional<SizeExpr> expr = SizeExpr::parse(*op.getLengthBound());
+    assert(expr && "verified");
+    llvm::Expected<int64_t> bound = evaluate(*expr);
+    if (!bound)
+      return bound.takeError();
+    ArrayRef<int64_t> starts = offsets.elements->integers;
+    for (size_t b = 0; b + 1 < starts.size(); ++b) {
+      int64_t length = starts[b + 1] - starts[b];
+      if (length > *bound)
+        return errorAt(op, "sequence " + Twine(b) + " has " + Twine(length) +
+                               " rows, more than the length bound of " +
+                               Twine(*bound));
+      sequences.push_back({starts[b], length, starts[b], length});
+    }
+  } else {
+    int64_t batch = query.rank() == 2 ? 1 : query.shape[0];
+    int64_t queries = query.shape[query.rank() == 2 ? 0 : 1];
+    int64_t keys = key.shape[query.rank() == 2 ? 0 : 1];
+    for (int64_t b = 0; b < batch; ++b)
+      sequences.push_back({b * queries, queries, b * keys, keys});
+  }
+  Shape shape = query.shape;
+  shape.back() = op.getValueSize();
+  Tensor result = Tensor::numbers(shape);
+  AttentionRun run(op, query, key, value, gather(op.getScoreCaptures()),
+                   gather(op.getMaskCaptures()));
+  run.run(parallel, sequences, result.numberData());
+  return setChecked(op.getResult(), std::move(result));
+}
+
+} // namespace attnc::interpret

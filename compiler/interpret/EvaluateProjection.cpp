@@ -1,0 +1,124 @@
+//===- EvaluateProjection.cpp - products with weights and heads
+//-------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// attn.linear, attn.qkv_projection, attn.output_projection, attn.matmul and the
+// two ways to see heads.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/interpret/Evaluation.h"
+#include "compiler/interpret/LinearAlgebra.h"
+
+using namespace mlir;
+using llvm::Error;
+
+namespace attnc::interpret {
+
+Tensor Evaluation::project(const Tensor &input, int64_t depth,
+                           const Tensor &weight,
+                           ArrayRef<int64_t> resultShape) {
+  Tensor left = input.asNumbers();
+  Tensor result = Tensor::numbers(resultShape);
+  // The weight is [N, K]; the product wants [K, N].
+  MatrixView right;
+  right.rowStride = 1;
+  right.columnStride = depth;
+  if (weight.elements->singles.empty())
+    right.numbers = weight.numberData();
+  else
+    right.singles = weight.elements->singles.data();
+  multiply(parallel, {left.numberData(), nullptr, depth, 1}, right,
+           result.rows(), result.columns(), depth, result.numberData(),
+           result.columns());
+  return result;
+}
+
+Error Evaluation::evaluate(attn::LinearOp op) {
+  const Tensor &input = get(op.getInput()), &weight = get(op.getWeight());
+  Shape shape = input.shape;
+  shape.back() = weight.shape[0];
+  Tensor result = project(input, weight.shape[1], weight, shape);
+  finishElements(op.getElementEpilogue(), /*leading=*/true, result);
+  if (Error error = finishRows(op.getRowEpilogue(), result))
+    return error;
+  return setChecked(op.getResult(), std::move(result));
+}
+
+Error Evaluation::evaluate(attn::OutputProjectionOp op) {
+  const Tensor &input = get(op.getInput()), &weight = get(op.getWeight());
+  Shape shape(input.shape.begin(), input.shape.end() - 1);
+  shape.back() = weight.shape[0];
+  Tensor result = project(input, weight.shape[1], weight, shape);
+  finishElements(op.getElementEpilogue(), /*leading=*/true, result);
+  if (Error error = finishRows(op.getRowEpilogue(), result))
+    return error;
+  return setChecked(op.getResult(), std::move(result));
+}
+
+Error Evaluation::evaluate(attn::QkvProjectionOp op) {
+  const Tensor &input = get(op.getInput()), &weight = get(op.getWeight());
+  Shape shape = input.shape;
+  shape.back() = weight.shape[0];
+  Tensor whole = project(input, weight.shape[1], weight, shape);
+  finishElements(op.getElementEpilogue(), /*leading=*/true, whole);
+  int64_t offset = 0;
+  for (Value value : op->getResults()) {
+    llvm::Expected<Shape> partShape = shapeOf(value.getType());
+    if (!partShape)
+      return partShape.takeError();
+    Tensor part = Tensor::numbers(*partShape);
+    int64_t width = part.shape[part.rank() - 1] * part.shape[part.rank() - 2];
+    for (int64_t row = 0, rows = whole.rows(); row < rows; ++row)
+      std::copy_n(whole.numberData() + row * whole.columns() + offset, width,
+                  part.numberData() + row * width);
+    offset += width;
+    set(value, std::move(part));
+  }
+  return Error::success();
+}
+
+Error Evaluation::evaluate(attn::SplitHeadsOp op) {
+  llvm::Expected<Shape> shape = shapeOf(op.getType());
+  if (!shape)
+    return shape.takeError();
+  Tensor result = get(op.getInput());
+  result.shape = *shape;
+  return setChecked(op.getResult(), std::move(result));
+}
+
+Error Evaluation::evaluate(attn::MergeHeadsOp op) {
+  llvm::Expected<Shape> shape = shapeOf(op.getType());
+  if (!shape)
+    return shape.takeError();
+  Tensor result = get(op.getInput());
+  result.shape = *shape;
+  return setChecked(op.getResult(), std::move(result));
+}
+
+Error Evaluation::evaluate(attn::MatmulOp op) {
+  Tensor lhs = get(op.getLhs()).asNumbers(), rhs = get(op.getRhs()).asNumbers();
+  int64_t rank = lhs.rank();
+  int64_t rows = lhs.shape[rank - 2], depth = lhs.shape[rank - 1];
+  bool transpose = op.getTransposeRhs();
+  int64_t columns = rhs.shape[transpose ? rank - 2 : rank - 1];
+  Shape shape = lhs.shape;
+  shape.back() = columns;
+  Tensor result = Tensor::numbers(shape);
+  int64_t count = product(ArrayRef<int64_t>(lhs.shape).drop_back(2));
+  parallel.forRange(
+      count, rows * columns * depth, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+          multiply({lhs.numberData() + i * rows * depth, nullptr, depth, 1},
+                   {rhs.numberData() + i * depth * columns, nullptr,
+                    transpose ? 1 : columns, transpose ? depth : 1},
+                   rows, columns, depth,
+                   result.numberData() + i * rows * columns, columns);
+      });
+  return setChecked(op.getResult(), std::move(result));
+}
+
+} // namespace attnc::interpret

@@ -1,0 +1,108 @@
+//===- Evaluation.h - one run of an entry ------------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Holds the values and sizes of one run and computes op after op. The ops are
+// spread over EvaluateAttention.cpp, EvaluateProjection.cpp,
+// EvaluateElementwise.cpp and EvaluateSequence.cpp.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_INTERPRET_EVALUATION_H
+#define ATTNC_COMPILER_INTERPRET_EVALUATION_H
+
+#include "compiler/import/Weights.h"
+#include "compiler/interpret/Parallel.h"
+#include "compiler/interpret/RowProgram.h"
+#include <map>
+
+namespace attnc::interpret {
+
+/// The values of weights by symbol, kept from run to run.
+struct WeightCache {
+  explicit WeightCache(const WeightTable *table) : table(table) {}
+
+  const WeightTable *table; ///< null for programs without weights
+  llvm::DenseMap<mlir::Operation *, Tensor> tensors;
+};
+
+class Evaluation {
+public:
+  Evaluation(const Parallel &parallel, WeightCache &weights,
+             std::map<std::string, int64_t> sizes)
+      : parallel(parallel), weights(weights), sizes(std::move(sizes)) {}
+
+  /// Computes the results of an op of an entry's body.
+  llvm::Error run(mlir::Operation &op);
+
+  void set(mlir::Value value, Tensor tensor) {
+    values[value] = std::move(tensor);
+  }
+  const Tensor &get(mlir::Value value) const { return values.at(value); }
+  void drop(mlir::Value value) { values.erase(value); }
+
+  /// The value of an expression; fails on a size that has none yet.
+  llvm::Expected<int64_t> evaluate(const SizeExpr &expr) const;
+  /// The shape of a tensor type with the sizes filled in.
+  llvm::Expected<Shape> shapeOf(mlir::Type type) const;
+
+private:
+  // EvaluateElementwise.cpp
+  llvm::Error evaluate(attn::MapOp op);
+  llvm::Error evaluate(attn::NormOp op);
+  llvm::Error evaluate(attn::SoftmaxOp op);
+  // EvaluateProjection.cpp
+  llvm::Error evaluate(attn::LinearOp op);
+  llvm::Error evaluate(attn::QkvProjectionOp op);
+  llvm::Error evaluate(attn::OutputProjectionOp op);
+  llvm::Error evaluate(attn::SplitHeadsOp op);
+  llvm::Error evaluate(attn::MergeHeadsOp op);
+  llvm::Error evaluate(attn::MatmulOp op);
+  // EvaluateAttention.cpp
+  llvm::Error evaluate(attn::AttentionOp op);
+  // EvaluateSequence.cpp
+  llvm::Error evaluate(attn::EmbeddingOp op);
+  llvm::Error evaluate(attn::PositionsOp op);
+  llvm::Error evaluate(attn::PackIndexOp op);
+  llvm::Error evaluate(attn::PackOp op);
+  llvm::Error evaluate(attn::UnpackOp op);
+  llvm::Error evaluate(attn::PoolOp op);
+  // Interpreter.cpp
+  llvm::Error evaluate(attn::GetWeightOp op);
+  llvm::Error evaluate(attn::ConstantOp op);
+
+  llvm::SmallVector<Tensor> gather(mlir::ValueRange values) const;
+  /// Replaces every element by what the element region yields; with `leading`,
+  /// the element itself is the region's first argument.
+  void finishElements(const attn::CapturedRegion &region, bool leading,
+                      Tensor &tensor);
+  /// Replaces every row by what the row region yields.
+  llvm::Error finishRows(const attn::CapturedRegion &region, Tensor &tensor);
+  /// lhs as rows times the transposed weight matrix [N, K].
+  Tensor project(const Tensor &input, int64_t depth, const Tensor &weight,
+                 llvm::ArrayRef<int64_t> resultShape);
+  /// Stores a result after checking its shape against the type's.
+  llvm::Error setChecked(mlir::Value value, Tensor tensor);
+
+  const Parallel &parallel;
+  WeightCache &weights;
+  std::map<std::string, int64_t> sizes;
+  llvm::DenseMap<mlir::Value, Tensor> values;
+};
+
+/// The index of row `row` in a shape without its last dimension.
+Shape indexOfRow(int64_t row, llvm::ArrayRef<int64_t> rowDims);
+
+/// An error at an op: its name, its place in the source and the message.
+llvm::Error errorAt(mlir::Operation *op, const llvm::Twine &message);
+
+/// Fails unless `offsets` cuts `rows` rows into sequences: starts with 0, never
+/// decreases, ends with `rows`.
+llvm::Error checkOffsets(mlir::Operation *op, const Tensor &offsets,
+                         int64_t rows);
+
+} // namespace attnc::interpret
+
+#endif // ATTNC_COMPILER_INTERPRET_EVALUATION_H
