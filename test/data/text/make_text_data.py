@@ -12,6 +12,7 @@
 #   golden.tsv        tokenizer, max_length, text, pair (hexadecimal; "-" for
 #                     none), ids, token types
 #   golden-minilm.tsv the same for a trained model, given as the argument
+#   ../../fuzz/seeds/tokenizer/*
 #   characters.tsv    hashes over each block of 4096 code points of what single
 #                     steps make of every character
 #
@@ -292,7 +293,36 @@ def write_characters():
                       + "\n")
 
 
+def write_seeds():
+    """Inputs to start fuzzing from; test/fuzz/tokenizer.cpp says their form."""
+    folder = os.path.join(HERE, "..", "..", "fuzz", "seeds", "tokenizer")
+    os.makedirs(folder, exist_ok=True)
+    few = {t: i for i, t in enumerate(
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "##s", "fox", "é"])}
+    text = "hellos [SEP] É \u302f\u0301 中 <ent> fox".encode() + b" \xe2\x82 \xff"
+
+    def seed(name, choice, file, rest):
+        data = bytes([choice, len(file) & 255, len(file) >> 8]) + file + rest
+        with open(os.path.join(folder, name), "wb") as out:
+            out.write(data)
+
+    for name in ("uncased", "plain", "template", "bert-processing", "left", "added"):
+        file = tiny_tokenizers(few)[name] if name != "added" else \
+            dict(tiny_tokenizers(few)[name], post_processor=None)
+        file = json.dumps(file, separators=(",", ":")).encode()
+        seed(name, 6, file, text)
+        seed(name + "-pair", 6 | 8, file, text)
+    lines = "".join(t + "\n" for t in few).encode()
+    for choice, rest in ((1, b'{"do_lower_case":false,"model_max_length":512,'
+                             b'"added_tokens_decoder":{"9":{"content":"<ent>"}},'
+                             b'"additional_special_tokens":["x"]}'),
+                         (3, b'{"mask_token":{"content":"fox"}}'),
+                         (5, b'{"max_seq_length":8}'), (7 | 8, b"")):
+        seed(f"vocabulary-{choice}", choice, lines, rest + b"\n" + text)
+
+
 def main():
+    write_seeds()
     all_texts = [t.encode() for t in TEXTS] + BYTES
     write_tokenizers(all_texts)
     write_characters()

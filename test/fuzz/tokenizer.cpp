@@ -1,0 +1,97 @@
+//===- tokenizer.cpp - hostile tokenizer files and texts ------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Input: a byte that picks the files, two bytes that give the length of the
+// first file, that file, and a text; a text opens a second file with its first
+// line. A tokenizer that opens must measure and fill to the same length, with
+// every id in its vocabulary, and give the same row where seq cuts nothing.
+//
+//===----------------------------------------------------------------------===//
+#include "text/Tokenizer.h"
+#include "Errors.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <vector>
+
+using namespace attnrt;
+
+static void require(bool holds) {
+  if (!holds)
+    abort();
+}
+
+static void checkText(const Tokenizer &tokenizer, Memory &memory,
+                      const char *text, size_t size, bool pair) {
+  TokenizerFacts facts = describeTokenizer(tokenizer);
+  require(facts.vocabularySize > facts.padId);
+  TokenizerScratch scratch(memory);
+  size_t half = size / 2;
+  const char *texts[] = {text, text + half};
+  size_t lengths[] = {half, size - half};
+  attn_text_batch batch = ATTN_TEXT_BATCH_INIT;
+  batch.count = pair ? 1 : 2;
+  batch.texts = texts;
+  batch.lengths = lengths;
+  batch.pairs = pair ? texts + 1 : nullptr;
+  batch.pair_lengths = pair ? lengths + 1 : nullptr;
+  batch.max_length = 80;
+  require(tokenize(tokenizer, 1, scratch, batch) == ATTN_OK);
+  int64_t longest = batch.longest;
+  require(longest >= 0 && longest <= 80);
+  batch.seq = longest + 1;
+  size_t cells = static_cast<size_t>(batch.count * batch.seq);
+  std::vector<int32_t> ids(cells), mask(cells), types(cells);
+  batch.input_ids = ids.data();
+  batch.attention_mask = mask.data();
+  batch.token_type_ids = types.data();
+  require(tokenize(tokenizer, 1, scratch, batch) == ATTN_OK);
+  require(batch.longest == longest);
+  for (size_t i = 0; i < cells; ++i) {
+    require(ids[i] >= 0 && ids[i] < facts.vocabularySize);
+    require(types[i] >= 0 && types[i] <= facts.largestTypeId);
+    require(mask[i] == 1 || (mask[i] == 0 && ids[i] == facts.padId));
+  }
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static const char *const names[] = {"tokenizer.json", "vocab.txt"};
+  static const char *const more[] = {"tokenizer_config.json",
+                                     "special_tokens_map.json",
+                                     "sentence_bert_config.json", nullptr};
+  if (size < 3)
+    return 0;
+  uint8_t choice = data[0];
+  size_t length = data[1] | size_t(data[2]) << 8;
+  data += 3;
+  size -= 3;
+  if (length > size)
+    length = size;
+  // Exact copies, so that reading beyond either is seen.
+  std::vector<char> file(data, data + length);
+  std::vector<char> text(data + length, data + size);
+  const char *line =
+      text.empty()
+          ? nullptr
+          : static_cast<char *>(memchr(text.data(), '\n', text.size()));
+  std::vector<char> second(text.data(), line ? line : text.data());
+
+  std::vector<TokenizerFile> files = {
+      {names[choice & 1], file.data(), file.size()}};
+  if (const char *name = more[choice >> 1 & 3])
+    files.push_back({name, second.data(), second.size()});
+  Memory memory(nullptr, uint64_t(64) << 20);
+  Tokenizer *tokenizer = nullptr;
+  if (openTokenizer(files.data(), files.size(), memory, tokenizer) == ATTN_OK) {
+    checkText(*tokenizer, memory, text.data(), text.size(), choice & 8);
+    closeTokenizer(tokenizer);
+  } else {
+    require(*lastError() != '\0');
+  }
+  require(memory.used() == 0);
+  return 0;
+}
