@@ -74,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   // Exact copies, so that reading beyond either is seen.
   std::vector<char> file(data, data + length);
   std::vector<char> text(data + length, data + size);
-  const char *line =
+  char *line =
       text.empty()
           ? nullptr
           : static_cast<char *>(memchr(text.data(), '\n', text.size()));
