@@ -1,19 +1,135 @@
-//===- ChooseTiles.cpp -===//
+//===- ChooseTiles.cpp - tiles, weight layouts and scratch ----------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Sets `tile`, `scratch` and `serial` of every kernel and the layouts of
+// weights: a linear kernel of our own reads its weight in 48-wide panels, so
+// its argument and the `kernel.weight`s dispatched with it take that layout. A
+// weight that an embedding reads as well is read there in plain rows, as a
+// second tensor of the weights file. Products by openblas read plain rows.
+//
+//===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
+#include "compiler/Target.h"
+#include "compiler/schedule/ProgramInfo.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
 
 namespace attnc {
 #define GEN_PASS_DEF_CHOOSETILES
 #include "compiler/Passes.h.inc"
 
+// One panel width serves every CPU: one 8x48 tile of AVX-512, three 6x16 tiles
+// of AVX2.
+static constexpr int64_t kPanelWidth = 48;
+
+/// How much of a contraction of length `k` one pass takes (0: all of it). A
+/// panel of that depth and the rows beside it stay in L2: the panel gets half.
+static int64_t chooseDepth(const Target &target, int64_t k) {
+  int64_t limit = target.l2Bytes / 2 / (kPanelWidth * sizeof(float));
+  if (k <= limit)
+    return 0;
+  // Equal passes; a multiple of 8 leaves the unrolled loop without a tail.
+  return llvm::alignTo(llvm::divideCeil(k, llvm::divideCeil(k, limit)), 8);
+}
+
+static kernel::TileAttr getTile(MLIRContext *context, int64_t rows,
+                                int64_t columns, int64_t depth,
+                                StringRef provider = "") {
+  return kernel::TileAttr::get(context, rows, columns, depth,
+                               StringAttr::get(context, provider));
+}
+
+/// The tile of a product with contraction length `k`: what the vector registers
+/// hold as accumulators, beside one row of weights and one broadcast.
+static kernel::TileAttr chooseProductTile(kernel::FuncOp kernel,
+                                          const Target &target, int64_t k) {
+  bool wide = target.vectorRegisters >= 32;
+  auto variant = kernel->getParentOfType<kernel::VariantOp>();
+  return getTile(kernel.getContext(), wide ? 8 : 6, wide ? kPanelWidth : 16,
+                 chooseDepth(target, k), variant.getGemm().value_or(""));
+}
+
+/// Bytes that one worker needs to attend: the keys of a head transposed
+/// [D][KV], its values [KV][Dv] in whole vectors, the scores of 8 query rows
+/// [8][KV] in whole panels, and small change (row maxima, sums) of at most 1024
+/// numbers.
+static SizeExpr getAttentionScratch(attn::AttentionOp op) {
+  SizeExpr keys = 0;
+  if (std::optional<StringRef> bound = op.getLengthBound()) {
+    keys = *SizeExpr::parse(*bound);
+  } else {
+    SmallVector<SizeExpr> shape = attn::getNamedShape(op.getKey().getType());
+    keys = shape[shape.size() == 2 ? 0 : 1];
+  }
+  int64_t perKey = op.getHeadSize() + op.getValueSize() + 24;
+  return SizeExpr(4) *
+         (SizeExpr(perKey) * (keys + SizeExpr(32)) + SizeExpr(1024));
+}
+
 namespace {
 struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
   using ChooseTilesBase::ChooseTilesBase;
-  void runOnOperation() override {}
+
+  /// Gives operand `index` of every dispatch of the kernel, a weight, panels.
+  void packWeight(kernel::FuncOp kernel, unsigned index) {
+    auto panels = kernel::PanelsAttr::get(&getContext(), kPanelWidth);
+    kernel.setArgAttr(index, kernel::KernelDialect::kLayoutAttr, panels);
+    auto variant = kernel->getParentOfType<kernel::VariantOp>();
+    variant.walk([&](kernel::DispatchOp dispatch) {
+      if (dispatch.getKernel() != kernel.getSymName())
+        return;
+      OpOperand &operand = dispatch.getInsMutable()[index];
+      auto weight = operand.get().getDefiningOp<kernel::WeightOp>();
+      assert(weight && "SelectKernels makes others attn.matmul");
+      if (weight.getLayoutAttr() == panels)
+        return;
+      // Other readers keep plain rows.
+      OpBuilder b(weight);
+      operand.set(kernel::WeightOp::create(b, weight.getLoc(),
+                                           weight.getResult().getType(),
+                                           weight.getWeightAttr(), panels));
+      if (weight->use_empty())
+        weight.erase();
+    });
+  }
+
+  void chooseKernel(kernel::FuncOp kernel, const Target &target) {
+    llvm::TypeSwitch<Operation *>(kernel.getComputeOp())
+        .Case([&](attn::LinearOp op) {
+          kernel.setTileAttr(chooseProductTile(
+              kernel, target, op.getWeight().getType().getDimSize(1)));
+          if (kernel.getTileAttr().getProvider().empty())
+            packWeight(kernel,
+                       cast<BlockArgument>(op.getWeight()).getArgNumber());
+        })
+        .Case([&](attn::MatmulOp op) {
+          kernel.setTileAttr(chooseProductTile(kernel, target, 0));
+        })
+        .Case([&](attn::AttentionOp op) {
+          kernel.setTileAttr(getTile(&getContext(), 8, 0, 0));
+          kernel.setScratch(getAttentionScratch(op).str());
+        })
+        .Case([&](attn::PackIndexOp) { kernel.setSerial(true); });
+  }
+
+  void runOnOperation() override {
+    for (auto variant : getOperation().getOps<kernel::VariantOp>()) {
+      const Target *target = Target::find(variant.getTarget());
+      if (!target) {
+        variant.emitError("[A0402] no target is named '")
+            << variant.getTarget() << "'; `attnc targets` lists those known";
+        return signalPassFailure();
+      }
+      for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
+        chooseKernel(kernel, *target);
+    }
+  }
 };
 } // namespace
 } // namespace attnc

@@ -1,19 +1,132 @@
-//===- CutPhases.cpp -===//
+//===- CutPhases.cpp - numbers the dispatches by phase --------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Dispatches stay in program order. A new phase starts where a dispatch touches
+// what an earlier dispatch of the current phase writes, or writes what one
+// reads; around every serial kernel; and nowhere else. Derived sizes count as
+// memory: pack_index writes them, every kernel whose types name them reads
+// them.
+//
+// Before and after: programs in the tensor form; only `phase` changes.
+// Declined with an error: a derived size that is read before it is known.
+//
+//===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
+#include "compiler/schedule/ProgramInfo.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
 
 namespace attnc {
 #define GEN_PASS_DEF_CUTPHASES
 #include "compiler/Passes.h.inc"
 
 namespace {
+
+/// What the dispatches of one phase touch.
+struct Footprint {
+  llvm::SmallPtrSet<Value, 8> reads, writes;
+  llvm::StringSet<> readSizes, writtenSizes;
+
+  void add(const Footprint &other) {
+    reads.insert(other.reads.begin(), other.reads.end());
+    writes.insert(other.writes.begin(), other.writes.end());
+    for (const auto &size : other.readSizes)
+      readSizes.insert(size.getKey());
+    for (const auto &size : other.writtenSizes)
+      writtenSizes.insert(size.getKey());
+  }
+
+  /// Whether `next` may run at the same time.
+  bool isIndependent(const Footprint &next) const {
+    auto touches = [](const auto &from, const auto &to) {
+      return llvm::any_of(from,
+                          [&](Value value) { return to.contains(value); });
+    };
+    auto names = [](const llvm::StringSet<> &from,
+                    const llvm::StringSet<> &to) {
+      return llvm::any_of(
+          from, [&](const auto &size) { return to.contains(size.getKey()); });
+    };
+    return !touches(writes, next.reads) && !touches(writes, next.writes) &&
+           !touches(reads, next.writes) &&
+           !names(writtenSizes, next.readSizes) &&
+           !names(readSizes, next.writtenSizes);
+  }
+};
+
 struct CutPhases : impl::CutPhasesBase<CutPhases> {
   using CutPhasesBase::CutPhasesBase;
-  void runOnOperation() override {}
+
+  /// Collects the derived sizes that a type names.
+  void addSizes(Type type, llvm::StringSet<> &sizes) {
+    for (const SizeExpr &dim : attn::getNamedShape(kernel::getTensorType(type)))
+      for (const std::string &name : dim.names())
+        if (derived.contains(name))
+          sizes.insert(name);
+  }
+
+  Footprint getFootprint(kernel::DispatchOp dispatch, kernel::FuncOp kernel) {
+    Footprint footprint;
+    bool definesSizes = isa<attn::PackIndexOp>(kernel.getComputeOp());
+    for (Value value : dispatch.getIns()) {
+      footprint.reads.insert(getPlace(value).root);
+      addSizes(value.getType(), footprint.readSizes);
+    }
+    for (auto [out, result] :
+         llvm::zip(dispatch.getOuts(), dispatch.getResults())) {
+      footprint.writes.insert(result);
+      footprint.writes.insert(getPlace(out).root);
+      addSizes(result.getType(),
+               definesSizes ? footprint.writtenSizes : footprint.readSizes);
+    }
+    return footprint;
+  }
+
+  LogicalResult cut(kernel::ProgramOp program) {
+    Footprint current;
+    llvm::StringSet<> known;
+    int64_t phase = 0;
+    bool isEmpty = true, wasSerial = false;
+    for (kernel::DispatchOp dispatch : getDispatches(program)) {
+      kernel::FuncOp kernel = getKernel(dispatch);
+      Footprint next = getFootprint(dispatch, kernel);
+      for (const auto &size : next.readSizes)
+        if (!known.contains(size.getKey()))
+          return dispatch.emitError("[A0404] the size '")
+                 << size.getKey()
+                 << "' is read before attn.pack_index has found it";
+      if (!isEmpty &&
+          (wasSerial || kernel.getSerial() || !current.isIndependent(next))) {
+        ++phase;
+        current = Footprint();
+      }
+      dispatch.setPhase(phase);
+      current.add(next);
+      for (const auto &size : next.writtenSizes)
+        known.insert(size.getKey());
+      isEmpty = false;
+      wasSerial = kernel.getSerial();
+    }
+    return success();
+  }
+
+  void runOnOperation() override {
+    derived.clear();
+    for (attn::SizeOp size : getSizes(getOperation()))
+      if (size.getDerived())
+        derived.insert(size.getSymName());
+    for (auto variant : getOperation().getOps<kernel::VariantOp>())
+      for (auto program : variant.getBody().getOps<kernel::ProgramOp>())
+        if (failed(cut(program)))
+          return signalPassFailure();
+  }
+
+  llvm::StringSet<> derived;
 };
 } // namespace
 } // namespace attnc

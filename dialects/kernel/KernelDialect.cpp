@@ -96,6 +96,34 @@ static ParseResult parseOptionalClause(OpAsmParser &parser, StringRef keyword,
   return parser.parseAttribute(attr, name, attrs);
 }
 
+/// The text that parseSignature reads. MLIR's own printer leaves the names of
+/// arguments out where no argument has an attribute.
+template <typename Op>
+static void printSignature(OpAsmPrinter &printer, Op op) {
+  auto printAttrs = [&](ArrayAttr all, unsigned index) {
+    if (all)
+      printer.printOptionalAttrDict(
+          cast<DictionaryAttr>(all[index]).getValue());
+  };
+  printer << '(';
+  llvm::interleaveComma(op.getBody().getArguments(), printer,
+                        [&](BlockArgument argument) {
+                          printer << argument << ": " << argument.getType();
+                          printAttrs(op.getArgAttrsAttr(),
+                                     argument.getArgNumber());
+                        });
+  printer << ')';
+  if (op.getResultTypes().empty())
+    return;
+  printer << " -> (";
+  llvm::interleaveComma(llvm::enumerate(op.getResultTypes()), printer,
+                        [&](auto result) {
+                          printer << result.value();
+                          printAttrs(op.getResAttrsAttr(), result.index());
+                        });
+  printer << ')';
+}
+
 ParseResult FuncOp::parse(OpAsmParser &parser, OperationState &state) {
   SmallVector<OpAsmParser::Argument> args;
   SmallVector<DictionaryAttr> resultAttrs;
@@ -116,9 +144,7 @@ ParseResult FuncOp::parse(OpAsmParser &parser, OperationState &state) {
 void FuncOp::print(OpAsmPrinter &printer) {
   printer << ' ';
   printer.printSymbolName(getSymName());
-  call_interface_impl::printFunctionSignature(
-      printer, getArgumentTypes(), getArgAttrsAttr(), /*isVariadic=*/false,
-      getResultTypes(), getResAttrsAttr(), &getBody());
+  printSignature(printer, *this);
   if (TileAttr tile = getTileAttr())
     printer << " tile " << tile;
   if (StringAttr scratch = getScratchAttr())
@@ -152,9 +178,7 @@ ParseResult ProgramOp::parse(OpAsmParser &parser, OperationState &state) {
 void ProgramOp::print(OpAsmPrinter &printer) {
   printer << ' ';
   printer.printSymbolName(getSymName());
-  call_interface_impl::printFunctionSignature(
-      printer, getArgumentTypes(), getArgAttrsAttr(), /*isVariadic=*/false,
-      getResultTypes(), getResAttrsAttr(), &getBody());
+  printSignature(printer, *this);
   printer << " sizes " << getSizesAttr();
   if (ArrayAttr slots = getSlotsAttr())
     printer << " slots " << slots;
