@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Weights.h"
+#include "compiler/import/Diagnostics.h"
 #include "compiler/import/Json.h"
 #include "compiler/import/Safetensors.h"
 #include "llvm/ADT/StringExtras.h"
@@ -27,18 +28,6 @@
 using namespace llvm;
 
 namespace attnc {
-
-static Error makeError(StringRef code, const Twine &what, const Twine &todo) {
-  return createStringError("[" + code + "] " + what + "\nnote: " + todo);
-}
-
-/// "[3, 4]"
-static std::string formatShape(ArrayRef<int64_t> shape) {
-  std::string text = "[";
-  raw_string_ostream stream(text);
-  interleaveComma(shape, stream);
-  return text + "]";
-}
 
 StringRef getName(WeightType type) {
   static constexpr StringLiteral kNames[] = {
@@ -236,12 +225,12 @@ static bool isFloat(WeightType type) {
          type == WeightType::BF16 || type == WeightType::F64;
 }
 
-/// Checks types and shapes of the sources against the weight before its
-/// transposition, `shape`, concatenated along `axis`.
+/// Checks types and shapes of the sources; `shape` is what they make together.
 static Error checkSources(attn::WeightOp weight,
                           ArrayRef<const WeightEntry *> sources,
-                          ArrayRef<int64_t> shape, unsigned axis) {
+                          ArrayRef<int64_t> shape) {
   bool concatenates = weight.getConcat().has_value();
+  unsigned axis = weight.getConcat().value_or(0);
   int64_t sum = 0;
   for (auto [index, source] : enumerate(sources)) {
     StringRef name =
@@ -289,22 +278,26 @@ static std::vector<float> transpose(ArrayRef<float> from, int64_t rows,
   return to;
 }
 
-Expected<std::vector<float>>
-WeightTable::materialize(attn::WeightOp weight) const {
+/// The shape of the concatenated sources: the type's, before transposition.
+static SmallVector<int64_t> getSourceShape(attn::WeightOp weight) {
+  SmallVector<int64_t> shape(
+      cast<mlir::RankedTensorType>(weight.getType()).getShape());
+  if (weight.getTranspose() && shape.size() >= 2)
+    std::swap(shape.end()[-1], shape.end()[-2]);
+  return shape;
+}
+
+Error WeightTable::check(attn::WeightOp weight) const {
   auto sources = findSources(*this, weight);
   if (!sources)
     return sources.takeError();
-  auto type = cast<mlir::RankedTensorType>(weight.getType());
-  SmallVector<int64_t> shape(type.getShape());
+  SmallVector<int64_t> shape = getSourceShape(weight);
   if (weight.getTranspose() && shape.size() < 2)
     return makeError("A0222",
                      "the weight @" + weight.getSymName() +
                          " has fewer than two dimensions to transpose",
                      "drop 'transpose' or correct the type");
-  if (weight.getTranspose())
-    std::swap(shape.end()[-1], shape.end()[-2]);
-  unsigned axis = weight.getConcat().value_or(0);
-  if (Error error = checkSources(weight, *sources, shape, axis))
+  if (Error error = checkSources(weight, *sources, shape))
     return error;
   if (std::optional<StringRef> expected = weight.getDigest()) {
     Expected<std::string> actual = digest(weight);
@@ -320,7 +313,17 @@ WeightTable::materialize(attn::WeightOp weight) const {
                        "give the weights that the program was made from, or "
                        "drop the digest if the change is meant");
   }
+  return Error::success();
+}
 
+Expected<std::vector<float>>
+WeightTable::materialize(attn::WeightOp weight) const {
+  if (Error error = check(weight))
+    return error;
+  SmallVector<const WeightEntry *> sources =
+      cantFail(findSources(*this, weight));
+  SmallVector<int64_t> shape = getSourceShape(weight);
+  unsigned axis = weight.getConcat().value_or(0);
   ArrayRef<int64_t> dims(shape);
   auto product = [](ArrayRef<int64_t> dims) {
     return std::accumulate(dims.begin(), dims.end(), int64_t(1),
@@ -330,7 +333,7 @@ WeightTable::materialize(attn::WeightOp weight) const {
   int64_t stride = product(dims.drop_front(axis));
   std::vector<float> values(outer * stride);
   int64_t offset = 0;
-  for (auto [index, source] : enumerate(*sources)) {
+  for (auto [index, source] : enumerate(sources)) {
     int64_t inner = outer ? source->numElements() / outer : 0;
     for (int64_t o = 0; o < outer; ++o)
       if (!convertToF32(source->type,

@@ -53,6 +53,10 @@ public:
   /// Hex digest (BLAKE3, 128 bits) of the sources' types, shapes and bytes.
   llvm::Expected<std::string> digest(attn::WeightOp weight) const;
 
+  /// Checks that the sources of a weight are there with the types and shapes
+  /// that it needs, and that its digest, if it has one, is theirs.
+  llvm::Error check(attn::WeightOp weight) const;
+
   /// Applies a recipe: converts the sources to f32, concatenates, transposes;
   /// row-major elements of the weight's type. Fails if a source is absent, of
   /// another shape or type, or its digest differs from the op's.

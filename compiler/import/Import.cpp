@@ -1,0 +1,214 @@
+//===- Import.cpp - a model folder becomes an attn module -----------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A HuggingFace folder gives `@encode` (ids -> hidden states, and the pooler's
+// row if the checkpoint has one); a sentence-transformers folder gives
+// `@encode` (hidden states) and `@embed` (one row per text). Declined: tensors
+// that no op reads, unless the caller allows them.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/import/Import.h"
+#include "compiler/import/Diagnostics.h"
+#include "compiler/import/Encoder.h"
+#include "compiler/import/Folder.h"
+#include "compiler/import/LibraryName.h"
+#include "compiler/import/SentenceTransformers.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace llvm;
+
+namespace attnc {
+
+namespace {
+/// One folder on its way to a module.
+class FolderImport {
+public:
+  FolderImport(mlir::MLIRContext &context, StringRef path,
+               const ImportOptions &options)
+      : context(context), folder(&context, path), options(options),
+        model(std::make_unique<ImportedModel>()) {}
+  std::unique_ptr<ImportedModel> run();
+
+private:
+  LogicalResult read();
+  LogicalResult chooseBounds();
+  LogicalResult emit();
+  LogicalResult checkExtraTensors(const StringSet<> &used) const;
+
+  mlir::MLIRContext &context;
+  ModelFolder folder;
+  const ImportOptions &options;
+  std::unique_ptr<ImportedModel> model;
+  std::optional<SentenceModules> sentence;
+  std::unique_ptr<Encoder> encoder;
+  int64_t maxSeq = 0;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// HuggingFace folders
+//===----------------------------------------------------------------------===//
+
+LogicalResult FolderImport::read() {
+  if (failed(folder.open()))
+    return failure();
+  bool good = true;
+  if (folder.has("modules.json")) {
+    sentence = readSentenceModules(&context, folder);
+    if (!sentence)
+      return failure();
+  }
+  StringRef inner = sentence ? StringRef(sentence->encoderFolder) : "";
+  std::optional<ConfigFile> config =
+      folder.readConfig(joinPath(inner, "config.json"));
+  if (!config)
+    return failure();
+  good &= succeeded(folder.addWeights(inner, model->weights));
+  if (sentence && sentence->dense)
+    good &=
+        succeeded(folder.addWeights(sentence->dense->folder, model->weights));
+  encoder = readEncoder(&context, *config, model->weights);
+  if (!encoder || !good)
+    return failure();
+  if (sentence && sentence->pooledSize != encoder->getHiddenSize())
+    return reportError(&context, "A0123",
+                       folder.getPath("modules.json") +
+                           ": the pooling takes rows of " +
+                           Twine(sentence->pooledSize) +
+                           " numbers, but the encoder's rows have " +
+                           Twine(encoder->getHiddenSize()),
+                       "check that the folder's files belong together");
+  model->files = folder.findTravellers(inner);
+  return success();
+}
+
+LogicalResult FolderImport::chooseBounds() {
+  if (options.maxBatch < 1 || options.maxSeq < 0)
+    return reportError(&context, "A0140",
+                       "bounds of batch and sequence are " +
+                           Twine(options.maxBatch) + " and " +
+                           Twine(options.maxSeq) + "; expected at least 1",
+                       "give positive bounds");
+  maxSeq = encoder->getMaxPositions();
+  if (options.maxSeq > maxSeq)
+    reportWarning(&context, "A0131",
+                  "the model has " + Twine(maxSeq) +
+                      " positions; longer sequences, up to the " +
+                      Twine(options.maxSeq) + " asked for, are not possible",
+                  "ask for no more");
+  else if (options.maxSeq)
+    maxSeq = options.maxSeq;
+  StringRef inner = sentence ? StringRef(sentence->encoderFolder) : "";
+  FailureOr<int64_t> length = folder.readTextLength(inner, maxSeq);
+  if (failed(length))
+    return failure();
+  model->maxLength = *length;
+  return success();
+}
+
+LogicalResult FolderImport::checkExtraTensors(const StringSet<> &used) const {
+  std::vector<StringRef> extra;
+  for (StringRef name : model->weights.names())
+    if (!used.contains(name) && !encoder->isOptional(name))
+      extra.push_back(name);
+  if (extra.empty() || options.allowExtraTensors)
+    return success();
+  return reportError(
+      &context, "A0115",
+      folder.getPath() + " holds " + Twine(extra.size()) +
+          " tensors that the encoder does not use: " + listNames(extra),
+      "they belong to a head or to another model; "
+      "--allow-extra-tensors leaves them out");
+}
+
+LogicalResult FolderImport::emit() {
+  mlir::OpBuilder builder(&context);
+  FailureOr<std::string> name =
+      chooseLibraryName(context, options.name, folder.getPath());
+  if (failed(name))
+    return failure();
+  model->module = mlir::ModuleOp::create(builder.getUnknownLoc());
+  mlir::ModuleOp module = *model->module;
+  SmallVector<mlir::Attribute> files;
+  for (StringRef path : model->weights.files()) {
+    SmallString<256> absolute(path);
+    sys::fs::make_absolute(absolute);
+    files.push_back(builder.getStringAttr(absolute));
+  }
+  module->setAttr(attn::AttnDialect::kNameAttr, builder.getStringAttr(*name));
+  module->setAttr(attn::AttnDialect::kFilesAttr, builder.getArrayAttr(files));
+
+  ProgramBuilder program(module, model->weights);
+  program.declareSize("batch", 1, options.maxBatch);
+  program.declareSize("seq", 1, maxSeq);
+  auto emitEncoder = [&](StringRef entry) {
+    program.beginEntry(entry, encoder->getInputs());
+    return encoder->emit(program);
+  };
+  EncoderOutput output = emitEncoder("encode");
+  SmallVector<EntryOutput> outputs;
+  if (!sentence)
+    if (mlir::Value pooled = encoder->emitPooler(program, output))
+      outputs.push_back({"pooler_output", pooled});
+  mlir::Value hidden =
+      program.zeroPadding("output", output.hidden, output.mask);
+  outputs.insert(outputs.begin(), {"last_hidden_state", hidden});
+  program.endEntry(outputs);
+  if (sentence) {
+    mlir::Value row = sentence->emit(program, emitEncoder("embed"));
+    program.endEntry({{"sentence_embedding", row}});
+  }
+  bool good = succeeded(checkExtraTensors(program.getUsedTensors()));
+  good &= !program.failed();
+  if (!good)
+    return failure();
+  return mlir::verify(module);
+}
+
+std::unique_ptr<ImportedModel> FolderImport::run() {
+  if (failed(read()) || failed(chooseBounds()) || failed(emit()))
+    return nullptr;
+  model->source = encoder->describe() + ", from " + folder.getPath().str();
+  return std::move(model);
+}
+
+std::unique_ptr<ImportedModel> importFolder(mlir::MLIRContext &context,
+                                            StringRef folder,
+                                            const ImportOptions &options) {
+  context.loadDialect<attn::AttnDialect, mlir::arith::ArithDialect,
+                      mlir::math::MathDialect>();
+  return FolderImport(context, folder, options).run();
+}
+
+//===----------------------------------------------------------------------===//
+// By what the path is
+//===----------------------------------------------------------------------===//
+
+std::unique_ptr<ImportedModel> importModel(mlir::MLIRContext &context,
+                                           StringRef path,
+                                           const ImportOptions &options) {
+  if (sys::fs::is_directory(path) || !sys::fs::exists(path))
+    return sys::path::extension(path) == ".mlir"
+               ? importMlir(context, path, options)
+               : importFolder(context, path, options);
+  StringRef extension = sys::path::extension(path);
+  if (extension == ".mlir")
+    return importMlir(context, path, options);
+  if (extension == ".onnx")
+    (void)reportError(&context, "A0190", path + ": ONNX is not read yet",
+                      "give the model's HuggingFace folder, or MLIR text");
+  else
+    (void)reportError(&context, "A0191",
+                      path + " is neither a folder nor a .mlir file",
+                      "give a HuggingFace folder (config.json and "
+                      "*.safetensors) or MLIR text in a .mlir file");
+  return nullptr;
+}
+
+} // namespace attnc

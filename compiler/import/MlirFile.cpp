@@ -1,0 +1,110 @@
+//===- MlirFile.cpp - MLIR text becomes a module again --------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Text of any stage: what a dump wrote or what somebody wrote by hand. The
+// parser's messages have the file's lines; ours are about the weights, all of
+// which are checked, digests included. The tokenizer's files are taken from
+// beside the weights.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/import/Diagnostics.h"
+#include "compiler/import/Folder.h"
+#include "compiler/import/Import.h"
+#include "compiler/import/LibraryName.h"
+#include "dialects/kernel/Kernel.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace llvm;
+
+namespace attnc {
+
+static LogicalResult checkWeights(mlir::ModuleOp module,
+                                  const WeightTable &weights) {
+  bool good = true;
+  for (auto weight : module.getOps<attn::WeightOp>())
+    if (Error error = weights.check(weight))
+      good &= succeeded(reportError(module.getContext(), std::move(error)));
+  return success(good);
+}
+
+/// Where the module is dumped next is not known: paths become absolute.
+static void makeFilesAbsolute(mlir::ModuleOp module,
+                              const WeightTable &weights) {
+  mlir::OpBuilder builder(module.getContext());
+  SmallVector<mlir::Attribute> files;
+  for (StringRef path : weights.files()) {
+    SmallString<256> absolute(path);
+    sys::fs::make_absolute(absolute);
+    files.push_back(builder.getStringAttr(absolute));
+  }
+  if (!files.empty())
+    module->setAttr(attn::AttnDialect::kFilesAttr, builder.getArrayAttr(files));
+}
+
+/// The tokenizer's files beside the weights, and how long their texts may be.
+static LogicalResult findTextFiles(ImportedModel &model) {
+  auto seq = model.module->lookupSymbol<attn::SizeOp>("seq");
+  if (model.weights.files().empty() || !seq || !seq.getMaximum())
+    return success();
+  ModelFolder folder(model.module->getContext(),
+                     sys::path::parent_path(model.weights.files().front()));
+  model.files = folder.findTravellers("");
+  FailureOr<int64_t> length = folder.readTextLength("", *seq.getMaximum());
+  if (failed(length))
+    return failure();
+  model.maxLength = *length;
+  return success();
+}
+
+std::unique_ptr<ImportedModel> importMlir(mlir::MLIRContext &context,
+                                          StringRef path,
+                                          const ImportOptions &options) {
+  context.loadDialect<attn::AttnDialect, kernel::KernelDialect,
+                      mlir::arith::ArithDialect, mlir::math::MathDialect>();
+  if (!sys::fs::is_regular_file(path)) {
+    (void)reportError(
+        &context, "A0192",
+        path + (sys::fs::exists(path) ? " is not a file" : " does not exist"),
+        "give the path of an MLIR text");
+    return nullptr;
+  }
+  auto model = std::make_unique<ImportedModel>();
+  model->module =
+      mlir::parseSourceFile<mlir::ModuleOp>(path, mlir::ParserConfig(&context));
+  if (!model->module) {
+    (void)reportError(&context, "A0193",
+                      path + " is not a program that attnc can read",
+                      "the messages above say where; attn-opt checks a file "
+                      "by itself");
+    return nullptr;
+  }
+  mlir::ModuleOp module = *model->module;
+  if (Error error =
+          model->weights.addFiles(module, sys::path::parent_path(path))) {
+    (void)reportError(&context, std::move(error));
+    return nullptr;
+  }
+  if (failed(checkWeights(module, model->weights)))
+    return nullptr;
+  makeFilesAbsolute(module, model->weights);
+  StringRef nameAttr = attn::AttnDialect::kNameAttr;
+  if (!options.name.empty() || !module->hasAttr(nameAttr)) {
+    FailureOr<std::string> name =
+        chooseLibraryName(context, options.name, path);
+    if (failed(name))
+      return nullptr;
+    module->setAttr(nameAttr, mlir::StringAttr::get(&context, *name));
+  }
+  if (failed(findTextFiles(*model)))
+    return nullptr;
+  model->source = path.str();
+  return model;
+}
+
+} // namespace attnc

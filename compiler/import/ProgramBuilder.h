@@ -1,0 +1,109 @@
+//===- ProgramBuilder.h - builds an attn module -----------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The words in which architectures are written down: entries, weights, linear
+// layers, maps, norms. Everything is emitted plain, one op per step, and named
+// by a location ("layer.0.attention.query"); fusing is the optimizer's work.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_IMPORT_PROGRAMBUILDER_H
+#define ATTNC_COMPILER_IMPORT_PROGRAMBUILDER_H
+
+#include "compiler/import/Activation.h"
+#include "compiler/import/Weights.h"
+#include "llvm/ADT/StringSet.h"
+
+namespace attnc {
+
+/// An argument of an entry; integers only.
+struct EntryInput {
+  std::string name;
+  llvm::SmallVector<SizeExpr> shape;
+  int64_t minimum = 0, maximum = 0; ///< inclusive bounds of the elements
+  std::optional<int64_t> otherwise; ///< stands in for NULL
+};
+
+struct EntryOutput {
+  std::string name;
+  mlir::Value value;
+};
+
+/// An operand of a region with its indexing map.
+struct Capture {
+  mlir::Value value;
+  mlir::AffineMap map;
+};
+
+class ProgramBuilder {
+public:
+  /// `weights` supplies the tensors; the builder checks each one it declares.
+  ProgramBuilder(mlir::ModuleOp module, const WeightTable &weights);
+
+  void declareSize(llvm::StringRef name, int64_t minimum, int64_t maximum);
+  void beginEntry(llvm::StringRef name, llvm::ArrayRef<EntryInput> inputs);
+  /// An argument of the open entry, by name.
+  mlir::Value getInput(llvm::StringRef name) const;
+  void endEntry(llvm::ArrayRef<EntryOutput> outputs);
+
+  /// The weight @symbol, which is the tensor `source`; declared on first use.
+  mlir::Value weight(llvm::StringRef name, llvm::StringRef symbol,
+                     llvm::StringRef source, llvm::ArrayRef<int64_t> shape);
+
+  // `name` becomes the location of what is emitted.
+  mlir::Value embedding(llvm::StringRef name, mlir::Value ids,
+                        mlir::Value table);
+  mlir::Value positionsLike(llvm::StringRef name, mlir::Value ids);
+  mlir::Value linear(llvm::StringRef name, mlir::Value rows,
+                     mlir::Value matrix);
+  mlir::Value addBias(llvm::StringRef name, mlir::Value rows, mlir::Value bias);
+  mlir::Value add(llvm::StringRef name, mlir::Value a, mlir::Value b);
+  mlir::Value scale(llvm::StringRef name, mlir::Value x, double factor);
+  mlir::Value activate(llvm::StringRef name, mlir::Value x,
+                       Activation activation);
+  mlir::Value layerNorm(llvm::StringRef name, mlir::Value x, mlir::Value weight,
+                        mlir::Value bias, double epsilon);
+  mlir::Value l2Norm(llvm::StringRef name, mlir::Value x, double epsilon);
+  mlir::Value splitHeads(llvm::StringRef name, mlir::Value x, int64_t heads);
+  mlir::Value mergeHeads(llvm::StringRef name, mlir::Value x);
+  /// 0 where mask [B, S] is not 0, -inf elsewhere.
+  mlir::Value additivePadding(llvm::StringRef name, mlir::Value mask);
+  /// Attention of [B, S, H, D] with `padding` [B, S] added to the scores.
+  mlir::Value attention(llvm::StringRef name, mlir::Value query,
+                        mlir::Value key, mlir::Value value,
+                        mlir::Value padding);
+  /// x where mask [B, S] is not 0, 0 elsewhere.
+  mlir::Value zeroPadding(llvm::StringRef name, mlir::Value x,
+                          mlir::Value mask);
+  mlir::Value pool(llvm::StringRef name, attn::PoolKind kind, mlir::Value x,
+                   mlir::Value mask);
+
+  /// True once a tensor was absent or did not fit; reported already.
+  bool failed() const { return badWeights > 0; }
+  /// Sources of the weights declared so far.
+  const llvm::StringSet<> &getUsedTensors() const { return used; }
+
+private:
+  using Body = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                              mlir::ValueRange)>;
+  mlir::Value map(llvm::StringRef name, mlir::RankedTensorType type,
+                  llvm::ArrayRef<Capture> captures, Body body);
+  mlir::Location at(llvm::StringRef name);
+  void checkWeight(attn::WeightOp weight);
+
+  mlir::ModuleOp module;
+  const WeightTable &weights;
+  mlir::OpBuilder builder;
+  mlir::SymbolTable symbols;
+  attn::EntryOp entry;      ///< the open one
+  attn::EntryOp firstEntry; ///< weights stand before it
+  llvm::StringSet<> used;
+  unsigned badWeights = 0;
+};
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_IMPORT_PROGRAMBUILDER_H
