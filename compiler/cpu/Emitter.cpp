@@ -38,6 +38,8 @@ LogicalResult KernelEmitter::emit() {
   function = func::FuncOp::create(b, kernel.getLoc(), symbol,
                                   b.getFunctionType(types, {}));
   function.setPrivate();
+  function->setAttr(kernel::KernelDialect::kTargetAttr,
+                    b.getStringAttr(target.name));
   // Kernels are shared by phases and seen by name in profiles.
   function->setAttr("passthrough",
                     b.getArrayAttr({b.getStringAttr("noinline"),

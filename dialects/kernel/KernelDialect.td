@@ -41,6 +41,8 @@ def Kernel_Dialect : Dialect {
     /// Module attribute: the weights that generated code reads, in the order of
     /// their indices (compiler/schedule/ProgramInfo.h).
     static constexpr llvm::StringLiteral kWeightsAttr = "kernel.weights";
+    /// Function that a kernel became: the name of its target.
+    static constexpr llvm::StringLiteral kTargetAttr = "kernel.target";
   }];
 }
 
