@@ -49,8 +49,8 @@ static void logOpening(const attn_model &model, const attn_options &options) {
   const char *name = model.library.name;
   log.print(ATTN_LOG_INFO, "%s: variant %s, %s", name,
             model.choice.variant->name, model.choice.reason);
-  log.print(ATTN_LOG_INFO, "%s: %d threads, by %s", name, model.workers,
-            model.workersReason);
+  log.print(ATTN_LOG_INFO, "%s: %d thread%s, by %s", name, model.workers,
+            model.workers == 1 ? "" : "s", model.workersReason);
   log.print(ATTN_LOG_INFO, "%s: weights %s, %" PRIu64 " bytes", name,
             model.weights.file().source(), model.weights.file().size());
   log.print(ATTN_LOG_DEBUG, "%s: %" PRIu64 " bytes taken by the model", name,

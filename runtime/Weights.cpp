@@ -111,6 +111,7 @@ attn_status Weights::resolve(const attn_abi_library &library, Memory &memory) {
                   "weights %s: tensor %s has %" PRIu64
                   " bytes, but %s reads %" PRIu64,
                   path, wanted.name, tensor->bytes, library.name, wanted.bytes);
+    // The file's start is aligned, or refused: see open().
     if (tensor->begin % kAlignment)
       return fail(ATTN_ERROR_WEIGHTS,
                   "weights %s: tensor %s begins at byte %" PRIu64
@@ -124,6 +125,12 @@ attn_status Weights::resolve(const attn_abi_library &library, Memory &memory) {
 attn_status Weights::open(const attn_abi_library &library,
                           const attn_options &options, Memory &memory) {
   attn_status status = source.open(library, options, memory);
+  if (status == ATTN_OK &&
+      reinterpret_cast<uintptr_t>(source.data()) % kAlignment)
+    return fail(ATTN_ERROR_WEIGHTS,
+                "%s: the weights %s begin at %p, which is not a multiple of 64",
+                library.name, source.source(),
+                static_cast<const void *>(source.data()));
   if (status == ATTN_OK)
     status =
         tensors.read(source.data(), source.size(), source.source(), memory);

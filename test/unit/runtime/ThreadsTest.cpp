@@ -1,4 +1,4 @@
-//===- ThreadsTest.cpp - pools, executors, cancelling and forking ---------===//
+//===- ThreadsTest.cpp - pools, executors and cancelling ------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,26 +6,21 @@
 //===----------------------------------------------------------------------===//
 //
 // The same bits whoever runs the parts: any number of threads, a busy pool, an
-// executor that runs them backwards, a forked child.
+// executor that runs them backwards.
 //
 //===----------------------------------------------------------------------===//
 #include "Toybox.h"
 
-#include "ThreadCount.h"
-
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <set>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace toy;
 using testing::HasSubstr;
@@ -37,32 +32,6 @@ attn_options withThreads(int32_t threads) {
   options.threads = threads;
   return options;
 }
-
-/// Holds phases back until it is opened.
-class Gate {
-public:
-  void wait() {
-    std::unique_lock<std::mutex> lock(mutex);
-    ++arrived;
-    changed.notify_all();
-    changed.wait(lock, [&] { return isOpen; });
-  }
-  void awaitArrival() {
-    std::unique_lock<std::mutex> lock(mutex);
-    changed.wait(lock, [&] { return arrived > 0; });
-  }
-  void open() {
-    std::lock_guard<std::mutex> lock(mutex);
-    isOpen = true;
-    changed.notify_all();
-  }
-
-private:
-  std::mutex mutex;
-  std::condition_variable changed;
-  int arrived = 0;
-  bool isOpen = false;
-};
 
 Gate *gate = nullptr;
 std::atomic<int> largestWorkers{0};
@@ -298,116 +267,6 @@ TEST(Threads, IdleCostsNothing) {
   double before = processorSeconds();
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   EXPECT_LT(processorSeconds() - before, 0.03);
-}
-
-#if !defined(__SANITIZE_THREAD__) && !__has_feature(thread_sanitizer)
-// ThreadSanitizer allows no new threads in a child of a process with threads.
-TEST(Threads, AForkedChildMakesItsOwn) {
-  Opened opened(withThreads(3));
-  Call before(5, 5);
-  ASSERT_EQ(before.run(opened.session), ATTN_OK);
-  // Forking while another call has the pool: the child's is free all the same.
-  attn_session *second = nullptr;
-  ASSERT_EQ(attnrt_session_open(opened.model, &second), ATTN_OK);
-  Gate busy;
-  gate = &busy;
-  hook = waitAtGate;
-  Call held(8, 64);
-  std::thread first([&] { held.run(opened.session); });
-  busy.awaitArrival();
-  hook = nullptr;
-  pid_t child = fork();
-  if (child == 0) {
-    hook = [](const attn_frame *, int32_t, int32_t workers) {
-      largestWorkers = workers;
-    };
-    int code = 0;
-    for (unsigned round = 0; round < 50; ++round) {
-      Call call(8, 64, round);
-      if (call.run(second) != ATTN_OK || !call.isRight() || largestWorkers != 3)
-        code = 1;
-    }
-    if (!strstr(info(opened.model).c_str(), "\"threads_running\":3"))
-      code = 2;
-    attnrt_session_close(second);
-    attnrt_close(opened.model);
-    _exit(code);
-  }
-  busy.open();
-  first.join();
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 0);
-  EXPECT_TRUE(held.isRight());
-  attnrt_session_close(second);
-}
-#endif
-
-TEST(ThreadCount, RespectsTheAffinityMask) {
-  std::thread([] {
-    cpu_set_t all, one;
-    ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
-    EXPECT_EQ(attnrt::affinityProcessors(), CPU_COUNT(&all));
-    CPU_ZERO(&one);
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-      if (CPU_ISSET(cpu, &all)) {
-        CPU_SET(cpu, &one);
-        break;
-      }
-    ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
-    EXPECT_EQ(attnrt::affinityProcessors(), 1);
-    Opened opened(withThreads(0));
-    EXPECT_THAT(info(opened.model), HasSubstr("\"threads\":1,"));
-  }).join();
-}
-
-void writeText(const std::string &path, const std::string &text) {
-  std::filesystem::create_directories(
-      std::filesystem::path(path).parent_path());
-  writeFile(path, std::vector<unsigned char>(text.begin(), text.end()));
-}
-
-TEST(ThreadCount, QuotaOfControlGroups2) {
-  TemporaryFolder root;
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
-  writeText(root / "proc/self/cgroup", "0::/a/b\n");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
-  writeText(root / "sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
-  writeText(root / "sys/fs/cgroup/a/cpu.max", "350000 100000\n");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 3);
-  writeText(root / "sys/fs/cgroup/a/b/cpu.max", "150000 100000\n");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 1);
-  writeText(root / "sys/fs/cgroup/a/b/cpu.max", "800000 100000\n");
-  writeText(root / "sys/fs/cgroup/cpu.max", "20000 100000\n");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 1);
-}
-
-TEST(ThreadCount, QuotaOfControlGroups1) {
-  TemporaryFolder root;
-  writeText(root / "proc/self/cgroup",
-            "5:cpuset:/x\n4:cpu,cpuacct:/docker/1\n1:name=systemd:/y\n");
-  std::string group = root / "sys/fs/cgroup/cpu/docker/1/";
-  writeText(group + "cpu.cfs_quota_us", "-1\n");
-  writeText(group + "cpu.cfs_period_us", "100000\n");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
-  writeText(group + "cpu.cfs_quota_us", "400000\n");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 4);
-  // As a container without a namespace of its own sees it.
-  std::filesystem::remove_all(root / "sys/fs/cgroup/cpu/docker");
-  writeText(root / "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000\n");
-  writeText(root / "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 2);
-}
-
-TEST(ThreadCount, DamagedFilesLimitNothing) {
-  TemporaryFolder root;
-  writeText(root / "proc/self/cgroup", "0:\nrubbish\n0::/../..\n");
-  writeText(root / "sys/fs/cgroup/cpu.max", "0 0\n");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
-  writeText(root / "sys/fs/cgroup/cpu.max", "99999999999999999999999 1");
-  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 1024);
 }
 
 } // namespace

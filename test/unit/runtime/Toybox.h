@@ -17,6 +17,7 @@
 #include "Toy.h"
 
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -119,6 +120,32 @@ public:
   attn_status status;
   attn_model *model = nullptr;
   attn_session *session = nullptr;
+};
+
+/// Holds phases back until it is opened.
+class Gate {
+public:
+  void wait() {
+    std::unique_lock<std::mutex> lock(mutex);
+    ++arrived;
+    changed.notify_all();
+    changed.wait(lock, [&] { return isOpen; });
+  }
+  void awaitArrival() {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, [&] { return arrived > 0; });
+  }
+  void open() {
+    std::lock_guard<std::mutex> lock(mutex);
+    isOpen = true;
+    changed.notify_all();
+  }
+
+private:
+  std::mutex mutex;
+  std::condition_variable changed;
+  int arrived = 0;
+  bool isOpen = false;
 };
 
 /// attnrt_info's text.

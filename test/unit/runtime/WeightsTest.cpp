@@ -221,6 +221,9 @@ TEST(Weights, Embedded) {
   Opened opened(options, embedded);
   ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
   EXPECT_THAT(info(opened.model), HasSubstr("embedded in the library"));
+  embedded.embedded_weights += 8;
+  EXPECT_EQ(Opened(options, embedded).status, ATTN_ERROR_WEIGHTS);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("not a multiple of 64"));
 }
 
 TEST(Weights, BesideTheProgram) {
