@@ -59,8 +59,9 @@ bool Vocabulary::index() {
       }
       Entry &other = entries[slots[slot] - 1];
       if (other.hash == entry.hash && other.size == entry.size &&
-          memcmp(bytes.data() + other.start, bytes.data() + entry.start,
-                 entry.size) == 0) {
+          (entry.size == 0 ||
+           memcmp(bytes.data() + other.start, bytes.data() + entry.start,
+                  entry.size) == 0)) {
         other.id = entry.id;
         break;
       }
