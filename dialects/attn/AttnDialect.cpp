@@ -11,6 +11,7 @@
 #include "dialects/attn/Attn.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FoldInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -23,7 +24,17 @@ using namespace mlir;
 
 namespace attnc::attn {
 
+namespace {
+/// Constants that folding makes stay in the region they were made in: captured
+/// regions see nothing from above.
+struct FoldInterface : DialectFoldInterface {
+  using DialectFoldInterface::DialectFoldInterface;
+  bool shouldMaterializeInto(Region *) const final { return true; }
+};
+} // namespace
+
 void AttnDialect::initialize() {
+  addInterfaces<FoldInterface>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/attn/AttnAttributes.cpp.inc"
