@@ -18,6 +18,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
 #include "compiler/optimize/Report.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -28,14 +29,6 @@ namespace attnc {
 #include "compiler/Passes.h.inc"
 
 namespace {
-
-/// Erases ops of an entry whose results nothing reads.
-void eraseDeadOps(attn::EntryOp entry) {
-  Block &block = entry.getBody().front();
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isOpTriviallyDead(&op))
-      op.erase();
-}
 
 /// Erases weights that nothing reads, so that their bytes are not packaged.
 void eraseUnusedWeights(ModuleOp module) {
@@ -60,8 +53,9 @@ struct DropDeadOutputs : impl::DropDeadOutputsBase<DropDeadOutputs> {
       for (auto entry :
            llvm::make_early_inc_range(getOperation().getOps<attn::EntryOp>()))
         dropOutputs(entry);
+    IRRewriter rewriter(&getContext());
     for (auto entry : getOperation().getOps<attn::EntryOp>())
-      eraseDeadOps(entry);
+      (void)runRegionDCE(rewriter, entry.getBody());
     eraseUnusedWeights(getOperation());
   }
 

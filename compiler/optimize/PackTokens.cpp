@@ -1,19 +1,249 @@
-//===- PackTokens.cpp -===//
+//===- PackTokens.cpp - padded batches become packed rows ------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Before:  %e = attn.embedding(%ids), (%words)              [batch, seq, N]
+//          %o = attn.attention %q, %k, %v mask(%m) { %m[b, kv] != 0 }
+//          %g = attn.map element(%o, %m) { select(%m != 0, %x, 0) }
+// After:   %rows, %offsets = attn.pack_index %m
+//          %i = attn.pack %ids, %rows
+//          %e = attn.embedding(%i), (%words)                [tokens, N]
+//          %o = attn.attention %q, %k, %v offsets(%offsets)
+//          %g = attn.unpack %o, %rows
+//
+// The whole entry or nothing: PaddedProgram says what makes it decline. A guard
+// in an element region goes; its output is unpacked instead.
+//
+//===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
+#include "compiler/optimize/Matching.h"
+#include "compiler/optimize/PaddedProgram.h"
+#include "compiler/optimize/Report.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
 
 namespace attnc {
 #define GEN_PASS_DEF_PACKTOKENS
 #include "compiler/Passes.h.inc"
 
 namespace {
+
+/// The map of a capture when the first two dimensions, b and s, became one.
+AffineMap packMap(AffineMap map) {
+  MLIRContext *context = map.getContext();
+  bool ofRow = getRowAccess(map) == RowAccess::Row;
+  // d1 stands for the row; it is the first dimension of the new space.
+  SmallVector<AffineExpr> dims = {getAffineConstantExpr(0, context)};
+  for (unsigned dim = 1; dim < map.getNumDims(); ++dim)
+    dims.push_back(getAffineDimExpr(dim - 1, context));
+  SmallVector<AffineExpr> results;
+  for (AffineExpr expr : map.getResults().drop_front(ofRow ? 1 : 0))
+    results.push_back(expr.replaceDims(dims));
+  return AffineMap::get(map.getNumDims() - 1, 0, results, context);
+}
+
+/// Rewrites one entry onto packed rows.
+class Packer {
+public:
+  Packer(PaddedProgram &program, StringRef tokens)
+      : program(program), tokens(SizeExpr::name(tokens)),
+        builder(program.getMask().getContext()) {}
+
+  attn::PackIndexOp pack() {
+    Value mask = program.getMask();
+    builder.setInsertionPointToStart(mask.getParentBlock());
+    Type i32 = builder.getI32Type();
+    index = attn::PackIndexOp::create(
+        builder, mask.getLoc(), attn::getNamedTensor({tokens}, i32),
+        attn::getNamedTensor({program.getBatch() + SizeExpr(1)}, i32), mask);
+    for (Operation *op : program.getOps()) {
+      builder.setInsertionPoint(op);
+      if (auto result = dyn_cast<attn::ReturnOp>(op))
+        unpackOutputs(result);
+      else
+        rewrite(op);
+    }
+    for (Operation *op : llvm::reverse(program.getOps()))
+      if (!isa<attn::ReturnOp>(op))
+        op->erase();
+    return index;
+  }
+
+private:
+  RankedTensorType getPackedType(Type padded) {
+    SmallVector<SizeExpr> shape = attn::getNamedShape(padded);
+    shape.erase(shape.begin());
+    shape[0] = tokens;
+    return attn::getNamedTensor(shape,
+                                cast<RankedTensorType>(padded).getElementType());
+  }
+
+  /// The packed form of a value with a row per position.
+  Value getPacked(Value value) {
+    Value &result = packed[value];
+    if (!result)
+      result = attn::PackOp::create(builder, value.getLoc(),
+                                    getPackedType(value.getType()), value,
+                                    index.getRows());
+    return result;
+  }
+
+  void rewrite(Operation *op) {
+    Operation *copy = builder.clone(*op);
+    TypeSwitch<Operation *>(copy)
+        .Case<attn::MapOp>([&](auto) {})
+        .Case<attn::AttentionOp>(
+            [&](attn::AttentionOp attention) { packAttention(attention); })
+        .Case<attn::PoolOp>([&](attn::PoolOp pool) {
+          packOperand(pool.getInputMutable());
+          pool.getMaskMutable().clear();
+          pool.getOffsetsMutable().assign(index.getOffsets());
+        })
+        .Case<attn::EmbeddingOp>([&](attn::EmbeddingOp embedding) {
+          MutableOperandRange ids = embedding.getIdsMutable();
+          for (unsigned i = 0; i < ids.size(); ++i)
+            packOperand(ids[i]);
+        })
+        // Input first, then weights.
+        .Default([&](Operation *rows) { packOperand(rows->getOpOperand(0)); });
+    if (isa<attn::PoolOp>(copy)) {
+      op->replaceAllUsesWith(copy->getResults());
+      return;
+    }
+    if (isa<attn::EpilogueOpInterface>(copy))
+      packRegions(op, copy);
+    for (Value result : copy->getResults())
+      result.setType(getPackedType(result.getType()));
+    for (auto [before, after] :
+         llvm::zip_equal(op->getResults(), copy->getResults()))
+      packed[before] = after;
+    if (auto map = dyn_cast<attn::MapOp>(copy))
+      dropCopy(op, map);
+  }
+
+  void packOperand(OpOperand &operand) {
+    // getPacked may create an op: it belongs before the copy.
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(operand.getOwner());
+    operand.set(getPacked(operand.get()));
+  }
+
+  void packAttention(attn::AttentionOp attention) {
+    packOperand(attention.getQueryMutable());
+    packOperand(attention.getKeyMutable());
+    packOperand(attention.getValueMutable());
+    RegionEditor(attention, RegionKind::Mask).clear();
+    attention.getOffsetsMutable().assign(index.getOffsets());
+    attention.setLengthBound(program.getSeq().str());
+  }
+
+  /// Captures, maps and indices of the element and row regions.
+  void packRegions(Operation *op, Operation *copy) {
+    if (program.matchGuard(copy)) {
+      RegionEditor element(copy, RegionKind::Element);
+      element.setYielded(program.matchGuard(copy));
+      element.eraseUnused();
+    }
+    for (RegionKind kind : {RegionKind::Element, RegionKind::Row}) {
+      RegionEditor editor(copy, kind);
+      attn::CapturedRegion region = editor.get();
+      if (!region)
+        continue;
+      for (unsigned i = 0; i < region.maps.size(); ++i) {
+        OpOperand &operand =
+            copy->getOpOperand(region.captures.getBeginOperandIndex() + i);
+        if (getRowAccess(region.maps[i]) == RowAccess::Row)
+          packOperand(operand);
+        region.maps[i] = packMap(region.maps[i]);
+      }
+      editor.setMaps(region.maps);
+      for (attn::IndexOp position : region.block().getOps<attn::IndexOp>())
+        position.setDim(position.getDim() - 1);
+    }
+  }
+
+  /// A guard alone leaves nothing to compute.
+  void dropCopy(Operation *op, attn::MapOp map) {
+    if (!isReindexing(map) || !map.getElementEpilogue().maps[0].isIdentity() ||
+        map.getElementCaptures().front().getType() != map.getType())
+      return;
+    packed[op->getResult(0)] = map.getElementCaptures().front();
+    map.erase();
+  }
+
+  void unpackOutputs(attn::ReturnOp result) {
+    DenseMap<Value, Value> unpacked;
+    for (OpOperand &operand : result->getOpOperands()) {
+      Value value = operand.get();
+      if (!program.isPadded(value) || !packed.contains(value) ||
+          !value.getDefiningOp() ||
+          isa<attn::PositionsOp>(value.getDefiningOp()))
+        continue; // an input goes back as it came
+      Value &output = unpacked[value];
+      if (!output)
+        output = attn::UnpackOp::create(builder, value.getLoc(),
+                                        value.getType(), packed[value],
+                                        index.getRows());
+      operand.set(output);
+    }
+  }
+
+  PaddedProgram &program;
+  SizeExpr tokens;
+  OpBuilder builder;
+  attn::PackIndexOp index;
+  DenseMap<Value, Value> packed;
+};
+
 struct PackTokens : impl::PackTokensBase<PackTokens> {
   using PackTokensBase::PackTokensBase;
-  void runOnOperation() override {}
+
+  void runOnOperation() override {
+    for (auto entry : getOperation().getOps<attn::EntryOp>()) {
+      PaddedProgram program(entry);
+      if (!program.findMask())
+        continue;
+      if (!program.isPackable()) {
+        reportMissed("pack-tokens", missed, entry, program.culprit,
+                     program.why);
+        continue;
+      }
+      // Ops that no output needs were not looked at; they would keep padded
+      // rows.
+      IRRewriter rewriter(&getContext());
+      (void)runRegionDCE(rewriter, entry.getBody());
+      std::string tokens =
+          findOrMakeSize((program.getBatch() * program.getSeq()).str());
+      attn::PackIndexOp index = Packer(program, tokens).pack();
+      reportApplied("pack-tokens", applied, index,
+                    "masked positions take no rows");
+    }
+  }
+
+  /// The name of a derived size of this bound.
+  std::string findOrMakeSize(StringRef bound) {
+    attn::SizeOp last;
+    for (auto size : getOperation().getOps<attn::SizeOp>()) {
+      if (size.getDerived() == bound)
+        return size.getSymName().str();
+      last = size;
+    }
+    OpBuilder builder(&getContext());
+    auto made = attn::SizeOp::create(
+        builder, getOperation().getLoc(), builder.getStringAttr("tokens"),
+        IntegerAttr(), IntegerAttr(), builder.getStringAttr(bound));
+    // Inserting it renames it if the name is taken.
+    Block *body = getOperation().getBody();
+    SymbolTable(getOperation())
+        .insert(made, last ? std::next(last->getIterator()) : body->begin());
+    return made.getSymName().str();
+  }
 };
+
 } // namespace
 } // namespace attnc

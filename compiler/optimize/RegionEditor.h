@@ -55,9 +55,10 @@ public:
   /// Erases the region with its captures.
   void clear();
 
+  void setMaps(llvm::ArrayRef<mlir::AffineMap> maps);
+
 private:
   mlir::MutableOperandRange captures() const;
-  void setMaps(llvm::ArrayRef<mlir::AffineMap> maps);
   void makeBlock(mlir::Region &region);
 
   mlir::Operation *op;
