@@ -1,19 +1,303 @@
-//===- LowerPrograms.cpp -===//
+//===- LowerPrograms.cpp - phase functions and the plan of the arena ------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Before: programs in the slot form, beside the functions that LowerKernels
+// made. After: for each program
+//
+//   func.func @VARIANT_ENTRY_phase_N(%frame: !llvm.ptr, %worker: i32,
+//                                    %workers: i32)
+//   func.func @VARIANT_ENTRY_plan(...) -> i64
+//
+// with the signatures of attn_phase_function and attn_plan_function
+// (include/attn/abi.h), and a constant global per kernel.constant. Variants,
+// sizes and weights leave the module. Declined with an error: a program without
+// slots, a constant that is not dense, a kernel that LowerKernels did not
+// lower.
+//
+//===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
+#include "compiler/cpu/Emitter.h"
+#include "compiler/schedule/ProgramInfo.h"
+
+using namespace mlir;
 
 namespace attnc {
 #define GEN_PASS_DEF_LOWERPROGRAMS
 #include "compiler/Passes.h.inc"
 
 namespace {
+
+// The arena, its slots and each worker's scratch are aligned to this.
+constexpr int64_t kAlignment = 64;
+
+/// What both kinds of functions are made of.
+class FunctionBuilder {
+public:
+  FunctionBuilder(ModuleOp module, Location loc)
+      : b(OpBuilder::atBlockEnd(module.getBody())), loc(loc),
+        pointer(LLVM::LLVMPointerType::get(module.getContext())),
+        module(module) {}
+
+protected:
+  void begin(StringRef symbol, TypeRange arguments, TypeRange results) {
+    auto function = func::FuncOp::create(b, loc, symbol,
+                                         b.getFunctionType(arguments, results));
+    function->setAttr("passthrough",
+                      b.getArrayAttr({b.getStringAttr("nounwind")}));
+    Block *block = function.addEntryBlock();
+    arguments_ = block->getArguments();
+    b.setInsertionPointToStart(block);
+  }
+  Value i64(int64_t value) {
+    return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
+  }
+  Value element(Value base, int64_t index) {
+    return LLVM::GEPOp::create(
+        b, loc, pointer, b.getI64Type(), base,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+  }
+  /// base[index] of an array of 8-byte elements, such as attn_frame itself.
+  Value load(Type type, Value base, int64_t index) {
+    return LLVM::LoadOp::create(b, loc, type, element(base, index), 8);
+  }
+  void store(Value value, Value base, int64_t index) {
+    LLVM::StoreOp::create(b, loc, value, element(base, index), 8);
+  }
+  Value bytes(Value base, Value offset) {
+    return LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base,
+                               ArrayRef<LLVM::GEPArg>{offset});
+  }
+
+  OpBuilder b;
+  Location loc;
+  LLVM::LLVMPointerType pointer;
+  ModuleOp module;
+  ValueRange arguments_;
+};
+
+/// One phase: the address of every operand, then the kernels' functions.
+class PhaseBuilder : FunctionBuilder {
+public:
+  PhaseBuilder(ModuleOp module, kernel::ProgramOp program,
+               ArrayRef<WeightUse> weights,
+               const llvm::DenseMap<Operation *, std::string> &constants)
+      : FunctionBuilder(module, program.getLoc()), program(program),
+        weights(weights), constants(constants) {}
+
+  void build(const PhaseInfo &phase, ArrayRef<kernel::DispatchOp> dispatches);
+
+private:
+  /// An array or address in attn_frame.
+  Value field(cpu::FrameField field) {
+    Value &value = fields[field];
+    if (!value)
+      value = load(pointer, arguments_[0], field);
+    return value;
+  }
+  Value address(Value ref);
+
+  kernel::ProgramOp program;
+  ArrayRef<WeightUse> weights;
+  const llvm::DenseMap<Operation *, std::string> &constants;
+  llvm::DenseMap<int, Value> fields;
+};
+
+Value PhaseBuilder::address(Value ref) {
+  Operation *op = ref.getDefiningOp();
+  if (auto slot = dyn_cast<kernel::SlotOp>(op)) {
+    Value arena = field(cpu::kArena);
+    return bytes(
+        arena, load(b.getI64Type(), field(cpu::kSlotOffsets), slot.getIndex()));
+  }
+  if (auto argument = dyn_cast<kernel::ArgumentOp>(op))
+    return load(pointer, field(cpu::kArguments), argument.getIndex());
+  if (auto weight = dyn_cast<kernel::WeightOp>(op))
+    return load(
+        pointer, field(cpu::kWeights),
+        getWeightIndex(weights, weight.getWeight(), weight.getLayoutAttr()));
+  if (isa<kernel::ConstantOp>(op))
+    return LLVM::AddressOfOp::create(b, loc, pointer, constants.at(op));
+  auto view = cast<kernel::ViewOp>(op);
+  Value base = address(view.getBase());
+  if (view.getOffset() == 0)
+    return base;
+  auto type = kernel::getTensorType(view.getBase().getType());
+  return bytes(base, i64(view.getOffset() * type.getElementTypeBitWidth() / 8));
+}
+
+void PhaseBuilder::build(const PhaseInfo &phase,
+                         ArrayRef<kernel::DispatchOp> dispatches) {
+  Type i32 = b.getI32Type();
+  begin(phase.symbol, {pointer, i32, i32}, {});
+  auto variant = program->getParentOfType<kernel::VariantOp>();
+  for (kernel::DispatchOp dispatch : dispatches) {
+    loc = dispatch.getLoc();
+    SmallVector<Value> operands(arguments_);
+    for (Value ref : dispatch.getOperands())
+      operands.push_back(address(ref));
+    func::CallOp::create(b, loc, getKernelSymbol(variant, dispatch.getKernel()),
+                         TypeRange(), operands);
+  }
+  func::ReturnOp::create(b, loc);
+}
+
+/// The plan: straight-line arithmetic over the sizes.
+class PlanBuilder : FunctionBuilder {
+public:
+  PlanBuilder(ModuleOp module, kernel::ProgramOp program)
+      : FunctionBuilder(module, program.getLoc()), program(program) {}
+
+  void build();
+
+private:
+  /// Stores the upper bound of every derived size.
+  void storeBounds();
+  Value size(StringRef name);
+  Value evaluate(const SizeExpr &expr);
+  /// The largest of some byte counts, rounded up.
+  Value largest(ArrayRef<SizeExpr> bytes);
+
+  kernel::ProgramOp program;
+  llvm::StringMap<Value> sizes;
+};
+
+Value PlanBuilder::size(StringRef name) {
+  Value &value = sizes[name];
+  if (!value)
+    value = load(b.getI64Type(), arguments_[0], getSizeIndex(module, name));
+  return value;
+}
+
+Value PlanBuilder::evaluate(const SizeExpr &expr) {
+  Value sum;
+  for (const auto &[product, coefficient] : expr.getTerms()) {
+    Value term = i64(coefficient);
+    for (const std::string &name : product)
+      term = arith::MulIOp::create(b, loc, term, size(name));
+    sum = sum ? arith::AddIOp::create(b, loc, sum, term).getResult() : term;
+  }
+  return sum ? sum : i64(0);
+}
+
+Value PlanBuilder::largest(ArrayRef<SizeExpr> bytes) {
+  Value most = i64(0);
+  for (const SizeExpr &expr : bytes)
+    most = arith::MaxSIOp::create(b, loc, most, evaluate(expr));
+  Value padded = arith::AddIOp::create(b, loc, most, i64(kAlignment - 1));
+  return arith::AndIOp::create(b, loc, padded, i64(-kAlignment));
+}
+
+void PlanBuilder::storeBounds() {
+  for (auto [index, declared] : llvm::enumerate(getSizes(module))) {
+    std::optional<StringRef> bound = declared.getDerived();
+    if (!bound)
+      continue;
+    SizeExpr expr = *SizeExpr::parse(*bound);
+    // A derived size of another entry: its caller's sizes are not ours.
+    if (!llvm::all_of(expr.names(), [&](const std::string &name) {
+          return llvm::is_contained(
+              program.getSizes().getAsValueRange<StringAttr>(), name);
+        }))
+      continue;
+    Value value = evaluate(expr);
+    sizes[declared.getSymName()] = value;
+    store(value, arguments_[0], index);
+  }
+}
+
+void PlanBuilder::build() {
+  Type i64Type = b.getI64Type();
+  // (sizes, workers, slot_offsets, scratch_offset, scratch_stride) -> bytes
+  begin(getPlanSymbol(program),
+        {pointer, b.getI32Type(), pointer, pointer, pointer}, {i64Type});
+  storeBounds();
+  Value end = i64(0);
+  for (auto [index, bytes] : llvm::enumerate(getSlotBytes(program))) {
+    store(end, arguments_[2], index);
+    end = arith::AddIOp::create(b, loc, end, largest(bytes));
+  }
+  Value stride = largest(getScratchBytes(program));
+  store(end, arguments_[3], 0);
+  store(stride, arguments_[4], 0);
+  Value workers = arith::ExtSIOp::create(b, loc, i64Type, arguments_[1]);
+  Value scratch = arith::MulIOp::create(b, loc, stride, workers);
+  Value total = arith::AddIOp::create(b, loc, end, scratch);
+  func::ReturnOp::create(b, loc, total);
+}
+
 struct LowerPrograms : impl::LowerProgramsBase<LowerPrograms> {
   using LowerProgramsBase::LowerProgramsBase;
-  void runOnOperation() override {}
+
+  /// A global per constant of the program; their symbols by op.
+  LogicalResult
+  addConstants(kernel::ProgramOp program,
+               llvm::DenseMap<Operation *, std::string> &symbols) {
+    OpBuilder b = OpBuilder::atBlockEnd(getOperation().getBody());
+    auto variant = program->getParentOfType<kernel::VariantOp>();
+    std::string prefix =
+        getKernelSymbol(variant, program.getSymName()) + "_constant_";
+    for (auto constant : program.getBody().getOps<kernel::ConstantOp>()) {
+      auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+      if (!dense)
+        return constant.emitError(
+                   "[A0503] only dense constants become data; got ")
+               << constant.getValue();
+      auto flat = RankedTensorType::get({dense.getNumElements()},
+                                        dense.getElementType());
+      std::string symbol = prefix + std::to_string(symbols.size());
+      LLVM::GlobalOp::create(
+          b, constant.getLoc(),
+          LLVM::LLVMArrayType::get(flat.getElementType(), flat.getDimSize(0)),
+          /*isConstant=*/true, LLVM::Linkage::Internal, symbol,
+          dense.reshape(flat), kAlignment);
+      symbols[constant] = symbol;
+    }
+    return success();
+  }
+
+  LogicalResult lower(kernel::ProgramOp program, ArrayRef<WeightUse> weights) {
+    ModuleOp module = getOperation();
+    if (!program.hasSlots())
+      return program.emitError("[A0504] @")
+             << program.getSymName() << " has no slots; run --attn-plan-arena";
+    auto variant = program->getParentOfType<kernel::VariantOp>();
+    SmallVector<kernel::DispatchOp> dispatches = getDispatches(program);
+    for (kernel::DispatchOp dispatch : dispatches)
+      if (!module.lookupSymbol(getKernelSymbol(variant, dispatch.getKernel())))
+        return dispatch.emitError("[A0505] @")
+               << dispatch.getKernel()
+               << " is not lowered; run --attn-lower-kernels";
+    llvm::DenseMap<Operation *, std::string> constants;
+    if (failed(addConstants(program, constants)))
+      return failure();
+    ArrayRef<kernel::DispatchOp> rest = dispatches;
+    for (auto [number, phase] : llvm::enumerate(getSchedule(program).phases)) {
+      auto next = rest.take_while([&, number = number](kernel::DispatchOp op) {
+        return op.getPhase() == number;
+      });
+      PhaseBuilder(module, program, weights, constants).build(phase, next);
+      rest = rest.drop_front(next.size());
+    }
+    PlanBuilder(module, program).build();
+    return success();
+  }
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    std::vector<WeightUse> weights = getWeightUses(module);
+    auto variants = llvm::to_vector(module.getOps<kernel::VariantOp>());
+    for (kernel::VariantOp variant : variants)
+      for (auto program : variant.getBody().getOps<kernel::ProgramOp>())
+        if (failed(lower(program, weights)))
+          return signalPassFailure();
+    for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
+      if (isa<kernel::VariantOp, attn::SizeOp, attn::WeightOp>(op))
+        op.erase();
+  }
 };
 } // namespace
 } // namespace attnc

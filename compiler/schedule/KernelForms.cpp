@@ -80,7 +80,9 @@ private:
   void fillIdentity(attn::MapOp map);
   /// A map that copies `value` into memory of its own.
   Value copy(Location loc, Value value);
-  /// `value` itself if its rows lie without gaps, else a copy.
+  /// `value` itself if its rows lie without gaps, else a copy: only heads that
+  /// a projection made keep gaps, so that a row is always their last two
+  /// dimensions.
   Value withoutGaps(Location loc, Value value) {
     return getPlace(value).stride ? copy(loc, value) : value;
   }
@@ -137,7 +139,7 @@ void FormRewriter::rewriteOutputProjection(attn::OutputProjectionOp op) {
   SmallVector<SizeExpr> shape = attn::getNamedShape(type);
   SizeExpr size = shape.pop_back_val();
   shape.back() = shape.back() * size;
-  Value rows = view(op.getLoc(), op.getInput(),
+  Value rows = view(op.getLoc(), withoutGaps(op.getLoc(), op.getInput()),
                     attn::getNamedTensor(shape, type.getElementType()));
   auto linear = attn::LinearOp::create(
       rewriter, op.getLoc(), op.getResult().getType(), rows, op.getWeight(),
@@ -286,8 +288,9 @@ LogicalResult FormRewriter::rewrite(Operation *op) {
         return success();
       })
       .Case<attn::SplitHeadsOp, attn::MergeHeadsOp>([&](auto heads) {
-        rewriter.replaceOp(op, view(op->getLoc(), heads.getInput(),
-                                    heads.getResult().getType()));
+        Value input = withoutGaps(op->getLoc(), heads.getInput());
+        rewriter.replaceOp(
+            op, view(op->getLoc(), input, heads.getResult().getType()));
         return success();
       })
       .Case(

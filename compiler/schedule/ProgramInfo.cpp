@@ -54,23 +54,7 @@ static WeightUse makeUse(attn::WeightOp weight, kernel::PanelsAttr layout) {
   return use;
 }
 
-/// Reads what pinWeightUses wrote: [[@symbol, layout], [@symbol], ...].
-static std::vector<WeightUse> readPinned(ModuleOp module, ArrayAttr pinned) {
-  std::vector<WeightUse> uses;
-  for (auto pair : pinned.getAsRange<ArrayAttr>()) {
-    auto weight = module.lookupSymbol<attn::WeightOp>(
-        cast<FlatSymbolRefAttr>(pair[0]).getAttr());
-    assert(weight && "a pinned weight stays in the module");
-    uses.push_back(makeUse(
-        weight, pair.size() > 1 ? cast<kernel::PanelsAttr>(pair[1]) : nullptr));
-  }
-  return uses;
-}
-
 std::vector<WeightUse> getWeightUses(ModuleOp module) {
-  if (auto pinned =
-          module->getAttrOfType<ArrayAttr>(kernel::KernelDialect::kWeightsAttr))
-    return readPinned(module, pinned);
   std::vector<WeightUse> uses;
   llvm::SmallDenseSet<std::pair<Attribute, Attribute>> seen;
   for (auto variant : module.getOps<kernel::VariantOp>())
@@ -93,18 +77,6 @@ int64_t getWeightIndex(ArrayRef<WeightUse> uses, StringRef symbol,
       return index;
   }
   llvm_unreachable("a weight that no program reads");
-}
-
-void pinWeightUses(ModuleOp module) {
-  SmallVector<Attribute> pinned;
-  for (WeightUse &use : getWeightUses(module)) {
-    SmallVector<Attribute> pair{FlatSymbolRefAttr::get(use.weight)};
-    if (use.layout)
-      pair.push_back(use.layout);
-    pinned.push_back(ArrayAttr::get(module.getContext(), pair));
-  }
-  module->setAttr(kernel::KernelDialect::kWeightsAttr,
-                  ArrayAttr::get(module.getContext(), pinned));
 }
 
 //===-- symbols

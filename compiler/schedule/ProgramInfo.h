@@ -45,14 +45,11 @@ struct WeightUse {
 };
 
 /// Every weight that programs read, in the order of indices: first use over
-/// variants, programs and ops; or as pinWeightUses recorded them.
+/// variants, programs and ops.
 std::vector<WeightUse> getWeightUses(mlir::ModuleOp module);
 /// The index of a weight in a layout.
 int64_t getWeightIndex(llvm::ArrayRef<WeightUse> uses, llvm::StringRef symbol,
                        kernel::PanelsAttr layout);
-/// Records the order of weights in the module (`kernel.weights`), so that it
-/// outlives programs, and holds for a module of one variant out of several.
-void pinWeightUses(mlir::ModuleOp module);
 
 //===-- symbols
 //------------------------------------------------------------===//

@@ -38,9 +38,6 @@ def Kernel_Dialect : Dialect {
     /// Argument of a `kernel.program`: the slot that stands in for an optional
     /// input that the caller leaves out.
     static constexpr llvm::StringLiteral kStandInAttr = "kernel.stand_in";
-    /// Module attribute: the weights that generated code reads, in the order of
-    /// their indices (compiler/schedule/ProgramInfo.h).
-    static constexpr llvm::StringLiteral kWeightsAttr = "kernel.weights";
     /// Function that a kernel became: the name of its target.
     static constexpr llvm::StringLiteral kTargetAttr = "kernel.target";
   }];
