@@ -41,6 +41,7 @@ TEXTS = [
     "中文分词测试,混合English文字", "日本語のテキスト。カタカナ ガギグ がぎぐ ｶﾞ", "한국어 문장 각 갂 ㄱㅏ 각",
     "豈更車 﨎﨏 㐀䶵 𠀀𪛖𪜀 𫠝𫠠 丽", "𝐇𝐞𝐥𝐥𝐨 ＦＵＬＬ ｗｉｄｔｈ ﬁ ﬂ ①②", "𐐀𐐨 𞤀𞤢 Ꭰ Ᲊ Ꟃ",
     "emoji 😀 👍🏽 👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪 ☺️ 1️⃣", "é é ễ ễ q̣̇ q̣̇ ạ̄̈",
+    "a\u302f\x01\U0001d165b \u302f\u200d\U0001d165 [x\u302f",
     "a〮〯b 𝅗𝅥𝅮 𝅘𝅥𝅯 ̀́ start", "x\u0327\u0301\u0323\u0308y\u200d\u0301z",
     "zero\u200bwidth\u200c\u200d\u2060\ufeffjoin soft\u00adhyphen",
     "bidi \u202aleft\u202c \u2066x\u2069 \u061cy", "nul\x00 bell\x07 esc\x1b[0m del\x7f nel\x85x",
@@ -68,7 +69,9 @@ BYTES = [
 ]
 
 PAIRS = [("hello world", "the quick brown fox"), ("", "a b c"), ("a b c", ""), ("", ""),
-         ("a b c d e f g", "h i"), ("a b", "c d e f g h i"), ("a b c d e", "f g h i j")]
+         ("a b c d e f g", "h i"), ("a b", "c d e f g h i"), ("a b c d e", "f g h i j"),
+         ("a b c d e f g h i j k l m n", "a b c d e f g h i j k l m"),
+         ("a b c d e f g h i j k l m", "a b c d e f g h i j k l m n")]
 
 
 def tiny_vocabulary():
@@ -129,7 +132,8 @@ def more_tokens(vocabulary, special):
             ("ÉTÉ", {}), ("bar", dict(rstrip=True, normalized=False)),
             ("<sp>", dict(lstrip=True, rstrip=True)),
             ("straße", dict(single_word=True, normalized=False)),
-            ("[[", {}), ("[[ ]]", {}), ("😀", {})]:
+            ("[[", {}), ("[[ ]]", {}), ("😀", {}),
+            ("  ", dict(lstrip=True, rstrip=True, normalized=False))]:
         id = vocabulary.get(content, following)
         following += id == following
         tokens.append(added(id, content, **flags))
