@@ -53,9 +53,7 @@ void waitAtGate(const attn_frame *, int32_t worker, int32_t) {
     gate->wait();
 }
 
-#ifndef TOY_UNDER_THREAD_SANITIZER
-// ThreadSanitizer allows no new threads in a child of a process with threads.
-TEST(Threads, AForkedChildMakesItsOwn) {
+TEST(Fork, AForkedChildMakesItsOwn) {
   Opened opened(withThreads(3));
   Call before(5, 5);
   ASSERT_EQ(before.run(opened.session), ATTN_OK);
@@ -95,10 +93,9 @@ TEST(Threads, AForkedChildMakesItsOwn) {
   EXPECT_TRUE(held.isRight());
   attnrt_session_close(second);
 }
-#endif
 
 #ifndef TOY_UNDER_SANITIZER
-TEST(Threads, ASystemThatHasNoMoreThreads) {
+TEST(Fork, ASystemThatHasNoMoreThreads) {
   threadsLeft = 3;
   attn_options options = withThreads(8);
   attn_model *model = nullptr;
@@ -110,7 +107,7 @@ TEST(Threads, ASystemThatHasNoMoreThreads) {
                         "unavailable"));
 }
 
-TEST(Threads, AForkedChildThatCannotHaveThreadsWorksAlone) {
+TEST(Fork, AForkedChildThatCannotHaveThreadsWorksAlone) {
   Opened opened(withThreads(4));
   Call call(9, 9);
   pid_t child = fork();
