@@ -294,8 +294,8 @@ int run() {
     return report(
         runError("error[A0730]: --prompt needs a library of a model "
                  "that generates text; this one encodes. Use --text"));
-  if (texts.empty() == inputFiles.empty())
-    return usage("give either --text or --input", "run");
+  if (!texts.empty() && !inputFiles.empty())
+    return usage("give either --text or --input, not both", "run");
   if (Error error = runLibrary())
     return report(std::move(error));
   return kSuccess;

