@@ -61,15 +61,15 @@ attn_status attnrt_open(const attn_abi_library *library,
                         const attn_options *options, attn_model **model) {
   if (!library)
     return fail(ATTN_ERROR_INVALID_ARGUMENT, "library is NULL");
+  if (!model)
+    return fail(ATTN_ERROR_INVALID_ARGUMENT,
+                "model is NULL; expected where to store the model");
+  *model = nullptr;
   if (library->abi_version != ATTN_ABI_VERSION)
     return fail(ATTN_ERROR_ABI,
                 "generated code has ABI version %u, the runtime %u; compile "
                 "the model again",
                 library->abi_version, ATTN_ABI_VERSION);
-  if (!model)
-    return fail(ATTN_ERROR_INVALID_ARGUMENT,
-                "%s: model is NULL; expected where to store the model",
-                library->name);
   attn_options checked;
   attn_status status = readOptions(*library, options, checked);
   if (status != ATTN_OK)

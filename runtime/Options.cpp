@@ -31,10 +31,10 @@ static attn_status copyOptions(const attn_abi_library &library,
                                const attn_options *given,
                                attn_options &options) {
   memset(&options, 0, sizeof(options));
-  if (!given)
-    return fail(ATTN_ERROR_INVALID_ARGUMENT,
-                "%s: options is NULL; start from ATTN_OPTIONS_INIT",
-                library.name);
+  if (!given) {
+    options.struct_size = sizeof(options);
+    return ATTN_OK;
+  }
   size_t size = given->struct_size;
   if (size < kFirstOptionsSize || size > kLargestOptionsSize)
     return fail(ATTN_ERROR_INVALID_ARGUMENT,

@@ -16,8 +16,8 @@
 
 namespace attnrt {
 
-/// Copies `given` into `options`, fields that its version lacks being zero, and
-/// refuses what is out of range or contradicts itself.
+/// Copies `given` (NULL: the defaults) into `options`, fields that its version
+/// lacks being zero, and refuses what is out of range or contradicts itself.
 attn_status readOptions(const attn_abi_library &library,
                         const attn_options *given, attn_options &options);
 

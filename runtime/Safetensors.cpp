@@ -152,45 +152,47 @@ void TensorTable::readMetadata(JsonReader &reader) {
   }
 }
 
-attn_status TensorTable::readTensor(const File &file, JsonReader &reader,
-                                    Tensor &tensor) {
+/// What a tensor's object says, before anything is believed.
+struct TensorTable::Members {
   uint64_t elements = 1, offsets[2] = {0, 0};
   int offsetCount = 0;
   bool overflows = false, hasShape = false;
+};
+
+void TensorTable::readMembers(JsonReader &reader, Tensor &tensor,
+                              Members &members) {
   JsonString key, value;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "dtype") {
-        if (reader.readString(value))
-          tensor.dtype = keep(value);
-      } else if (key == "shape") {
-        uint64_t dimension = 0;
-        hasShape = true;
-        if (reader.enterArray())
-          while (reader.nextElement())
-            if (reader.readUnsigned(dimension))
-              overflows |=
-                  __builtin_mul_overflow(elements, dimension, &elements);
-      } else if (key == "data_offsets") {
-        uint64_t offset = 0;
-        if (reader.enterArray())
-          while (reader.nextElement())
-            if (reader.readUnsigned(offset)) {
-              if (offsetCount < 2)
-                offsets[offsetCount] = offset;
-              ++offsetCount;
-            }
-      } else {
-        reader.skip();
-      }
+  uint64_t number = 0;
+  if (!reader.enterObject())
+    return;
+  while (reader.nextMember(key)) {
+    if (key == "dtype") {
+      if (reader.readString(value))
+        tensor.dtype = keep(value);
+    } else if (key == "shape") {
+      members.hasShape = true;
+      if (reader.enterArray())
+        while (reader.nextElement())
+          if (reader.readUnsigned(number))
+            members.overflows |= __builtin_mul_overflow(
+                members.elements, number, &members.elements);
+    } else if (key == "data_offsets") {
+      if (reader.enterArray())
+        while (reader.nextElement())
+          if (reader.readUnsigned(number)) {
+            if (members.offsetCount < 2)
+              members.offsets[members.offsetCount] = number;
+            ++members.offsetCount;
+          }
+    } else {
+      reader.skip();
     }
-  if (reader.failed())
-    return fail(ATTN_ERROR_WEIGHTS,
-                "weights %s: tensor %.*s is ill-formed at byte %zu of the "
-                "header: %s",
-                file.source, SLICE(tensor.name), reader.offset(),
-                reader.error());
-  if (!tensor.dtype.text || !hasShape || offsetCount != 2)
+  }
+}
+
+attn_status TensorTable::checkTensor(const File &file, const Members &members,
+                                     Tensor &tensor) {
+  if (!tensor.dtype.text || !members.hasShape || members.offsetCount != 2)
     return fail(ATTN_ERROR_WEIGHTS,
                 "weights %s: tensor %.*s must have a dtype, a shape and two "
                 "data_offsets",
@@ -201,16 +203,18 @@ attn_status TensorTable::readTensor(const File &file, JsonReader &reader,
                 "weights %s: tensor %.*s has dtype %.*s, which safetensors "
                 "does not know",
                 file.source, SLICE(tensor.name), SLICE(tensor.dtype));
-  if (offsets[0] > offsets[1] || offsets[1] > file.dataSize)
+  uint64_t begin = members.offsets[0], end = members.offsets[1];
+  if (begin > end || end > file.dataSize)
     return fail(ATTN_ERROR_WEIGHTS,
                 "weights %s: tensor %.*s lies at %" PRIu64 " to %" PRIu64
                 " of %" PRIu64 " bytes of data; is the file truncated?",
-                file.source, SLICE(tensor.name), offsets[0], offsets[1],
-                file.dataSize);
-  tensor.begin = file.dataOffset + offsets[0];
-  tensor.bytes = offsets[1] - offsets[0];
+                file.source, SLICE(tensor.name), begin, end, file.dataSize);
+  tensor.begin = file.dataOffset + begin;
+  tensor.bytes = end - begin;
   uint64_t expected = 0;
-  overflows |= __builtin_mul_overflow(elements, uint64_t(bits / 8), &expected);
+  bool overflows =
+      __builtin_mul_overflow(members.elements, uint64_t(bits / 8), &expected) ||
+      members.overflows;
   if (overflows || expected != tensor.bytes)
     return fail(ATTN_ERROR_WEIGHTS,
                 "weights %s: tensor %.*s has %" PRIu64
@@ -219,6 +223,19 @@ attn_status TensorTable::readTensor(const File &file, JsonReader &reader,
                 SLICE(tensor.dtype), overflows ? "more than " : "",
                 overflows ? UINT64_MAX : expected);
   return ATTN_OK;
+}
+
+attn_status TensorTable::readTensor(const File &file, JsonReader &reader,
+                                    Tensor &tensor) {
+  Members members;
+  readMembers(reader, tensor, members);
+  if (reader.failed())
+    return fail(ATTN_ERROR_WEIGHTS,
+                "weights %s: tensor %.*s is ill-formed at byte %zu of the "
+                "header: %s",
+                file.source, SLICE(tensor.name), reader.offset(),
+                reader.error());
+  return checkTensor(file, members, tensor);
 }
 
 attn_status TensorTable::readTensors(const File &file) {

@@ -59,9 +59,13 @@ public:
 
 private:
   struct File;
+  struct Members;
   attn_status allocate(const File &file, Memory &memory);
   attn_status readTensors(const File &file);
   attn_status readTensor(const File &file, JsonReader &reader, Tensor &tensor);
+  void readMembers(JsonReader &reader, Tensor &tensor, Members &members);
+  attn_status checkTensor(const File &file, const Members &members,
+                          Tensor &tensor);
   void readMetadata(JsonReader &reader);
   Slice keep(const JsonString &string);
   attn_status checkOffsets(const File &file);

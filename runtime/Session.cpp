@@ -97,6 +97,7 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
   if (!model || !session)
     return fail(ATTN_ERROR_INVALID_ARGUMENT, "%s is NULL",
                 model ? "session" : "model");
+  *session = nullptr;
   const attn_abi_library &library = model->library;
   size_t slots = 0, arguments = 0;
   for (int32_t entry = 0; entry < library.entry_count; ++entry) {

@@ -31,7 +31,8 @@ extern "C" {
 /* What a call came to. Every function that can fail returns one of these;
  * NAME_last_error() then holds one line of text for the calling thread. A call
  * that failed changed nothing its caller can see, except that a cancelled one
- * may have written part of its outputs. */
+ * may have written part of its outputs, and that a handle which could not be
+ * made is NULL. */
 typedef enum attn_status {
   ATTN_OK = 0,
   ATTN_ERROR_INVALID_ARGUMENT = 1, /* NULL, out of range, wrong size or type */
@@ -94,7 +95,7 @@ typedef struct attn_executor {
 } attn_executor;
 
 /* How to open a model. Start from ATTN_OPTIONS_INIT; every zero means the
- * default. Pointers are read during NAME_open only, except what `executor`,
+ * default, and NULL instead of options means all defaults. Pointers are read during NAME_open only, except what `executor`,
  * `allocator` and `log` point to (the structs are copied; their contexts must
  * outlive the model) and `weights_data` (must outlive the model). */
 typedef struct attn_options {
