@@ -31,7 +31,7 @@ LogicalResult reportError(mlir::MLIRContext *context, StringRef code,
                           const Twine &what, const Twine &todo) {
   mlir::InFlightDiagnostic diagnostic =
       mlir::emitError(mlir::UnknownLoc::get(context))
-      << "[" << code << "] " << what;
+      << "error[" << code << "]: " << what;
   attachNote(diagnostic, todo);
   return diagnostic;
 }
@@ -54,7 +54,7 @@ void reportWarning(mlir::MLIRContext *context, StringRef code,
 }
 
 Error makeError(StringRef code, const Twine &what, const Twine &todo) {
-  return createStringError("[" + code + "] " + what + kNote + todo);
+  return createStringError("error[" + code + "]: " + what + kNote + todo);
 }
 
 std::string listNames(ArrayRef<StringRef> names, size_t most) {

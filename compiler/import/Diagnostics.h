@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One form for every message: `[A0101] what is wrong`, with a note on what to
-// do. An llvm::Error carries both as "[A0201] what\nnote: what to do"; the
-// context's engine gets a diagnostic with a note.
+// One form for every message: `error[A0101]: what is wrong`, with a note on
+// what to do. An llvm::Error carries both in its text, "error[A0201]:
+// what\nnote: what to do"; the context's engine gets a diagnostic with a note.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_IMPORT_DIAGNOSTICS_H

@@ -26,6 +26,8 @@ namespace attnc {
 static constexpr uint64_t kMaxJsonFile = 64 << 20;
 
 std::string joinPath(StringRef folder, StringRef name) {
+  if (name.empty())
+    return folder.str(); // append() would add a separator
   SmallString<256> path(folder);
   sys::path::append(path, name);
   return std::string(path);

@@ -56,7 +56,7 @@ private:
   std::string root;
 };
 
-/// "a/b", or "b" if `folder` is empty.
+/// "a/b"; the other one if one of the two is empty.
 std::string joinPath(llvm::StringRef folder, llvm::StringRef name);
 
 /// True for a relative path that stays below where it starts.

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Safetensors.h"
+#include "compiler/import/Diagnostics.h"
 #include "compiler/import/Json.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
@@ -56,8 +57,7 @@ static constexpr StringLiteral kDownload =
     "safetensors library";
 
 Error Reader::fail(StringRef code, const Twine &what, const Twine &todo) const {
-  return createStringError("[" + code + "] " + file + ": " + what +
-                           "\nnote: " + todo);
+  return makeError(code, file + ": " + what, todo);
 }
 
 Error Reader::failTensor(StringRef code, StringRef name,

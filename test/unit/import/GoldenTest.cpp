@@ -1,0 +1,108 @@
+//===- GoldenTest.cpp - imported models against transformers --------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Imports the tiny models, runs them in the interpreter and compares with the
+// float64 values of the reference implementation (test/numerics/make-goldens.py
+// wrote them). What is left between the two is constants that the program holds
+// in f32, such as 1 / sqrt(d).
+//
+//===----------------------------------------------------------------------===//
+#include "ImportFixture.h"
+#include "compiler/interpret/Interpreter.h"
+#include <cmath>
+
+using namespace attnc;
+
+static constexpr double kTolerance = 1e-6;
+
+namespace {
+class Golden : public ImportFixture,
+               public ::testing::WithParamInterface<const char *> {
+protected:
+  static std::vector<double> getNumbers(const llvm::json::Array &array) {
+    std::vector<double> numbers;
+    for (const llvm::json::Value &value : array)
+      numbers.push_back(*value.getAsNumber());
+    return numbers;
+  }
+
+  static TensorValue getIntegers(llvm::ArrayRef<int64_t> shape,
+                                 const std::vector<double> &values) {
+    TensorValue tensor;
+    tensor.shape.assign(shape.begin(), shape.end());
+    tensor.isInteger = true;
+    tensor.integers.assign(values.begin(), values.end());
+    return tensor;
+  }
+
+  /// Runs every entry on a case and compares each output.
+  void check(ImportedModel &model, const llvm::json::Object &example);
+};
+} // namespace
+
+void Golden::check(ImportedModel &model, const llvm::json::Object &example) {
+  int64_t batch = *example.getInteger("batch"),
+          seq = *example.getInteger("seq");
+  SCOPED_TRACE("batch " + std::to_string(batch) + ", seq " +
+               std::to_string(seq));
+  std::vector<double> mask;
+  for (double length : getNumbers(*example.getArray("lengths")))
+    for (int64_t s = 0; s < seq; ++s)
+      mask.push_back(s < length);
+  std::vector<TensorValue> inputs = {
+      getIntegers({batch, seq}, getNumbers(*example.getArray("input_ids"))),
+      getIntegers({batch, seq}, mask),
+      getIntegers({batch, seq},
+                  getNumbers(*example.getArray("token_type_ids")))};
+  Interpreter interpreter(*model.module, &model.weights);
+  size_t compared = 0;
+  for (auto entry : model.module->getOps<attn::EntryOp>()) {
+    auto results = interpreter.run(entry.getSymName(),
+                                   {{"batch", batch}, {"seq", seq}}, inputs);
+    ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
+    for (auto [index, result] : llvm::enumerate(*results)) {
+      llvm::StringRef name = entry.getResultName(index);
+      SCOPED_TRACE(name.str());
+      const llvm::json::Object *output =
+          example.getObject("outputs")->getObject(name);
+      ASSERT_NE(output, nullptr);
+      std::vector<double> expected = getNumbers(*output->getArray("values"));
+      ASSERT_EQ(result.numbers.size(), expected.size());
+      // In this direction a NaN counts.
+      size_t bad = 0;
+      for (size_t i = 0; i < expected.size(); ++i)
+        bad += !(std::abs(result.numbers[i] - expected[i]) <= kTolerance);
+      EXPECT_EQ(bad, 0u);
+      ++compared;
+    }
+  }
+  EXPECT_EQ(compared, example.getObject("outputs")->size());
+}
+
+TEST_P(Golden, EqualsTheReference) {
+  copy(GetParam());
+  std::unique_ptr<ImportedModel> model = import();
+  ASSERT_NE(model, nullptr) << messages;
+  auto file = llvm::MemoryBuffer::getFile(std::string(ATTNC_TEST_GOLDENS) +
+                                          "/" + GetParam() + ".json");
+  ASSERT_TRUE(bool(file)) << file.getError().message();
+  llvm::json::Value goldens =
+      llvm::cantFail(llvm::json::parse((*file)->getBuffer()));
+  const llvm::json::Array *cases = goldens.getAsObject()->getArray("cases");
+  ASSERT_FALSE(cases->empty());
+  for (const llvm::json::Value &example : *cases)
+    check(*model, *example.getAsObject());
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Golden,
+                         ::testing::Values("tiny-bert", "tiny-masked",
+                                           "tiny-sentence"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
