@@ -35,6 +35,7 @@ private:
     int64_t width; ///< columns that exist
   };
   static constexpr int64_t kUnroll = 4; ///< steps of depth per iteration
+  static constexpr int64_t kChain = 128; ///< steps of depth in one sum
   static constexpr int64_t kLine = 16;  ///< f32 per cache line
   static constexpr unsigned kPrefetchToL2 = 2;
   /// Workers share out tiles of rows from this many per worker on.
@@ -49,8 +50,9 @@ private:
                 int64_t count);
   void multiplyAdd(mlir::Value input, mlir::Value weight, int64_t step,
                    unsigned vectors, llvm::MutableArrayRef<mlir::Value> sums);
-  mlir::Value initialSum(const Strip &strip, mlir::Value place,
-                         mlir::Value mask);
+  /// What the output holds of an element, zero before its first chain.
+  mlir::Value earlierChains(mlir::Value chainFrom, mlir::Value place,
+                            mlir::Value mask);
   mlir::Value columnMask(const Strip &strip, unsigned vector);
   void emitElementEpilogue(const Strip &strip, mlir::Value row, int64_t count);
   /// The element region on `width` finished sums of one row.
