@@ -56,6 +56,22 @@ mlir::RankedTensorType getNamedTensor(llvm::ArrayRef<SizeExpr> shape,
 /// The product of some dimensions.
 SizeExpr getProduct(llvm::ArrayRef<SizeExpr> dims);
 
+/// Fails unless a tensor with dynamic dimensions names them all; other types
+/// pass.
+llvm::LogicalResult verifyNamedTensor(mlir::Operation *op, mlir::Type type);
+/// The same for every operand and result.
+llvm::LogicalResult verifyNamedShapes(mlir::Operation *op);
+
+/// Trait of every op of the dialect.
+template <typename ConcreteType>
+class NamedShapes
+    : public mlir::OpTrait::TraitBase<ConcreteType, NamedShapes> {
+public:
+  static llvm::LogicalResult verifyTrait(mlir::Operation *op) {
+    return verifyNamedShapes(op);
+  }
+};
+
 /// True for an op that may stand in an element, score or mask region: scalar
 /// arithmetic that the interpreter and every back end implement.
 bool isRegionScalarOp(mlir::Operation *op);

@@ -45,8 +45,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     ```
 
     Constraints:
-    1. Ranks and dimensions as in one of the three forms; `offsets` and
-       `length_bound` exactly in the packed form.
+    1. Ranks and dimensions as in one of the three forms, heads and their sizes
+       being numbers; `offsets` and `length_bound` exactly in the packed form.
     2. Hq is a multiple of Hk.
     3. The score region takes (f32, i32, i32, i32, i32, captures...) and yields
        f32.

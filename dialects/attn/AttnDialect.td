@@ -46,8 +46,14 @@ def Attn_Dialect : Dialect {
   }];
 }
 
+// Of every op: tensors with dynamic dimensions carry #attn.sizes that agree with
+// their shape; others carry no encoding.
+def Attn_NamedShapes : NativeOpTrait<"NamedShapes"> {
+  let cppNamespace = "::attnc::attn";
+}
+
 class Attn_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Attn_Dialect, mnemonic, traits>;
+    : Op<Attn_Dialect, mnemonic, !listconcat([Attn_NamedShapes], traits)>;
 
 // Element types of values: f32 for numbers, i32 for ids, masks and indices.
 def Attn_FloatTensor : RankedTensorOf<[F32]>;

@@ -31,8 +31,8 @@ def Attn_IndexOp : Attn_Op<"index", [Pure]> {
     ```
 
     Constraints:
-    1. Stands in an element region and `dim` is below the rank of its index
-       space.
+    1. Stands in an element region, and `dim` is one of the dimensions of its
+       index space.
   }];
   let arguments = (ins I64Attr:$dim);
   let results = (outs I32:$result);
@@ -60,12 +60,15 @@ def Attn_MapOp : Attn_Op<"map", [Pure, AttrSizedOperandSegments,
     1. One map per capture, from the rank of the result to the rank of the
        capture, each result a dimension or a constant.
     2. A dimension of a capture equals the dimension that indexes it.
-    3. The region takes one scalar per capture and yields one scalar of the
-       result's element type.
+    3. There is an element region; it takes one scalar per capture and yields
+       one scalar of the result's element type.
     4. Regions hold only ops of `arith`, `math` and `attn` that every back end
        can vectorize.
     5. The row region takes a row (a tensor of the last dimension) and one
-       tensor per row capture, and yields a row.
+       tensor per row capture, and yields a row. The maps of row captures go
+       from the leading dimensions; of the capture they may leave out the last
+       dimension, which then stays whole. The region holds attn.norm,
+       attn.softmax and attn.map, each with a row as its result.
   }];
   let arguments = (ins Variadic<Attn_Tensor>:$element_captures,
                        Variadic<Attn_FloatTensor>:$row_captures,

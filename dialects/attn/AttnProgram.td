@@ -10,7 +10,8 @@
 
 include "AttnAttributes.td"
 
-def Attn_SizeOp : Attn_Op<"size", [Symbol]> {
+def Attn_SizeOp : Attn_Op<"size", [Symbol,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Declares a named size with its bounds";
   let description = [{
     A size that callers choose within [minimum, maximum], or, with `derived`, a
@@ -24,6 +25,7 @@ def Attn_SizeOp : Attn_Op<"size", [Symbol]> {
     Constraints:
     1. Exactly one of bounds and `derived`; 0 <= minimum <= maximum <= 2^40.
     2. `derived` is an expression over declared sizes that are not derived.
+    3. The name is a C identifier.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        OptionalAttr<I64Attr>:$minimum,
@@ -52,7 +54,8 @@ def Attn_WeightOp : Attn_Op<"weight", [Symbol]> {
     Constraints:
     1. At least one source; more than one needs `concat`.
     2. `concat` is a dimension of the type.
-    3. The type has static dimensions and element type f32.
+    3. The type has static dimensions and element type f32; `transpose` needs
+       two of them.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$sources,
                        OptionalAttr<I64Attr>:$concat, UnitAttr:$transpose,
@@ -100,7 +103,8 @@ def Attn_ConstantOp : Attn_Op<"constant", [Pure, ConstantLike,
 }
 
 def Attn_EntryOp : Attn_Op<"entry", [Symbol, IsolatedFromAbove,
-    FunctionOpInterface, SingleBlock, AutomaticAllocationScope]> {
+    FunctionOpInterface, SingleBlock, AutomaticAllocationScope,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "An entry point of the library";
   let description = [{
     Becomes the C function `NAME_symbol(session, sizes..., inputs...,
@@ -117,12 +121,14 @@ def Attn_EntryOp : Attn_Op<"entry", [Symbol, IsolatedFromAbove,
     ```
 
     Constraints:
-    1. Every dynamic dimension of an argument or result is named by
-       `#attn.sizes` over declared sizes.
+    1. Every dynamic dimension of an argument, a result or a value of the body
+       is named by `#attn.sizes` over declared sizes.
     2. Every argument and result has a distinct `attn.name`, a C identifier.
     3. `sizes` lists declared sizes that are not derived, each once, and every
        size that an argument's type uses.
     4. `attn.return` returns exactly the result types.
+    5. `attn.range` is two numbers in order, `attn.default` an i32; both stand on
+       integer inputs only.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,

@@ -28,7 +28,7 @@ def Attn_LinearOp : Attn_Op<"linear", [Pure, AttrSizedOperandSegments,
 
     Constraints:
     1. input is [.., K] with at least one leading dimension, weight [N, K],
-       result [.., N] with the input's leading dimensions.
+       result [.., N] with the input's leading dimensions; N and K are numbers.
     2. Captures, maps and regions as in `attn.map`; the element region's first
        argument is the accumulator.
   }];

@@ -23,7 +23,7 @@ def Attn_EmbeddingOp : Attn_Op<"embedding", [Pure, AttrSizedOperandSegments,
 
     Constraints:
     1. As many tables as ids, at least one; ids share one shape [..]; tables are
-       [V, N]; the result is [.., N].
+       [V, N], both numbers; the result is [.., N].
     2. The row region as in `attn.map`.
   }];
   let arguments = (ins Variadic<Attn_IndexTensor>:$ids,
@@ -59,7 +59,8 @@ def Attn_PositionsOp : Attn_Op<"positions", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Attn_PackIndexOp : Attn_Op<"pack_index", [Pure]> {
+def Attn_PackIndexOp : Attn_Op<"pack_index", [Pure,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Finds the rows that a padding mask keeps";
   let description = [{
     With mask [B, S]: `rows` [T] lists, in order, b * S + s for every

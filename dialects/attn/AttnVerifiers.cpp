@@ -1,4 +1,5 @@
-//===- AttnVerifiers.cpp - the constraints of every op --------------------------===//
+//===- AttnVerifiers.cpp - constraints of programs and sequences
+//------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,35 +7,370 @@
 //===----------------------------------------------------------------------===//
 //
 // One function per op; a check that implements constraint N of attn.OP carries
-// the label OP_cN, as does its negative test.
+// the label OP_cN, as does its negative test. Ops that compute are in
+// ComputeVerifiers.cpp, what verifiers share in Constraints.h.
 //
 //===----------------------------------------------------------------------===//
-#include "dialects/attn/Attn.h"
+#include "dialects/attn/Constraints.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
 namespace attnc::attn {
-LogicalResult SizeOp::verify() { return success(); }
-LogicalResult WeightOp::verify() { return success(); }
-LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &) { return success(); }
-LogicalResult ConstantOp::verify() { return success(); }
-LogicalResult EntryOp::verify() { return success(); }
-LogicalResult IndexOp::verify() { return success(); }
-LogicalResult MapOp::verify() { return success(); }
-LogicalResult NormOp::verify() { return success(); }
-LogicalResult LinearOp::verify() { return success(); }
-LogicalResult QkvProjectionOp::verify() { return success(); }
-LogicalResult OutputProjectionOp::verify() { return success(); }
-LogicalResult SplitHeadsOp::verify() { return success(); }
-LogicalResult MergeHeadsOp::verify() { return success(); }
-LogicalResult AttentionOp::verify() { return success(); }
-LogicalResult SoftmaxOp::verify() { return success(); }
-LogicalResult MatmulOp::verify() { return success(); }
-LogicalResult EmbeddingOp::verify() { return success(); }
-LogicalResult PositionsOp::verify() { return success(); }
-LogicalResult PackIndexOp::verify() { return success(); }
-LogicalResult PackOp::verify() { return success(); }
-LogicalResult UnpackOp::verify() { return success(); }
-LogicalResult PoolOp::verify() { return success(); }
-LogicalResult AttnDialect::verifyOperationAttribute(Operation *, NamedAttribute) { return success(); }
+
+static bool isIdentifier(StringRef name) {
+  return !name.empty() && !llvm::isDigit(name.front()) &&
+         llvm::all_of(name,
+                      [](char c) { return llvm::isAlnum(c) || c == '_'; });
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes, weights, constants
+//===----------------------------------------------------------------------===//
+
+LogicalResult SizeOp::verify() {
+  constexpr int64_t kLargest = int64_t(1) << 40;
+  // size_c1
+  bool bounded = getMinimum() && getMaximum();
+  if (bounded == getDerived().has_value())
+    return emitOpError("expects either bounds (min and max) or 'derived'");
+  if (bounded &&
+      !(*getMinimum() <= *getMaximum() && *getMaximum() <= uint64_t(kLargest)))
+    return emitOpError() << "expects 0 <= min <= max <= 2^40, got min "
+                         << int64_t(*getMinimum()) << " and max "
+                         << int64_t(*getMaximum());
+  // size_c3
+  if (!isIdentifier(getSymName()))
+    return emitOpError() << "expects a C identifier as its name, got '"
+                         << getSymName() << "'";
+  return success();
+}
+
+LogicalResult SizeOp::verifySymbolUses(SymbolTableCollection &) {
+  // size_c2
+  if (!getDerived())
+    return success();
+  std::optional<SizeExpr> expr = SizeExpr::parse(*getDerived());
+  if (!expr)
+    return emitOpError() << "expects 'derived' to be a sum of products of size "
+                            "names and numbers, got '"
+                         << *getDerived() << "'";
+  for (const std::string &name : expr->names()) {
+    SizeOp size = lookupSize(*this, name);
+    if (!size)
+      return emitOpError() << "names the size '" << name
+                           << "', which no attn.size declares";
+    if (size.getDerived())
+      return emitOpError() << "expects sizes that are not derived, but '"
+                           << name << "' is";
+  }
+  return success();
+}
+
+LogicalResult WeightOp::verify() {
+  // weight_c1
+  if (getSources().empty())
+    return emitOpError("expects at least one source");
+  if (getSources().size() > 1 && !getConcat())
+    return emitOpError() << "expects 'concat' to say along which dimension its "
+                         << getSources().size() << " sources are joined";
+  auto type = cast<RankedTensorType>(getType());
+  // weight_c2
+  if (getConcat() && *getConcat() >= uint64_t(type.getRank()))
+    return emitOpError() << "expects 'concat' to be one of the "
+                         << type.getRank() << " dimensions of " << type
+                         << ", got " << int64_t(*getConcat());
+  // weight_c3
+  if (!type.hasStaticShape() || type.getEncoding())
+    return emitOpError() << "expects a type with static dimensions, got "
+                         << type;
+  if (getTranspose() && type.getRank() < 2)
+    return emitOpError() << "expects at least two dimensions to transpose, got "
+                         << type;
+  return success();
+}
+
+LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // get_weight_c1
+  auto weight =
+      symbols.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
+  if (!weight)
+    return emitOpError() << "expects @" << getWeight()
+                         << " to be an attn.weight of the module";
+  if (weight.getType() != getType())
+    return emitOpError() << "expects the type of @" << getWeight() << ", "
+                         << weight.getType() << ", got " << getType();
+  return success();
+}
+
+LogicalResult ConstantOp::verify() {
+  // constant_c1
+  constexpr int64_t kMostElements = 65536;
+  if (int64_t count = getValue().getNumElements(); count > kMostElements)
+    return emitOpError() << "expects at most " << kMostElements
+                         << " elements (larger tensors are weights), got "
+                         << count;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Entries
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyNames(EntryOp op) {
+  // entry_c2
+  llvm::StringSet<> names;
+  auto checkName = [&](StringRef what, unsigned index,
+                       StringRef name) -> LogicalResult {
+    if (!isIdentifier(name))
+      return op.emitOpError() << "expects " << what << " " << index
+                              << " to have a C identifier as its attn.name, "
+                                 "got '"
+                              << name << "'";
+    if (!names.insert(name).second)
+      return op.emitOpError()
+             << "expects distinct names of inputs and outputs, but '" << name
+             << "' stands twice";
+    return success();
+  };
+  for (unsigned i = 0; i < op.getArgumentTypes().size(); ++i)
+    if (failed(checkName("input", i, op.getArgName(i))))
+      return failure();
+  for (unsigned i = 0; i < op.getResultTypes().size(); ++i)
+    if (failed(checkName("output", i, op.getResultName(i))))
+      return failure();
+  return success();
+}
+
+static LogicalResult verifyInputAttributes(EntryOp op) {
+  // entry_c5
+  for (auto [index, type] : llvm::enumerate(op.getArgumentTypes())) {
+    Attribute range = op.getArgAttr(index, AttnDialect::kRangeAttr);
+    Attribute standIn = op.getArgAttr(index, AttnDialect::kDefaultAttr);
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if ((range || standIn) &&
+        !(tensor && tensor.getElementType().isInteger(32)))
+      return op.emitOpError()
+             << "expects attn.range and attn.default on integer inputs only; "
+                "input "
+             << index << " is " << type;
+    auto bounds = dyn_cast_or_null<DenseI64ArrayAttr>(range);
+    if (range && !(bounds && bounds.size() == 2 && bounds[0] <= bounds[1]))
+      return op.emitOpError() << "expects attn.range of input " << index
+                              << " to be array<i64: MINIMUM, MAXIMUM> in "
+                                 "order, got "
+                              << range;
+    auto value = dyn_cast_or_null<IntegerAttr>(standIn);
+    if (standIn && !(value && value.getType().isInteger(32)))
+      return op.emitOpError() << "expects attn.default of input " << index
+                              << " to be an i32, got " << standIn;
+  }
+  return success();
+}
+
+LogicalResult EntryOp::verify() {
+  // entry_c1
+  for (Type type : getFunctionType().getInputs())
+    if (failed(verifyNamedTensor(*this, type)))
+      return failure();
+  for (Type type : getFunctionType().getResults())
+    if (failed(verifyNamedTensor(*this, type)))
+      return failure();
+  for (Type type : llvm::concat<const Type>(getFunctionType().getInputs(),
+                                            getFunctionType().getResults())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || !(tensor.getElementType().isF32() ||
+                     tensor.getElementType().isInteger(32)))
+      return emitOpError() << "expects tensors of f32 or i32, got " << type;
+  }
+  if (failed(verifyNames(*this)) || failed(verifyInputAttributes(*this)))
+    return failure();
+  // entry_c4
+  if (getBody().empty())
+    return emitOpError("expects a body");
+  auto terminator = getBody().front().empty()
+                        ? ReturnOp()
+                        : dyn_cast<ReturnOp>(getBody().front().back());
+  if (!terminator)
+    return emitOpError("expects its body to end with attn.return");
+  if (!llvm::equal(terminator.getOperandTypes(), getResultTypes())) {
+    InFlightDiagnostic error = terminator.emitOpError("expects to return (");
+    llvm::interleaveComma(getResultTypes(), error);
+    error << "), as its entry says; got (";
+    llvm::interleaveComma(terminator.getOperandTypes(), error);
+    return error << ")";
+  }
+  return success();
+}
+
+LogicalResult EntryOp::verifySymbolUses(SymbolTableCollection &) {
+  // entry_c3
+  llvm::StringSet<> sizes;
+  for (auto name : getSizes().getAsValueRange<StringAttr>()) {
+    SizeOp size = lookupSize(*this, name);
+    if (!size || size.getDerived())
+      return emitOpError() << "expects 'sizes' to list declared sizes that are "
+                              "not derived, got '"
+                           << name << "'";
+    if (!sizes.insert(name).second)
+      return emitOpError() << "lists the size '" << name << "' twice";
+  }
+  // entry_c1
+  if (failed(verifyDeclaredSizes(*this)))
+    return failure();
+  // entry_c3
+  for (Type type : getArgumentTypes())
+    for (const SizeExpr &dim : getNamedShape(type))
+      for (const std::string &name : dim.names())
+        if (!sizes.contains(name))
+          return emitOpError() << "expects 'sizes' to list '" << name
+                               << "', which the input type " << type << " uses";
+  return success();
+}
+
+LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  if (name == kFilesAttr) {
+    auto files = dyn_cast<ArrayAttr>(attribute.getValue());
+    if (!files || !llvm::all_of(files, llvm::IsaPred<StringAttr>))
+      return op->emitOpError()
+             << "expects '" << name << "' to list paths as strings, got "
+             << attribute.getValue();
+  }
+  if ((name == kNameAttr || name == kStageAttr) &&
+      !isa<StringAttr>(attribute.getValue()))
+    return op->emitOpError() << "expects '" << name << "' to be a string, got "
+                             << attribute.getValue();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Sequences
+//===----------------------------------------------------------------------===//
+
+LogicalResult EmbeddingOp::verify() {
+  // embedding_c1
+  if (getIds().empty() || getIds().size() != getTables().size())
+    return emitOpError() << "expects as many tables as ids, at least one; got "
+                         << getIds().size() << " ids and " << getTables().size()
+                         << " tables";
+  SmallVector<SizeExpr> shape = getNamedShape(getIds().front().getType());
+  for (Value ids : getIds().drop_front())
+    if (failed(expectShape(*this, "ids", "of one shape", ids.getType(), shape)))
+      return failure();
+  SizeExpr columns = getNamedShape(getTables().front().getType()).back();
+  for (Value table : getTables()) {
+    Type type = table.getType();
+    if (failed(expectRank(*this, "a table", "[V, N]", type, 2)) ||
+        failed(expectStatic(*this, "a table", "[V, N]", type, 0)) ||
+        failed(expectStatic(*this, "a table", "[V, N]", type, 1)) ||
+        failed(expectShape(*this, "a table", "[V, N]", type,
+                           {getNamedShape(type)[0], columns})))
+      return failure();
+  }
+  shape.push_back(columns);
+  if (failed(expectShape(*this, "the result", "[.., N]", getType(), shape)))
+    return failure();
+  // embedding_c2
+  return verifyEpilogues(*this, shape, getType().getElementType(),
+                         /*accumulator=*/false);
+}
+
+LogicalResult PositionsOp::verify() {
+  // positions_c1
+  return expectRank(*this, "the result", "of at least one dimension", getType(),
+                    1, /*orMore=*/true);
+}
+
+LogicalResult PackIndexOp::verify() {
+  // pack_index_c1
+  if (failed(expectRank(*this, "the mask", "[B, S]", getMask().getType(), 2)) ||
+      failed(expectRank(*this, "the rows", "[T]", getRows().getType(), 1)))
+    return failure();
+  SizeExpr batch = getNamedShape(getMask().getType())[0];
+  return expectShape(*this, "the offsets", "[B + 1]", getOffsets().getType(),
+                     {batch + SizeExpr(1)});
+}
+
+LogicalResult PackIndexOp::verifySymbolUses(SymbolTableCollection &) {
+  // pack_index_c1
+  SizeExpr rows = getNamedShape(getRows().getType())[0];
+  SizeOp size = lookupSize(*this, rows.asName());
+  if (rows.asName().empty() || !size || !size.getDerived())
+    return emitOpError()
+           << "expects the number of rows to be one derived size, "
+              "got '"
+           << rows.str() << "'";
+  SizeExpr bound = getProduct(getNamedShape(getMask().getType()));
+  std::optional<SizeExpr> declared = SizeExpr::parse(*size.getDerived());
+  if (!declared || *declared != bound)
+    return emitOpError() << "expects '" << rows.str()
+                         << "' to be derived with the bound '" << bound.str()
+                         << "', got '" << *size.getDerived() << "'";
+  return success();
+}
+
+/// [B, S, ..] is the padded form of [T, ..].
+static LogicalResult verifyPacking(Operation *op, RankedTensorType padded,
+                                   StringRef paddedName,
+                                   RankedTensorType packed,
+                                   StringRef packedName, Type rows) {
+  if (failed(expectRank(op, paddedName, "[B, S, ..]", padded, 2, true)) ||
+      failed(expectRank(op, "the rows", "[T]", rows, 1)))
+    return failure();
+  SmallVector<SizeExpr> expected = getNamedShape(rows);
+  llvm::append_range(expected, ArrayRef(getNamedShape(padded)).drop_front(2));
+  if (failed(expectShape(op, packedName, "[T, ..]", packed, expected)))
+    return failure();
+  if (padded.getElementType() != packed.getElementType())
+    return op->emitOpError()
+           << "expects one element type, got " << padded.getElementType()
+           << " and " << packed.getElementType();
+  return success();
+}
+
+LogicalResult PackOp::verify() {
+  // pack_c1
+  return verifyPacking(*this, getInput().getType(), "the input", getType(),
+                       "the result", getRows().getType());
+}
+
+LogicalResult UnpackOp::verify() {
+  // unpack_c1
+  return verifyPacking(*this, getType(), "the result", getInput().getType(),
+                       "the input", getRows().getType());
+}
+
+LogicalResult PoolOp::verify() {
+  // pool_c1
+  if (!getMask() == !getOffsets())
+    return emitOpError("expects exactly one of mask and offsets");
+  // pool_c2
+  unsigned rank = getMask() ? 3 : 2;
+  StringRef form = getMask() ? "[B, S, N]" : "[T, N]";
+  if (failed(expectRank(*this, "the input", form, getInput().getType(), rank)))
+    return failure();
+  SmallVector<SizeExpr> input = getNamedShape(getInput().getType());
+  if (getMask()) {
+    if (failed(expectShape(*this, "the mask", "[B, S]", getMask().getType(),
+                           {input[0], input[1]})))
+      return failure();
+    return expectShape(*this, "the result", "[B, N]", getType(),
+                       {input[0], input[2]});
+  }
+  if (failed(expectRank(*this, "the offsets", "[B + 1]", getOffsets().getType(),
+                        1)) ||
+      failed(expectRank(*this, "the result", "[B, N]", getType(), 2)))
+    return failure();
+  SizeExpr batch = getNamedShape(getType())[0];
+  if (failed(expectShape(*this, "the offsets", "[B + 1]",
+                         getOffsets().getType(), {batch + SizeExpr(1)})))
+    return failure();
+  return expectShape(*this, "the result", "[B, N]", getType(),
+                     {batch, input[1]});
+}
+
 } // namespace attnc::attn

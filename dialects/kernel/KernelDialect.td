@@ -43,8 +43,13 @@ def Kernel_Dialect : Dialect {
   }];
 }
 
+// As of the attn dialect; tensors behind references count too.
+def Kernel_NamedShapes : NativeOpTrait<"NamedShapes"> {
+  let cppNamespace = "::attnc::kernel";
+}
+
 class Kernel_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Kernel_Dialect, mnemonic, traits>;
+    : Op<Kernel_Dialect, mnemonic, !listconcat([Kernel_NamedShapes], traits)>;
 
 class Kernel_Attr<string name, string attrMnemonic>
     : AttrDef<Kernel_Dialect, name> {

@@ -35,7 +35,8 @@ def Kernel_VariantOp : Kernel_Op<"variant", [Symbol, SymbolTable,
 }
 
 def Kernel_FuncOp : Kernel_Op<"func", [Symbol, IsolatedFromAbove,
-    FunctionOpInterface, SingleBlock]> {
+    FunctionOpInterface, SingleBlock,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "One distinct kernel";
   let description = [{
     The body is one computing op of the `attn` dialect (after constants) and
@@ -54,8 +55,9 @@ def Kernel_FuncOp : Kernel_Op<"func", [Symbol, IsolatedFromAbove,
     Constraints:
     1. The body holds one computing op and `kernel.return` of exactly its
        results.
-    2. `scratch` is an expression over declared sizes.
-    3. `#kernel.panels` stands on rank-2 f32 arguments only.
+    2. `scratch` and the types' sizes are expressions over declared sizes.
+    3. A layout is `#kernel.panels` with a positive width, on rank-2 f32
+       arguments only, or `#kernel.rows` with a positive stride.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
@@ -82,7 +84,8 @@ def Kernel_FuncOp : Kernel_Op<"func", [Symbol, IsolatedFromAbove,
 }
 
 def Kernel_ProgramOp : Kernel_Op<"program", [Symbol, IsolatedFromAbove,
-    FunctionOpInterface, SingleBlock]> {
+    FunctionOpInterface, SingleBlock,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "An entry point as dispatches in phases";
   let description = [{
     Signature and argument attributes are those of the `attn.entry`, in both
@@ -104,7 +107,9 @@ def Kernel_ProgramOp : Kernel_Op<"program", [Symbol, IsolatedFromAbove,
     Constraints:
     1. Phases of dispatches do not decrease.
     2. In the slot form no op has a tensor as operand or result.
-    3. Every slot index is below the number of slots.
+    3. Every slot index is below the number of slots; `slots` lists expressions
+       over declared sizes.
+    4. `kernel.return` returns the result types; nothing in the slot form.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,

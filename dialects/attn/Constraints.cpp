@@ -1,0 +1,161 @@
+//===- Constraints.cpp - checks that several verifiers share
+//----------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Shapes of operands and named sizes; regions are in RegionConstraints.cpp.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/attn/Constraints.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace attnc::attn {
+
+std::string toString(ArrayRef<SizeExpr> shape) {
+  return "[" +
+         llvm::join(llvm::map_range(
+                        shape, [](const SizeExpr &dim) { return dim.str(); }),
+                    ", ") +
+         "]";
+}
+
+LogicalResult expectShape(Operation *op, StringRef what, StringRef form,
+                          Type type, ArrayRef<SizeExpr> expected) {
+  SmallVector<SizeExpr> shape = getNamedShape(type);
+  if (ArrayRef<SizeExpr>(shape) == expected)
+    return success();
+  return op->emitOpError() << "expects " << what << " to be " << form << " = "
+                           << toString(expected) << ", got " << toString(shape);
+}
+
+LogicalResult expectRank(Operation *op, StringRef what, StringRef form,
+                         Type type, unsigned rank, bool orMore) {
+  auto tensor = cast<RankedTensorType>(type);
+  if (orMore ? tensor.getRank() >= rank : tensor.getRank() == rank)
+    return success();
+  return op->emitOpError() << "expects " << what << " to be " << form
+                           << ", got " << toString(getNamedShape(tensor));
+}
+
+LogicalResult expectStatic(Operation *op, StringRef what, StringRef form,
+                           Type type, int64_t dim) {
+  auto tensor = cast<RankedTensorType>(type);
+  if (dim < 0)
+    dim += tensor.getRank();
+  if (!tensor.isDynamicDim(dim))
+    return success();
+  return op->emitOpError() << "expects dimension " << dim << " of " << what
+                           << " to be a number (" << form << "), got '"
+                           << getNamedShape(tensor)[dim].str() << "'";
+}
+
+//===----------------------------------------------------------------------===//
+// Named sizes
+//===----------------------------------------------------------------------===//
+
+LogicalResult verifyNamedTensor(Operation *op, Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return success();
+  Attribute encoding = tensor.getEncoding();
+  if (tensor.hasStaticShape() && !encoding)
+    return success();
+  auto sizes = dyn_cast_or_null<SizesAttr>(encoding);
+  if (!sizes)
+    return op->emitOpError()
+           << "expects every dynamic dimension to have a name, as in "
+              "tensor<?x8xf32, #attn.sizes<seq, 8>>; got "
+           << tensor;
+  if (tensor.hasStaticShape())
+    return op->emitOpError() << "expects no #attn.sizes on a tensor without "
+                                "dynamic dimensions; got "
+                             << tensor;
+  if (int64_t(sizes.getDims().size()) != tensor.getRank())
+    return op->emitOpError()
+           << "expects #attn.sizes to name " << tensor.getRank()
+           << " dimensions, got " << sizes.getDims().size() << " in " << tensor;
+  for (auto [index, dim] : llvm::enumerate(tensor.getShape())) {
+    SizeExpr expr = sizes.getDim(index);
+    bool agrees = ShapedType::isDynamic(dim)
+                      ? !expr.isNumber()
+                      : expr.isNumber() && expr.number() == dim;
+    if (!agrees)
+      return op->emitOpError()
+             << "expects dimension " << index << " and its size '" << expr.str()
+             << "' to agree (a name where the dimension is '?', else the same "
+                "number); got "
+             << tensor;
+  }
+  return success();
+}
+
+LogicalResult verifyNamedShapes(Operation *op) {
+  for (Type type : op->getOperandTypes())
+    if (failed(verifyNamedTensor(op, type)))
+      return failure();
+  for (Type type : op->getResultTypes())
+    if (failed(verifyNamedTensor(op, type)))
+      return failure();
+  return success();
+}
+
+SizeOp lookupSize(Operation *op, StringRef name) {
+  auto module = op->getParentOfType<ModuleOp>();
+  return module ? module.lookupSymbol<SizeOp>(name) : SizeOp();
+}
+
+/// The first name of an expression that is not declared, or an empty string.
+static std::string findUndeclared(Operation *op, const SizeExpr &expr) {
+  for (const std::string &name : expr.names())
+    if (!lookupSize(op, name))
+      return name;
+  return "";
+}
+
+LogicalResult verifyDeclaredSizes(Operation *root) {
+  auto checkExpr = [](Operation *op, const SizeExpr &expr) -> LogicalResult {
+    std::string name = findUndeclared(op, expr);
+    if (name.empty())
+      return success();
+    return op->emitOpError()
+           << "names the size '" << name << "', which no attn.size declares";
+  };
+  auto checkTypes = [&](Operation *op, TypeRange types) -> LogicalResult {
+    for (Type type : types) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      auto sizes = tensor ? dyn_cast_or_null<SizesAttr>(tensor.getEncoding())
+                          : SizesAttr();
+      if (!sizes)
+        continue;
+      for (unsigned i = 0; i < sizes.getDims().size(); ++i)
+        if (failed(checkExpr(op, sizes.getDim(i))))
+          return failure();
+    }
+    return success();
+  };
+  WalkResult result = root->walk([&](Operation *op) -> WalkResult {
+    if (failed(checkTypes(op, op->getResultTypes())))
+      return WalkResult::interrupt();
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        if (failed(checkTypes(op, block.getArgumentTypes())))
+          return WalkResult::interrupt();
+    auto attention = dyn_cast<AttentionOp>(op);
+    if (!attention || !attention.getLengthBound())
+      return WalkResult::advance();
+    std::optional<SizeExpr> bound =
+        SizeExpr::parse(*attention.getLengthBound());
+    if (bound && failed(checkExpr(op, *bound)))
+      return WalkResult::interrupt();
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+} // namespace attnc::attn
