@@ -92,14 +92,14 @@ createMachine(const Target &target) {
   const llvm::Target *backend =
       llvm::TargetRegistry::lookupTarget(triple, message);
   if (!backend)
-    return llvm::createStringError("error[A0510]: LLVM has no back end for " +
+    return llvm::createStringError("error[A0533]: LLVM has no back end for " +
                                    triple.str() + ": " + message);
   std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
       triple, target.cpu, target.features, llvm::TargetOptions(),
       llvm::Reloc::PIC_, llvm::CodeModel::Small,
       llvm::CodeGenOptLevel::Default));
   if (!machine)
-    return llvm::createStringError("error[A0510]: LLVM has no machine for " +
+    return llvm::createStringError("error[A0533]: LLVM has no machine for " +
                                    target.name);
   return machine;
 }
@@ -160,7 +160,7 @@ static llvm::Error emit(llvm::Module &module, const Target &target,
   setMachine(module, **machine);
   llvm::legacy::PassManager passes;
   if ((*machine)->addPassesToEmitFile(passes, os, nullptr, type))
-    return llvm::createStringError("error[A0510]: LLVM cannot emit such a "
+    return llvm::createStringError("error[A0533]: LLVM cannot emit such a "
                                    "file for " +
                                    target.name);
   passes.run(module);

@@ -244,7 +244,7 @@ struct LowerPrograms : impl::LowerProgramsBase<LowerPrograms> {
       auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
       if (!dense)
         return constant.emitError(
-                   "[A0503] only dense constants become data; got ")
+                   "error[A0530]: only dense constants become data; got ")
                << constant.getValue();
       auto flat = RankedTensorType::get({dense.getNumElements()},
                                         dense.getElementType());
@@ -262,13 +262,13 @@ struct LowerPrograms : impl::LowerProgramsBase<LowerPrograms> {
   LogicalResult lower(kernel::ProgramOp program, ArrayRef<WeightUse> weights) {
     ModuleOp module = getOperation();
     if (!program.hasSlots())
-      return program.emitError("[A0504] @")
+      return program.emitError("error[A0531]: @")
              << program.getSymName() << " has no slots; run --attn-plan-arena";
     auto variant = program->getParentOfType<kernel::VariantOp>();
     SmallVector<kernel::DispatchOp> dispatches = getDispatches(program);
     for (kernel::DispatchOp dispatch : dispatches)
       if (!module.lookupSymbol(getKernelSymbol(variant, dispatch.getKernel())))
-        return dispatch.emitError("[A0505] @")
+        return dispatch.emitError("error[A0532]: @")
                << dispatch.getKernel()
                << " is not lowered; run --attn-lower-kernels";
     llvm::DenseMap<Operation *, std::string> constants;

@@ -122,7 +122,7 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
     for (auto variant : getOperation().getOps<kernel::VariantOp>()) {
       const Target *target = Target::find(variant.getTarget());
       if (!target) {
-        variant.emitError("[A0402] no target is named '")
+        variant.emitError("error[A0411]: no target is named '")
             << variant.getTarget() << "'; `attnc targets` lists those known";
         return signalPassFailure();
       }

@@ -97,7 +97,7 @@ struct CutPhases : impl::CutPhasesBase<CutPhases> {
       Footprint next = getFootprint(dispatch, kernel);
       for (const auto &size : next.readSizes)
         if (!known.contains(size.getKey()))
-          return dispatch.emitError("[A0404] the size '")
+          return dispatch.emitError("error[A0413]: the size '")
                  << size.getKey()
                  << "' is read before attn.pack_index has found it";
       if (!isEmpty &&

@@ -307,7 +307,7 @@ LogicalResult FormRewriter::rewrite(Operation *op) {
       })
       .Case([&](attn::ReturnOp ret) { return copyResults(ret), success(); })
       .Default([&](Operation *) {
-        return op->emitError("[A0401] no kernel computes '")
+        return op->emitError("error[A0410]: no kernel computes '")
                << op->getName() << "'";
       });
 }

@@ -124,7 +124,7 @@ LogicalResult Planner::findOutputs() {
   for (auto [index, value] : llvm::enumerate(ret->getOperands()))
     if (!value.getDefiningOp<kernel::DispatchOp>() ||
         !outputs.insert({value, index}).second)
-      return program.emitError("[A0405] result ")
+      return program.emitError("error[A0414]: result ")
              << index << " of @" << program.getSymName()
              << " is not computed by a kernel of its own; SelectKernels makes "
                 "the copy";

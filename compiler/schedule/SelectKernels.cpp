@@ -213,12 +213,13 @@ struct SelectKernels : impl::SelectKernelsBase<SelectKernels> {
     ModuleOp module = getOperation();
     const Target *known = Target::find(target);
     if (!known) {
-      module.emitError("[A0402] no target is named '")
+      module.emitError("error[A0411]: no target is named '")
           << target << "'; `attnc targets` lists those known";
       return signalPassFailure();
     }
     if (!gemm.empty() && gemm != "openblas") {
-      module.emitError("[A0403] no provider of matrix products is named '")
+      module.emitError(
+          "error[A0412]: no provider of matrix products is named '")
           << gemm << "'; expected 'openblas' or nothing";
       return signalPassFailure();
     }
