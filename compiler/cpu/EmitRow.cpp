@@ -30,7 +30,8 @@ public:
   void run(const attn::CapturedRegion &region, Value row, ArrayRef<Value> dims);
 
 private:
-  using Term = function_ref<Value(Value column, Value mask, Value carried)>;
+  using Values = MutableArrayRef<Value>;
+  using Term = function_ref<void(Value column, Value mask, Values carried)>;
 
   void placeCaptures(const attn::CapturedRegion &region, ArrayRef<Value> dims);
   Value destination(Operation *op, Value row, const attn::CapturedRegion &);
@@ -40,9 +41,9 @@ private:
   void emitMap(attn::MapOp op, Value target);
 
   void visit(function_ref<void(Value column, Value mask)> body);
-  Value accumulate(Value initial, Term term,
-                   function_ref<Value(Value, Value)> combine);
-  Value sum(function_ref<Value(Value column, Value mask, Value sum)> addTerm);
+  SmallVector<Value> accumulate(ArrayRef<Value> initial, Term term,
+                                function_ref<Value(Value, Value)> combine);
+  SmallVector<Value> sums(unsigned count, Term addTerms);
   Value load(Value place, Value column, Value mask) {
     return e.loadVector(e.at(place, column), mask);
   }
@@ -50,7 +51,7 @@ private:
     e.storeVector(value, e.at(place, column), mask);
   }
   Value sumOfSquares(Value source);
-  Value inverseRoot(Value sum, const APFloat &epsilon);
+  Value inverseRoot(Value mean, const APFloat &epsilon);
 
   KernelEmitter &e;
   OpBuilder &b;
@@ -74,77 +75,106 @@ void RowEmitter::visit(function_ref<void(Value, Value)> body) {
     body(e.i64(whole), e.tailMask(e.i64(columns - whole)));
 }
 
-/// Folds `term` over the row in kParts vectors: vector i goes to part
-/// i mod kParts, and the parts are combined pairwise.
-Value RowEmitter::accumulate(Value initial, Term term,
-                             function_ref<Value(Value, Value)> combine) {
+/// Folds `term` over the row in kParts vectors of each of the initial values:
+/// vector i goes to part i mod kParts, and the parts are combined pairwise.
+SmallVector<Value>
+RowEmitter::accumulate(ArrayRef<Value> initial, Term term,
+                       function_ref<Value(Value, Value)> combine) {
   // Four chains hide the latency of an addition.
   constexpr int64_t kParts = 4;
   const int64_t lanes = e.lanes, step = kParts * lanes;
   const int64_t whole = columns / step * step;
-  SmallVector<Value> parts(kParts, initial);
+  const size_t width = initial.size();
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < kParts; ++i)
+    parts.append(initial.begin(), initial.end());
+  auto addTo = [&](MutableArrayRef<Value> parts, int64_t part, Value column,
+                   Value mask) {
+    term(column, mask, parts.slice(part * width, width));
+  };
   if (whole)
     parts = e.loop(e.i64(0), e.i64(whole), step, parts,
                    [&](Value column, ValueRange carried) {
-                     SmallVector<Value> next;
+                     SmallVector<Value> next(carried);
                      for (int64_t i = 0; i < kParts; ++i)
-                       next.push_back(term(e.add(column, e.i64(i * lanes)),
-                                           Value(), carried[i]));
+                       addTo(next, i, e.add(column, e.i64(i * lanes)), Value());
                      return next;
                    });
   for (int64_t column = whole; column < columns; column += lanes) {
     Value mask;
     if (columns - column < lanes)
       mask = e.tailMask(e.i64(columns - column));
-    Value &part = parts[(column - whole) / lanes];
-    part = term(e.i64(column), mask, part);
+    addTo(parts, (column - whole) / lanes, e.i64(column), mask);
   }
-  return combine(combine(parts[0], parts[1]), combine(parts[2], parts[3]));
+  SmallVector<Value> result;
+  for (size_t i = 0; i < width; ++i)
+    result.push_back(
+        combine(combine(parts[i], parts[width + i]),
+                combine(parts[2 * width + i], parts[3 * width + i])));
+  return result;
 }
 
-Value RowEmitter::sum(Term addTerm) {
-  Value vector =
-      accumulate(e.splat(e.f32(0)), addTerm, [&](Value x, Value y) -> Value {
+SmallVector<Value> RowEmitter::sums(unsigned count, Term addTerms) {
+  SmallVector<Value> zeros(count, e.splat(e.f32(0)));
+  SmallVector<Value> result =
+      accumulate(zeros, addTerms, [&](Value x, Value y) -> Value {
         return arith::AddFOp::create(b, loc, x, y);
       });
-  return e.reduceAdd(vector);
+  for (Value &sum : result)
+    sum = e.reduceAdd(sum);
+  return result;
 }
 
 Value RowEmitter::sumOfSquares(Value source) {
-  return sum([&](Value column, Value mask, Value carried) {
+  return sums(1, [&](Value column, Value mask, Values carried) {
     Value x = load(source, column, mask);
-    return e.fma(x, x, carried);
-  });
+    carried[0] = e.fma(x, x, carried[0]);
+  })[0];
 }
 
 //===-- norms and softmax -------------------------------------------------===//
 
-/// 1 / sqrt(sum / columns + epsilon)
-Value RowEmitter::inverseRoot(Value sum, const APFloat &epsilon) {
-  Value mean = arith::DivFOp::create(b, loc, sum, e.f32(columns));
+/// 1 / sqrt(mean + epsilon)
+Value RowEmitter::inverseRoot(Value mean, const APFloat &epsilon) {
   Value shifted = arith::AddFOp::create(
       b, loc, mean, e.f32(static_cast<float>(epsilon.convertToDouble())));
   Value root = math::SqrtOp::create(b, loc, shifted);
   return arith::DivFOp::create(b, loc, e.f32(1), root);
 }
 
+/// Two passes with a correction (Chan, Golub, LeVeque, 1983): what rounding did
+/// to the mean is found while the squares are summed, and taken back.
 void RowEmitter::emitLayerNorm(attn::NormOp op, Value source, Value target) {
-  Value total = sum([&](Value column, Value mask, Value carried) -> Value {
-    return arith::AddFOp::create(b, loc, carried, load(source, column, mask));
-  });
-  Value mean = e.splat(arith::DivFOp::create(b, loc, total, e.f32(columns)));
+  auto overColumns = [&](Value total) -> Value {
+    return arith::DivFOp::create(b, loc, total, e.f32(columns));
+  };
+  Value total = sums(1, [&](Value column, Value mask, Values carried) {
+    carried[0] =
+        arith::AddFOp::create(b, loc, carried[0], load(source, column, mask));
+  })[0];
+  Value mean = e.splat(overColumns(total));
   auto centered = [&](Value column, Value mask) -> Value {
     return arith::SubFOp::create(b, loc, load(source, column, mask), mean);
   };
-  Value squares = sum([&](Value column, Value mask, Value carried) -> Value {
-    Value x = centered(column, mask);
-    if (mask)
-      x = arith::SelectOp::create(b, loc, mask, x, e.splat(e.f32(0)));
-    return e.fma(x, x, carried);
-  });
-  Value scale = e.splat(inverseRoot(squares, op.getEpsilon()));
+  SmallVector<Value> moments =
+      sums(2, [&](Value column, Value mask, Values carried) {
+        Value x = centered(column, mask);
+        if (mask)
+          x = arith::SelectOp::create(b, loc, mask, x, e.splat(e.f32(0)));
+        carried[0] = arith::AddFOp::create(b, loc, carried[0], x);
+        carried[1] = e.fma(x, x, carried[1]);
+      });
+  Value error = overColumns(moments[0]);
+  Value variance =
+      arith::SubFOp::create(b, loc, overColumns(moments[1]),
+                            arith::MulFOp::create(b, loc, error, error));
+  variance = e.maxF32(e.f32(0), variance);
+  Value inverse = inverseRoot(variance, op.getEpsilon());
+  Value scale = e.splat(inverse);
+  Value shift = e.splat(arith::MulFOp::create(
+      b, loc, arith::NegFOp::create(b, loc, error), inverse));
   visit([&](Value column, Value mask) {
-    Value y = arith::MulFOp::create(b, loc, centered(column, mask), scale);
+    Value y = e.fma(centered(column, mask), scale, shift);
     Value weight = op.getWeight(), bias = op.getBias();
     if (weight)
       weight = load(places.lookup(weight), column, mask);
@@ -174,7 +204,8 @@ void RowEmitter::emitNorm(attn::NormOp op, Value target) {
       store(arith::DivFOp::create(b, loc, x, divisor), target, column, mask);
     });
   }
-  Value scale = e.splat(inverseRoot(squares, op.getEpsilon()));
+  Value mean = arith::DivFOp::create(b, loc, squares, e.f32(columns));
+  Value scale = e.splat(inverseRoot(mean, op.getEpsilon()));
   visit([&](Value column, Value mask) {
     Value y = arith::MulFOp::create(b, loc, load(source, column, mask), scale);
     if (Value weight = op.getWeight())
@@ -192,22 +223,22 @@ void RowEmitter::emitSoftmax(Value source, Value target) {
   };
   Value highest = e.reduceMax(accumulate(
       e.splat(lowest),
-      [&](Value column, Value mask, Value carried) {
-        return e.maxF32(loadOr(source, column, mask), carried);
+      [&](Value column, Value mask, Values carried) {
+        carried[0] = e.maxF32(loadOr(source, column, mask), carried[0]);
       },
-      [&](Value x, Value y) { return e.maxF32(x, y); }));
+      [&](Value x, Value y) { return e.maxF32(x, y); })[0]);
   // A row of -inf alone: exp(-inf - 0) gives the zeros that it stands for.
   Value none =
       arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, highest, lowest);
   highest = arith::SelectOp::create(b, loc, none, e.f32(0), highest);
   Value shift = e.splat(highest);
-  Value total = sum([&](Value column, Value mask, Value carried) -> Value {
+  Value total = sums(1, [&](Value column, Value mask, Values carried) {
     Value shifted =
         arith::SubFOp::create(b, loc, loadOr(source, column, mask), shift);
     Value weights = math::ExpOp::create(b, loc, shifted);
     store(weights, target, column, mask);
-    return arith::AddFOp::create(b, loc, carried, weights);
-  });
+    carried[0] = arith::AddFOp::create(b, loc, carried[0], weights);
+  })[0];
   Value empty =
       arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, total, e.f32(0));
   Value inverse = arith::DivFOp::create(b, loc, e.f32(1), total);

@@ -1,0 +1,341 @@
+//===- AttentionProblem.cpp - attention kernels and what they should give
+//---===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Tolerance: a score is a sum of D products, rounded in every step; errors of
+// random sign leave about one rounding of the sum of its terms' magnitudes. An
+// error of a score is a relative error of its weight, so that of the result is
+// at most twice as much times the largest value; exp, the sums of weights and
+// values and the division add some roundings more.
+//
+//===----------------------------------------------------------------------===//
+#include "AttentionProblem.h"
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+
+namespace attnc::test {
+
+//===-- text --------------------------------------------------------------===//
+
+static std::string rowType(const AttentionKernel &kernel,
+                           const std::string &length, int64_t heads,
+                           int64_t size) {
+  const std::string h = std::to_string(heads), d = std::to_string(size);
+  switch (kernel.form) {
+  case AttentionKernel::Single:
+    return "tensor<?x" + d + "xf32, #attn.sizes<" + length + ", " + d + ">>";
+  case AttentionKernel::Padded:
+    return "tensor<?x?x" + h + "x" + d + "xf32, #attn.sizes<b, " + length +
+           ", " + h + ", " + d + ">>";
+  case AttentionKernel::Packed:
+    return "tensor<?x" + h + "x" + d + "xf32, #attn.sizes<t, " + h + ", " + d +
+           ">>";
+  }
+  return "";
+}
+
+static std::string captureType(const AttentionKernel &kernel,
+                               const Capture &capture) {
+  std::string shape, names;
+  for (char dim : capture.dims) {
+    shape += dim == 'h' ? std::to_string(kernel.queryHeads) + "x" : "?x";
+    std::string name = dim == 'h'   ? std::to_string(kernel.queryHeads)
+                       : dim == 'b' ? "b"
+                       : dim == 'q' ? "q"
+                                    : "k";
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  const bool isDynamic = capture.dims.find_first_of("bqk") != std::string::npos;
+  return "tensor<" + shape + (capture.isInteger ? "i32" : "f32") +
+         (isDynamic ? ", #attn.sizes<" + names + ">>" : ">");
+}
+
+/// ` score(%c0 at ...) { ... }`, adding the captures to the arguments.
+static std::string regionText(const AttentionKernel &kernel,
+                              const Region &region, const std::string &name,
+                              std::string &arguments) {
+  if (!region)
+    return "";
+  std::string captures, block = name == "score" ? "%s: f32, " : "";
+  block += "%b: i32, %h: i32, %q: i32, %k: i32";
+  for (size_t i = 0; i < region.captures.size(); ++i) {
+    const Capture &capture = region.captures[i];
+    const std::string value = "%" + name + std::to_string(i);
+    const std::string type = captureType(kernel, capture);
+    std::string dims;
+    for (char dim : capture.dims)
+      dims += (dims.empty() ? "" : ", ") + std::string(1, dim);
+    captures += (i ? ", " : "") + value + " at affine_map<(b, h, q, k) -> (" +
+                dims + ")> : " + type;
+    arguments += ", " + value + ": " + type;
+    block +=
+        ", %c" + std::to_string(i) + (capture.isInteger ? ": i32" : ": f32");
+  }
+  return " " + name + "(" + captures + ") {\n^bb0(" + block + "):\n" +
+         region.body + "\n}";
+}
+
+static int64_t bufferWidth(const AttentionKernel &kernel) {
+  return (kernel.queryHeads + kernel.keyHeads) * kernel.headSize +
+         kernel.keyHeads * kernel.valueSize;
+}
+
+std::string AttentionKernel::text(const Target &target) const {
+  const std::string q = rowType(*this, "q", queryHeads, headSize);
+  const std::string k = rowType(*this, "k", keyHeads, headSize);
+  const std::string v = rowType(*this, "k", keyHeads, valueSize);
+  const std::string o = rowType(*this, "q", queryHeads, valueSize);
+  const std::string layout = oneBuffer
+                                 ? " {kernel.layout = #kernel.rows<" +
+                                       std::to_string(bufferWidth(*this)) + ">}"
+                                 : "";
+  std::string arguments =
+      "%Q: " + q + layout + ", %K: " + k + layout + ", %V: " + v + layout;
+  std::string offsets, bound;
+  if (form == Packed) {
+    const std::string type = "tensor<?xi32, #attn.sizes<b + 1>>";
+    arguments += ", %offsets: " + type;
+    offsets = " offsets(%offsets : " + type + ")";
+    bound = " length_bound \"k\"";
+  }
+  const std::string regions = regionText(*this, score, "score", arguments) +
+                              regionText(*this, mask, "mask", arguments);
+  return "attn.size @b min 1 max 64\nattn.size @q min 0 max 4096\n"
+         "attn.size @k min 0 max 4096\nattn.size @t min 0 max 65536\n"
+         "kernel.variant @v target \"" +
+         target.name.str() + "\" {\nkernel.func @attention(" + arguments +
+         ") -> " + o + " {\n%O = attn.attention %Q, %K, %V" + offsets +
+         regions + bound + " : " + q + ", " + k + ", " + v + " -> " + o +
+         "\nkernel.return %O : " + o + "\n}\n}\n";
+}
+
+size_t AttentionKernel::scratchBytes(int64_t keys) const {
+  const size_t bytes = 4 * ((headSize + valueSize + 24) * (keys + 32) + 1024);
+  return (bytes + 63) / 64 * 64;
+}
+
+//===-- operands ----------------------------------------------------------===//
+
+static int64_t total(const std::vector<int64_t> &lengths) {
+  int64_t sum = 0;
+  for (int64_t length : lengths)
+    sum += length;
+  return sum;
+}
+
+static size_t captureElements(const AttentionKernel &kernel,
+                              const AttentionSizes &sizes,
+                              const Capture &capture) {
+  size_t count = 1;
+  for (char dim : capture.dims)
+    count *= dim == 'b'   ? sizes.batch
+             : dim == 'h' ? kernel.queryHeads
+             : dim == 'q' ? sizes.queries
+                          : sizes.keys;
+  return count;
+}
+
+static int64_t rowsOf(const AttentionKernel &kernel,
+                      const AttentionSizes &sizes, int64_t length) {
+  return kernel.form == AttentionKernel::Packed ? total(sizes.lengths)
+                                                : sizes.batch * length;
+}
+
+static size_t separate(const AttentionKernel &kernel, size_t elements) {
+  return kernel.oneBuffer ? 0 : elements;
+}
+
+AttentionProblem::AttentionProblem(const AttentionKernel &kernel,
+                                   const AttentionSizes &given, unsigned seed)
+    : kernel(kernel), sizes(given),
+      queries(rowsOf(kernel, given, given.queries) *
+              (kernel.oneBuffer ? bufferWidth(kernel)
+                                : kernel.queryHeads * kernel.headSize)),
+      keys(separate(kernel, rowsOf(kernel, given, given.keys) *
+                                kernel.keyHeads * kernel.headSize)),
+      values(separate(kernel, rowsOf(kernel, given, given.keys) *
+                                  kernel.keyHeads * kernel.valueSize)),
+      offsets(given.lengths.size() + 1) {
+  const int64_t queryWidth = kernel.queryHeads * kernel.headSize;
+  const int64_t keyWidth = kernel.keyHeads * kernel.headSize;
+  query = queries.floats();
+  key = keys.floats();
+  value = values.floats();
+  queryStride = queryWidth;
+  keyStride = keyWidth;
+  valueStride = kernel.keyHeads * kernel.valueSize;
+  if (kernel.oneBuffer) {
+    queryStride = keyStride = valueStride = bufferWidth(kernel);
+    key = query + queryWidth;
+    value = key + keyWidth;
+  }
+  if (kernel.form == AttentionKernel::Packed) {
+    sizes.batch = sizes.lengths.size();
+    sizes.queries = sizes.keys = 0;
+    starts = {0};
+    for (int64_t length : sizes.lengths) {
+      starts.push_back(starts.back() + length);
+      sizes.queries = sizes.keys = std::max(sizes.keys, length);
+    }
+    std::copy(starts.begin(), starts.end(), offsets.ints());
+  }
+  queryRows = rowsOf(kernel, sizes, sizes.queries);
+  keyRows = rowsOf(kernel, sizes, sizes.keys);
+
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (const GuardedBuffer *buffer : {&queries, &keys, &values})
+    for (size_t i = 0; i < buffer->size(); ++i)
+      buffer->floats()[i] = uniform(random);
+  for (const Region *region : {&kernel.score, &kernel.mask})
+    for (const Capture &capture : region->captures) {
+      captures.emplace_back(captureElements(kernel, sizes, capture));
+      std::uniform_real_distribution<float> range(capture.least, capture.most);
+      for (size_t i = 0; i < captures.back().size(); ++i) {
+        float x = range(random);
+        if (capture.isInteger)
+          captures.back().ints()[i] = std::lround(x);
+        else
+          captures.back().floats()[i] = x;
+      }
+    }
+}
+
+float &AttentionProblem::queryAt(int64_t row, int64_t head, int64_t d) const {
+  return query[row * queryStride + head * kernel.headSize + d];
+}
+float &AttentionProblem::keyAt(int64_t row, int64_t head, int64_t d) const {
+  return key[row * keyStride + head * kernel.headSize + d];
+}
+float &AttentionProblem::valueAt(int64_t row, int64_t head, int64_t d) const {
+  return value[row * valueStride + head * kernel.valueSize + d];
+}
+std::vector<float *> AttentionProblem::captureData() const {
+  std::vector<float *> data;
+  for (const GuardedBuffer &capture : captures)
+    data.push_back(capture.floats());
+  return data;
+}
+
+//===-- running -----------------------------------------------------------===//
+
+std::vector<float> AttentionProblem::run(const KernelRunner &runner,
+                                         int workers) const {
+  GuardedBuffer output(queryRows * kernel.queryHeads * kernel.valueSize);
+  std::fill_n(output.floats(), output.size(), NAN);
+  std::vector<void *> arguments = {query, key, value};
+  if (kernel.form == AttentionKernel::Packed)
+    arguments.push_back(offsets.data());
+  for (const GuardedBuffer &capture : captures)
+    arguments.push_back(capture.data());
+  arguments.push_back(output.data());
+  std::vector<int64_t> call = {sizes.batch, sizes.queries, sizes.keys,
+                               queryRows};
+  runner.run("v_attention", call, arguments, workers,
+             kernel.scratchBytes(sizes.keys));
+  return {output.floats(), output.floats() + output.size()};
+}
+
+//===-- reference ---------------------------------------------------------===//
+
+double AttentionProblem::captureAt(const Region &region, size_t first,
+                                   size_t index, Position at) const {
+  const Capture &capture = region.captures[index];
+  size_t offset = 0;
+  for (char dim : capture.dims) {
+    const int64_t extent = dim == 'b'   ? sizes.batch
+                           : dim == 'h' ? kernel.queryHeads
+                           : dim == 'q' ? sizes.queries
+                                        : sizes.keys;
+    offset = offset * extent + (dim == 'b'   ? at.b
+                                : dim == 'h' ? at.h
+                                : dim == 'q' ? at.q
+                                             : at.k);
+  }
+  const GuardedBuffer &data = captures[first + index];
+  return capture.isInteger ? data.ints()[offset] : data.floats()[offset];
+}
+
+void AttentionProblem::referenceRow(Position at, int64_t queryRow,
+                                    int64_t firstKey, int64_t keyCount,
+                                    std::vector<double> &result,
+                                    double &tolerance) const {
+  const int64_t keyHead = at.h / (kernel.queryHeads / kernel.keyHeads);
+  std::vector<double> weights(keyCount);
+  double highest = -INFINITY, sum = 0, magnitude = 0, largest = 0;
+  auto evaluate = [&](const Region &region, size_t first, double score) {
+    std::vector<double> read(region.captures.size());
+    for (size_t i = 0; i < read.size(); ++i)
+      read[i] = captureAt(region, first, i, at);
+    return region.reference(score, at, read.data());
+  };
+  for (int64_t k = 0; k < keyCount; ++k) {
+    double score = 0, terms = 0;
+    for (int64_t d = 0; d < kernel.headSize; ++d) {
+      const double term =
+          double(queryAt(queryRow, at.h, d)) * keyAt(firstKey + k, keyHead, d);
+      score += term;
+      terms += std::fabs(term);
+    }
+    at.k = k;
+    if (kernel.score)
+      score = evaluate(kernel.score, 0, score);
+    if (kernel.mask &&
+        evaluate(kernel.mask, kernel.score.captures.size(), 0) == 0)
+      score = -INFINITY;
+    weights[k] = score;
+    highest = std::max(highest, score);
+    if (score > -INFINITY)
+      magnitude = std::max(magnitude, terms + std::fabs(score));
+  }
+  std::fill(result.begin(), result.end(), 0.0);
+  for (int64_t k = 0; k < keyCount; ++k) {
+    weights[k] = highest == -INFINITY ? 0 : std::exp(weights[k] - highest);
+    sum += weights[k];
+    for (int64_t d = 0; d < kernel.valueSize; ++d) {
+      const double v = valueAt(firstKey + k, keyHead, d);
+      result[d] += weights[k] * v;
+      largest = std::max(largest, std::fabs(v));
+    }
+  }
+  for (double &x : result)
+    x = sum > 0 ? x / sum : 0;
+  constexpr double kRounding = 1.0 / (1 << 24);
+  tolerance = sum > 0 ? largest * kRounding * (2 * magnitude + 16) : 0;
+}
+
+void AttentionProblem::check(const KernelRunner &runner) const {
+  const std::vector<float> output = run(runner, 1);
+  for (int workers : {2, 3}) {
+    const std::vector<float> other = run(runner, workers);
+    ASSERT_EQ(0, std::memcmp(output.data(), other.data(),
+                             output.size() * sizeof(float)))
+        << "other bits with " << workers << " workers";
+  }
+  std::vector<double> expected(kernel.valueSize);
+  size_t next = 0;
+  const bool isPacked = kernel.form == AttentionKernel::Packed;
+  for (int64_t b = 0; b < sizes.batch; ++b) {
+    const int64_t rows = isPacked ? sizes.lengths[b] : sizes.queries;
+    const int64_t count = isPacked ? sizes.lengths[b] : sizes.keys;
+    const int64_t firstQuery = isPacked ? starts[b] : b * sizes.queries;
+    const int64_t firstKey = isPacked ? starts[b] : b * sizes.keys;
+    for (int64_t q = 0; q < rows; ++q)
+      for (int64_t h = 0; h < kernel.queryHeads; ++h) {
+        double tolerance;
+        referenceRow({b, h, q, 0}, firstQuery + q, firstKey, count, expected,
+                     tolerance);
+        for (int64_t d = 0; d < kernel.valueSize; ++d, ++next)
+          ASSERT_NEAR(expected[d], output[next], tolerance)
+              << "b " << b << " h " << h << " q " << q << " d " << d << ", "
+              << rows << " queries, " << count << " keys";
+      }
+  }
+}
+
+} // namespace attnc::test
