@@ -37,7 +37,7 @@ static void require(bool holds) {
     abort();
 }
 
-static std::string join(llvm::StringRef folder, llvm::StringRef name) {
+static std::string makePath(llvm::StringRef folder, llvm::StringRef name) {
   return (folder + "/" + name).str();
 }
 
@@ -55,32 +55,34 @@ public:
     copy = std::string(unique);
     for (const char *name : kFiles)
       llvm::sys::fs::create_directories(
-          llvm::sys::path::parent_path(join(copy, name)));
+          llvm::sys::path::parent_path(makePath(copy, name)));
     for (const char *name : {"model.safetensors", "2_Dense/model.safetensors"})
-      require(!llvm::sys::fs::copy_file(join(good, name), join(copy, name)));
+      require(!llvm::sys::fs::copy_file(makePath(good, name),
+                                        makePath(copy, name)));
     for (const char *name : kFiles)
       restore(name);
   }
   ~Folder() { llvm::sys::fs::remove_directories(copy); }
 
   void restore(llvm::StringRef name) const {
-    if (llvm::sys::fs::exists(join(good, name)))
-      require(!llvm::sys::fs::copy_file(join(good, name), join(copy, name)));
+    if (llvm::sys::fs::exists(makePath(good, name)))
+      require(!llvm::sys::fs::copy_file(makePath(good, name),
+                                        makePath(copy, name)));
     else
-      llvm::sys::fs::remove(join(copy, name));
+      llvm::sys::fs::remove(makePath(copy, name));
   }
   void replace(llvm::StringRef name, llvm::StringRef text) const {
-    write(join(copy, name), text);
+    write(makePath(copy, name), text);
     // The index counts only where there is no single file.
     if (name == kFiles[std::size(kFiles) - 1])
-      llvm::sys::fs::rename(join(copy, "model.safetensors"),
-                            join(copy, "model-1.safetensors"));
+      llvm::sys::fs::rename(makePath(copy, "model.safetensors"),
+                            makePath(copy, "model-1.safetensors"));
   }
   void undo(llvm::StringRef name) const {
     restore(name);
     if (name == kFiles[std::size(kFiles) - 1])
-      llvm::sys::fs::rename(join(copy, "model-1.safetensors"),
-                            join(copy, "model.safetensors"));
+      llvm::sys::fs::rename(makePath(copy, "model-1.safetensors"),
+                            makePath(copy, "model.safetensors"));
   }
 
   const std::string good = ATTNC_TEST_DATA "/tiny-sentence";

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes the tiny random models under test/data that tests of import compile.
 
-    python3 test/import/make-tiny-bert.py test/data
+    python3 test/data/make-tiny-bert.py test/data
 
 Needs numpy only; safetensors is written by hand. The numbers come from a fixed
 seed, so the files are the same on every machine.
