@@ -9,8 +9,8 @@ set -euo pipefail
 
 # clang and lld build attnc; LLVM, MLIR and lld are what it is made of. pip
 # fetches the quickstart's model.
-build=(ca-certificates clang-22 cmake ccache lld-22 liblld-22-dev libjsmn-dev
-       libmlir-22-dev libutf8proc-dev llvm-22-dev llvm-22-tools mlir-22-tools
+build=(ca-certificates clang-22 cmake ccache lld-22 liblld-22-dev
+       libmlir-22-dev llvm-22-dev llvm-22-tools mlir-22-tools
        ninja-build python3 python3-pip zlib1g-dev libzstd-dev libopenblas0-serial)
 # GoogleTest, lit and FileCheck (llvm-22-tools), sanitizers, OpenBLAS's provider,
 # formatting and linting; g++ checks that headers are not clang's alone.
