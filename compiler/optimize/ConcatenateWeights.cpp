@@ -1,4 +1,5 @@
-//===- ConcatenateWeights.cpp - several weights as one ---------------------===//
+//===- ConcatenateWeights.cpp - several weights as one
+//---------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -35,37 +36,36 @@ RankedTensorType WeightConcatenation::getType() {
   return RankedTensorType::get(shape, first.getElementType());
 }
 
-Operation *WeightConcatenation::findObstacle(std::string &why) {
+bool WeightConcatenation::isPossible(Operation *&culprit, std::string &why) {
+  culprit = parts.front().getDefiningOp();
   if (llvm::all_of(parts, [](Value part) {
         return isa_and_nonnull<attn::ConstantOp>(part.getDefiningOp());
       })) {
     why = "the concatenated constant is too large";
-    return getType().getNumElements() > kConstantLimit
-               ? parts.front().getDefiningOp()
-               : nullptr;
+    return getType().getNumElements() <= kConstantLimit;
   }
   attn::WeightOp first = getWeight(parts.front());
   for (Value part : parts) {
+    culprit = part.getDefiningOp();
     attn::WeightOp weight = getWeight(part);
     why = "a weight is computed by the program";
     if (!weight)
-      return part.getDefiningOp() ? part.getDefiningOp() : module;
+      return false;
     why = "one weight is transposed, another is not";
     if (weight.getTranspose() != first.getTranspose())
-      return part.getDefiningOp();
+      return false;
     why = "a weight is concatenated along the other dimension";
-    int64_t along = weight.getTranspose() ? 1 : 0;
-    if (weight.getSources().size() > 1 &&
-        weight.getConcat().value_or(0) != static_cast<uint64_t>(along))
-      return part.getDefiningOp();
+    uint64_t along = weight.getTranspose() ? 1 : 0;
+    if (weight.getSources().size() > 1 && weight.getConcat() != along)
+      return false;
   }
-  return nullptr;
+  return true;
 }
 
 /// Joins symbol names: the leading and trailing components that all share, with
 /// `name` for what differs: a.query.weight, a.key.weight -> a.NAME.weight.
 static std::string joinNames(ArrayRef<StringRef> names, StringRef name) {
-  SmallVector<SmallVector<StringRef>> split;
+  std::vector<SmallVector<StringRef>> split;
   size_t shortest = SIZE_MAX;
   for (StringRef full : names) {
     full.split(split.emplace_back(), '.');
@@ -77,9 +77,8 @@ static std::string joinNames(ArrayRef<StringRef> names, StringRef name) {
     });
   };
   size_t leading = 0, trailing = 0;
-  while (leading + 1 < shortest && shared([&](ArrayRef<StringRef> parts) {
-           return parts[leading];
-         }))
+  while (leading + 1 < shortest &&
+         shared([&](ArrayRef<StringRef> parts) { return parts[leading]; }))
     ++leading;
   while (leading + trailing + 1 < shortest &&
          shared([&](ArrayRef<StringRef> parts) {

@@ -26,8 +26,9 @@ public:
   WeightConcatenation(mlir::ModuleOp module, llvm::ArrayRef<mlir::Value> parts)
       : module(module), parts(parts) {}
 
-  /// The part that cannot be concatenated, with the reason; null if all can.
-  mlir::Operation *findObstacle(std::string &why);
+  /// True if all parts can be concatenated; otherwise says why not, and because
+  /// of which op (null for an argument).
+  bool isPossible(mlir::Operation *&culprit, std::string &why);
 
   /// Makes the concatenated value; a weight of the same recipe is reused.
   /// `name` replaces what the parts' names differ in.

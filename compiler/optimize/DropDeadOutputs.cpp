@@ -1,4 +1,5 @@
-//===- DropDeadOutputs.cpp - outputs nobody asked for go -------------------===//
+//===- DropDeadOutputs.cpp - outputs nobody asked for go
+//-------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -72,10 +73,12 @@ struct DropDeadOutputs : impl::DropDeadOutputsBase<DropDeadOutputs> {
         if (known.insert(entry.getResultName(i)).second)
           list.push_back(entry.getResultName(i));
     for (const std::string &name : outputs)
-      if (!known.contains(name))
-        return getOperation().emitError()
-               << "[A0401] there is no output '" << name << "'; the outputs are "
-               << llvm::join(list, ", ");
+      if (!known.contains(name)) {
+        InFlightDiagnostic error = getOperation().emitError();
+        error << "error[A0401]: no output is named '" << name << "'";
+        error.attachNote() << "the outputs are " << llvm::join(list, ", ");
+        return error;
+      }
     return success();
   }
 

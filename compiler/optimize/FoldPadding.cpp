@@ -1,4 +1,5 @@
-//===- FoldPadding.cpp - additive masks become the mask region -------------===//
+//===- FoldPadding.cpp - additive masks become the mask region
+//-------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -119,8 +120,8 @@ public:
 private:
   bool foldSelect() {
     auto select = score.yielded().getDefiningOp<arith::SelectOp>();
-    if (!select || dependsOn(select.getCondition(),
-                             score.get().block().getArgument(0)))
+    if (!select ||
+        dependsOn(select.getCondition(), score.get().block().getArgument(0)))
       return false;
     bool negated = isMaskedOut(score, select.getTrueValue());
     if (!negated && !isMaskedOut(score, select.getFalseValue()))

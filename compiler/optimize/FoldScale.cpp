@@ -1,4 +1,5 @@
-//===- FoldScale.cpp - scales of query and key become part of the score ----===//
+//===- FoldScale.cpp - scales of query and key become part of the score
+//----===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,5 @@
-//===- FuseElementEpilogue.cpp - maps move into what they finish -----------===//
+//===- FuseElementEpilogue.cpp - maps move into what they finish
+//-----------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -72,8 +73,7 @@ struct FuseElementEpilogue
     Value copied = inlineMap(builder, target, producer, access, index);
     target.capture(producer, access).replaceAllUsesWith(copied);
     target.eraseUnused();
-    reportApplied("fuse-element-epilogue", applied, map,
-                  "two maps are one");
+    reportApplied("fuse-element-epilogue", applied, map, "two maps are one");
     producer.erase();
   }
 

@@ -1,4 +1,5 @@
-//===- FuseEmbedding.cpp - sums of embeddings become one -------------------===//
+//===- FuseEmbedding.cpp - sums of embeddings become one
+//-------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -38,8 +39,8 @@ bool collectSummands(Value value, SmallVectorImpl<Value> &summands) {
   Value first = sum.getLhs(), second = sum.getRhs();
   if (second.getDefiningOp<arith::AddFOp>())
     std::swap(first, second);
-  return collectSummands(first, summands) && collectSummands(second, summands) &&
-         isa<BlockArgument>(second);
+  return collectSummands(first, summands) &&
+         collectSummands(second, summands) && isa<BlockArgument>(second);
 }
 
 struct FuseEmbedding : impl::FuseEmbeddingBase<FuseEmbedding> {
@@ -72,11 +73,12 @@ struct FuseEmbedding : impl::FuseEmbeddingBase<FuseEmbedding> {
     }
     // Of the first two either may be a sum already.
     auto countTables = [&](Value summand) -> size_t {
-      auto embedding = region.lookThrough(summand)
-                           ->value.getDefiningOp<attn::EmbeddingOp>();
+      auto embedding =
+          region.lookThrough(summand)->value.getDefiningOp<attn::EmbeddingOp>();
       return embedding ? embedding.getTables().size() : 0;
     };
-    if (summands.size() > 1 && countTables(summands[1]) > 1)
+    if (summands.size() > 1 && countTables(summands[0]) == 1 &&
+        countTables(summands[1]) > 1)
       std::swap(summands[0], summands[1]);
     SmallVector<attn::EmbeddingOp> embeddings;
     for (Value summand : summands) {
@@ -119,10 +121,9 @@ struct FuseEmbedding : impl::FuseEmbeddingBase<FuseEmbedding> {
       locs.push_back(embedding.getLoc());
     }
     OpBuilder builder(map);
-    auto sum = attn::EmbeddingOp::create(builder, builder.getFusedLoc(locs),
-                                         map.getType(), ids, tables,
-                                         map.getRowCaptures(),
-                                         map.getRowMapsAttr());
+    auto sum = attn::EmbeddingOp::create(
+        builder, builder.getFusedLoc(locs), map.getType(), ids, tables,
+        map.getRowCaptures(), map.getRowMapsAttr());
     sum.getRow().takeBody(map.getRow());
     map.replaceAllUsesWith(sum.getResult());
     map.erase();

@@ -1,4 +1,5 @@
-//===- FuseOutputProjection.cpp - projections read heads directly ----------===//
+//===- FuseOutputProjection.cpp - projections read heads directly
+//----------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,5 @@
-//===- FuseQkv.cpp - three projections of one input become one -------------===//
+//===- FuseQkv.cpp - three projections of one input become one
+//-------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -48,8 +49,8 @@ struct Obstacle {
 
 /// The vector that a region adds to `sum`, one element per column; null if the
 /// region does anything else.
-Value matchBias(const RegionEditor &region, llvm::function_ref<bool(Value)> isSum,
-                unsigned rank) {
+Value matchBias(const RegionEditor &region,
+                llvm::function_ref<bool(Value)> isSum, unsigned rank) {
   auto add = region.yielded().getDefiningOp<arith::AddFOp>();
   if (!add)
     return {};
@@ -109,7 +110,8 @@ private:
     while (auto map = value.getDefiningOp<attn::MapOp>()) {
       Value next;
       for (Value captured : map.getElementCaptures())
-        if (captured.getType() == map.getType() && readsElementwise(map, captured))
+        if (captured.getType() == map.getType() &&
+            readsElementwise(map, captured))
           next = captured;
       if (!next || map.getRowEpilogue())
         break;
@@ -209,17 +211,15 @@ struct FuseQkv : impl::FuseQkvBase<FuseQkv> {
       return false;
     }
     for (SmallVector<Value> values : getConcatenations(parts))
-      if (Operation *culprit =
-              WeightConcatenation(getOperation(), values)
-                  .findObstacle(obstacle.why)) {
-        obstacle.culprit = culprit;
+      if (!WeightConcatenation(getOperation(), values)
+               .isPossible(obstacle.culprit, obstacle.why))
         return false;
-      }
     return true;
   }
 
   /// The weights, and the biases if there are any.
-  static SmallVector<SmallVector<Value>> getConcatenations(ArrayRef<Part> parts) {
+  static SmallVector<SmallVector<Value>>
+  getConcatenations(ArrayRef<Part> parts) {
     SmallVector<SmallVector<Value>> values(parts[0].bias ? 2 : 1);
     for (const Part &part : parts) {
       values[0].push_back(attn::LinearOp(part.linear).getWeight());

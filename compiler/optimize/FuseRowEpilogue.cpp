@@ -1,4 +1,5 @@
-//===- FuseRowEpilogue.cpp - norms move into what produces their rows ------===//
+//===- FuseRowEpilogue.cpp - norms move into what produces their rows
+//------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -60,8 +61,8 @@ struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
     // Everything that the norm reads must stand before the fused op.
     producer->moveBefore(norm);
     Block &block = row.ensure();
-    AffineMap wholeRow = AffineMap::get(norm.getType().getRank() - 1, 0,
-                                        norm.getContext());
+    AffineMap wholeRow =
+        AffineMap::get(norm.getType().getRank() - 1, 0, norm.getContext());
     IRMapping mapping;
     mapping.map(norm.getInput(), block.getArgument(0));
     for (Value weight : {norm.getWeight(), norm.getBias()})

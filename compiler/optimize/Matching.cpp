@@ -1,4 +1,5 @@
-//===- Matching.cpp - questions that several rewrites ask ------------------===//
+//===- Matching.cpp - questions that several rewrites ask
+//------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -76,14 +77,11 @@ Value makeReindexing(OpBuilder &builder, Location loc, Value value,
   if (access.isIdentity())
     return value;
   Type element = cast<RankedTensorType>(value.getType()).getElementType();
-  auto map = attn::MapOp::create(builder, loc,
-                                 attn::getNamedTensor(shape, element), value,
-                                 ValueRange(),
-                                 builder.getAffineMapArrayAttr(access),
-                                 ArrayAttr());
+  auto map = attn::MapOp::create(
+      builder, loc, attn::getNamedTensor(shape, element), value, ValueRange(),
+      builder.getAffineMapArrayAttr(access), ArrayAttr());
   OpBuilder::InsertionGuard guard(builder);
-  Block *block =
-      builder.createBlock(&map.getElement(), {}, {element}, {loc});
+  Block *block = builder.createBlock(&map.getElement(), {}, {element}, {loc});
   attn::YieldOp::create(builder, loc, block->getArgument(0));
   return map;
 }

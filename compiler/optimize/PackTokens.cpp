@@ -1,4 +1,5 @@
-//===- PackTokens.cpp - padded batches become packed rows ------------------===//
+//===- PackTokens.cpp - padded batches become packed rows
+//------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -79,8 +80,8 @@ private:
     SmallVector<SizeExpr> shape = attn::getNamedShape(padded);
     shape.erase(shape.begin());
     shape[0] = tokens;
-    return attn::getNamedTensor(shape,
-                                cast<RankedTensorType>(padded).getElementType());
+    return attn::getNamedTensor(
+        shape, cast<RankedTensorType>(padded).getElementType());
   }
 
   /// The packed form of a value with a row per position.
@@ -186,9 +187,9 @@ private:
         continue; // an input goes back as it came
       Value &output = unpacked[value];
       if (!output)
-        output = attn::UnpackOp::create(builder, value.getLoc(),
-                                        value.getType(), packed[value],
-                                        index.getRows());
+        output =
+            attn::UnpackOp::create(builder, value.getLoc(), value.getType(),
+                                   packed[value], index.getRows());
       operand.set(output);
     }
   }

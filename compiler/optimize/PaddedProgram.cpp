@@ -1,4 +1,5 @@
-//===- PaddedProgram.cpp - what of an entry is padded rows -----------------===//
+//===- PaddedProgram.cpp - what of an entry is padded rows
+//-----------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,8 +13,8 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/optimize/PaddedProgram.h"
 #include "compiler/optimize/Matching.h"
-#include "llvm/ADT/TypeSwitch.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -97,8 +98,8 @@ void PaddedProgram::findLiveOps() {
   for (Operation &op : llvm::reverse(entry.getBody().front()))
     if (op.hasTrait<OpTrait::IsTerminator>() ||
         llvm::any_of(op.getUsers(), [&](Operation *user) {
-          return live.contains(entry.getBody().front().findAncestorOpInBlock(
-              *user));
+          return live.contains(
+              entry.getBody().front().findAncestorOpInBlock(*user));
         }))
       live.insert(&op);
 }
@@ -194,10 +195,9 @@ bool PaddedProgram::check(Operation *op) {
                checkEpilogues(projection);
       })
       .Case([&](attn::EmbeddingOp embedding) {
-        return llvm::all_of(embedding.getIds(),
-                            [&](Value ids) {
-                              return checkInput(embedding, ids, 2);
-                            }) &&
+        return llvm::all_of(
+                   embedding.getIds(),
+                   [&](Value ids) { return checkInput(embedding, ids, 2); }) &&
                checkFixed(embedding, embedding.getTables()) &&
                checkEpilogues(embedding);
       })

@@ -42,9 +42,7 @@ public:
   SizeExpr getBatch() const { return batch; }
   SizeExpr getSeq() const { return seq; }
   /// Ops to rewrite, in program order; the entry's return comes last.
-  llvm::ArrayRef<mlir::Operation *> getOps() const {
-    return ops.getArrayRef();
-  }
+  llvm::ArrayRef<mlir::Operation *> getOps() const { return ops.getArrayRef(); }
   /// True if the value has one row per (b, s) and is made by getOps(), or is
   /// an input of theirs.
   bool isPadded(mlir::Value value) const { return padded.contains(value); }

@@ -1,4 +1,5 @@
-//===- RaiseAttention.cpp - softmax(Q K^T) V becomes one op ----------------===//
+//===- RaiseAttention.cpp - softmax(Q K^T) V becomes one op
+//----------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,11 +12,11 @@
 //          %o = attn.matmul %p, %v
 // After:   %o = attn.attention %q, %k, %v score() { scale, bias, select ... }
 //
-// Forms: [s, d]; [b, s, d]; [b, h, s, d], the latter two through maps that bring
-// the operands to [b, s, h, d]. Such maps of maps are then composed, so that a
-// transposition of a transposition vanishes. Declines scores or probabilities
-// that something else reads, and anything between softmax and the second
-// product.
+// Forms: [s, d]; [b, s, d]; [b, h, s, d], the latter two through maps that
+// bring the operands to [b, s, h, d]. Such maps of maps are then composed, so
+// that a transposition of a transposition vanishes. Declines scores or
+// probabilities that something else reads, and anything between softmax and the
+// second product.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
@@ -98,9 +99,8 @@ Value fromSequenceMajor(OpBuilder &builder, Location loc, Value result,
   SmallVector<AffineExpr> exprs = {d[0], d[2], d[1], d[3]};
   if (rank == 3)
     exprs = {d[0], d[1], builder.getAffineConstantExpr(0), d[2]};
-  return makeReindexing(
-      builder, loc, result,
-      AffineMap::get(rank, 0, exprs, builder.getContext()));
+  return makeReindexing(builder, loc, result,
+                        AffineMap::get(rank, 0, exprs, builder.getContext()));
 }
 
 /// Copies the maps between product and softmax into the score region.
@@ -110,8 +110,8 @@ void fillScoreRegion(attn::AttentionOp attention, Parts &parts) {
   RegionEditor score(attention, RegionKind::Score);
   Block &block = score.ensure();
   OpBuilder builder(block.getTerminator());
-  AffineMap access = getScoreAccess(attention.getContext(),
-                                    parts.softmax.getType().getRank());
+  AffineMap access =
+      getScoreAccess(attention.getContext(), parts.softmax.getType().getRank());
   Value scores = parts.scores;
   Value current = block.getArgument(0);
   for (attn::MapOp map : parts.maps) {
@@ -136,8 +136,7 @@ void fillScoreRegion(attn::AttentionOp attention, Parts &parts) {
 bool composeReindexing(attn::MapOp map) {
   if (!isReindexing(map))
     return false;
-  auto producer =
-      map.getElementCaptures().front().getDefiningOp<attn::MapOp>();
+  auto producer = map.getElementCaptures().front().getDefiningOp<attn::MapOp>();
   if (!producer || !isReindexing(producer))
     return false;
   AffineMap access = producer.getElementEpilogue().maps[0].compose(
@@ -148,7 +147,8 @@ bool composeReindexing(attn::MapOp map) {
     map.erase();
   } else {
     map.getElementCapturesMutable().assign(source);
-    map.setElementMapsAttr(Builder(map.getContext()).getAffineMapArrayAttr(access));
+    map.setElementMapsAttr(
+        Builder(map.getContext()).getAffineMapArrayAttr(access));
   }
   if (producer.use_empty())
     producer.erase();
@@ -233,8 +233,7 @@ struct RaiseAttention : impl::RaiseAttentionBase<RaiseAttention> {
         key, value, Value(), ValueRange(), ValueRange(), ArrayAttr(),
         ArrayAttr(), StringAttr());
     fillScoreRegion(attention, parts);
-    output.replaceAllUsesWith(
-        fromSequenceMajor(builder, loc, attention, rank));
+    output.replaceAllUsesWith(fromSequenceMajor(builder, loc, attention, rank));
     reportApplied("raise-attention", applied, attention,
                   "softmax between two products is one attention");
     output.erase();

@@ -1,4 +1,5 @@
-//===- RegionEditor.cpp - captured regions, changed in place ---------------===//
+//===- RegionEditor.cpp - captured regions, changed in place
+//---------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -58,9 +59,8 @@ void RegionEditor::setMaps(ArrayRef<AffineMap> maps) {
               epilogue.setRowMapsAttr(attr);
           })
       .Case([&](attn::QkvProjectionOp qkv) { qkv.setElementMapsAttr(attr); })
-      .Case([&](attn::EmbeddingOp embedding) {
-        embedding.setRowMapsAttr(attr);
-      })
+      .Case(
+          [&](attn::EmbeddingOp embedding) { embedding.setRowMapsAttr(attr); })
       .Case([&](attn::AttentionOp attention) {
         if (kind == RegionKind::Score)
           attention.setScoreMapsAttr(attr);
@@ -75,11 +75,9 @@ void RegionEditor::makeBlock(Region &region) {
   Block *block = builder.createBlock(&region);
   Type number = builder.getF32Type();
   if (kind == RegionKind::Row)
-    number =
-        RankedTensorType::get({cast<RankedTensorType>(op->getResult(0).getType())
-                                   .getShape()
-                                   .back()},
-                              number);
+    number = RankedTensorType::get(
+        {cast<RankedTensorType>(op->getResult(0).getType()).getShape().back()},
+        number);
   if (kind != RegionKind::Mask)
     block->addArgument(number, loc);
   if (kind == RegionKind::Score || kind == RegionKind::Mask)
@@ -195,9 +193,9 @@ Value inlineMap(OpBuilder &builder, RegionEditor &target, attn::MapOp map,
     RegionEditor::Captured captured = *source.lookThrough(blockArgument);
     return target.capture(captured.value, captured.map.compose(access));
   };
-  return ScalarCopier(builder, argument, [&](int64_t dim) {
-           return index(access.getResult(dim));
-         }).copy(source.yielded());
+  return ScalarCopier(builder, argument,
+                      [&](int64_t dim) { return index(access.getResult(dim)); })
+      .copy(source.yielded());
 }
 
 } // namespace attnc

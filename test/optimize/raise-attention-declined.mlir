@@ -1,0 +1,69 @@
+// RUN: attn-opt %s --attn-raise-attention --split-input-file --verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: attn.entry @shown_probabilities
+attn.entry @shown_probabilities(%q: tensor<3x4xf32> {attn.name = "q"})
+    -> (tensor<3x4xf32> {attn.name = "o"}, tensor<3x3xf32> {attn.name = "p"}) sizes [] {
+  // CHECK: attn.softmax
+  %s = attn.matmul %q, %q transpose_rhs : tensor<3x4xf32>, tensor<3x4xf32> -> tensor<3x3xf32>
+  // expected-remark @+1 {{[raise-attention] missed: the probabilities have another use}}
+  %p = attn.softmax %s : tensor<3x3xf32>
+  %o = attn.matmul %p, %q : tensor<3x3xf32>, tensor<3x4xf32> -> tensor<3x4xf32>
+  // expected-note @+1 {{because of 'attn.return'}}
+  attn.return %o, %p : tensor<3x4xf32>, tensor<3x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: attn.entry @shown_scores
+attn.entry @shown_scores(%q: tensor<3x4xf32> {attn.name = "q"})
+    -> (tensor<3x4xf32> {attn.name = "o"}, tensor<3x3xf32> {attn.name = "s"}) sizes [] {
+  // CHECK: attn.softmax
+  %s = attn.matmul %q, %q transpose_rhs : tensor<3x4xf32>, tensor<3x4xf32> -> tensor<3x3xf32>
+  %t = attn.map element(%s at affine_map<(d0, d1) -> (d0, d1)> : tensor<3x3xf32>) {
+  ^bb0(%a: f32):
+    %r = math.tanh %a : f32
+    attn.yield %r : f32
+  } : tensor<3x3xf32>
+  // expected-remark @+1 {{[raise-attention] missed: the scores have another use}}
+  %p = attn.softmax %t : tensor<3x3xf32>
+  %o = attn.matmul %p, %q : tensor<3x3xf32>, tensor<3x4xf32> -> tensor<3x4xf32>
+  // expected-note @+1 {{because of 'attn.return'}}
+  attn.return %o, %s : tensor<3x4xf32>, tensor<3x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: attn.entry @map_in_between
+attn.entry @map_in_between(%q: tensor<3x4xf32> {attn.name = "q"}) -> (tensor<3x4xf32> {attn.name = "o"}) sizes [] {
+  // CHECK: attn.softmax
+  %s = attn.matmul %q, %q transpose_rhs : tensor<3x4xf32>, tensor<3x4xf32> -> tensor<3x3xf32>
+  // expected-remark @+1 {{[raise-attention] missed: the probabilities do not go straight into a product}}
+  %p = attn.softmax %s : tensor<3x3xf32>
+  // expected-note @+1 {{because of 'attn.map'}}
+  %t = attn.map element(%p at affine_map<(d0, d1) -> (d0, d1)> : tensor<3x3xf32>) {
+  ^bb0(%a: f32):
+    %r = math.tanh %a : f32
+    attn.yield %r : f32
+  } : tensor<3x3xf32>
+  %o = attn.matmul %t, %q : tensor<3x3xf32>, tensor<3x4xf32> -> tensor<3x4xf32>
+  attn.return %o : tensor<3x4xf32>
+}
+
+// -----
+
+// The scores are transposed on the way: q and kv change places.
+
+// CHECK-LABEL: attn.entry @transposed_scores
+attn.entry @transposed_scores(%q: tensor<3x4xf32> {attn.name = "q"}) -> (tensor<3x4xf32> {attn.name = "o"}) sizes [] {
+  // CHECK: attn.softmax
+  %s = attn.matmul %q, %q transpose_rhs : tensor<3x4xf32>, tensor<3x4xf32> -> tensor<3x3xf32>
+  // expected-note @+1 {{because of 'attn.map'}}
+  %t = attn.map element(%s at affine_map<(d0, d1) -> (d1, d0)> : tensor<3x3xf32>) {
+  ^bb0(%a: f32):
+    attn.yield %a : f32
+  } : tensor<3x3xf32>
+  // expected-remark @+1 {{[raise-attention] missed: the scores do not come from a product}}
+  %p = attn.softmax %t : tensor<3x3xf32>
+  %o = attn.matmul %p, %q : tensor<3x3xf32>, tensor<3x4xf32> -> tensor<3x4xf32>
+  attn.return %o : tensor<3x4xf32>
+}
