@@ -13,8 +13,10 @@
 #                 split-file, mlir-opt, llc, llvm-mc, llvm-nm, ...), by PATH.
 # Substitutions:  %root the repository, %data test/data, %cc and %cxx the
 #                 compilers of the build, %python the interpreter of lit.
+#                 %model the trained encoder's folder ($ATTNC_TEST_MODEL).
 # Features:       avx2, avx512, amx what this machine executes; asm LLVM's tools
-#                 assemble x86-64; attnc the command line tool is built.
+#                 assemble x86-64; attnc the command line tool is built;
+#                 trained-encoder %model is there.
 #
 # ===----------------------------------------------------------------------===//
 import os
@@ -76,3 +78,8 @@ add_feature("asm", "X86" in config.llvm_targets.split(";"))
 add_feature(
     "attnc", os.access(os.path.join(config.attnc_tools_dir, "attnc"), os.X_OK)
 )
+model = os.environ.get("ATTNC_TEST_MODEL", "")
+add_feature(
+    "trained-encoder", os.path.isfile(os.path.join(model, "model.safetensors"))
+)
+config.substitutions.append(("%model", model))

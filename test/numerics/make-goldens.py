@@ -164,17 +164,18 @@ def make_minilm(folder, out):
         h64, _ = run(double, ids, mask, types)
         h32, _ = run(single, ids, mask, types)
         e64, e32 = embed(h64, mask, None, True), embed(h32, mask, None, False)
-        # A few numbers of the first, the middle and the last token of every
-        # sequence; the columns are spread over the row.
-        columns = [0, 1, 47, 48, 95, 191, 200, 383]
+        # Some numbers of up to five tokens of every sequence; the columns are
+        # spread over the row, some at the edges of panels of 48.
+        columns = [0, 1, 31, 47, 48, 63, 95, 96, 130, 191, 192, 200, 239, 287,
+                   288, 333, 335, 383]
         samples = [
             {
                 "row": row,
                 "position": position,
-                "values": [float(f"{v:.12g}") for v in h64[row, position, columns]],
+                "values": [float(f"{v:.10g}") for v in h64[row, position, columns]],
             }
             for row, length in enumerate(lengths)
-            for position in sorted({0, length // 2, length - 1})
+            for position in sorted({k * (length - 1) // 4 for k in range(5)})
         ]
         written.append(
             {
@@ -187,7 +188,7 @@ def make_minilm(folder, out):
                 "columns": columns,
                 "samples": samples,
                 "embedding_f32_error": float(np.abs(e64 - e32).max()),
-                "embedding": [[float(f"{v:.12g}") for v in row[columns]] for row in e64],
+                "embedding": [[float(f"{v:.10g}") for v in row[columns]] for row in e64],
             }
         )
     with open(os.path.join(out, "minilm.json"), "w", encoding="utf-8") as file:

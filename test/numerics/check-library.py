@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+# Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compares a compiled library with what the reference implementation computes.
+
+    python3 test/numerics/check-library.py ATTNC LIB.so GOLDENS.json
+
+GOLDENS.json is one of test/numerics/data (make-goldens.py says what is in it).
+Fails if an error against float64 is more than twice the largest error that the
+reference's own f32 run makes on the same model, or more than 2e-5. Needs
+nothing but Python.
+"""
+import array
+import ast
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+MOST_OF_REFERENCE = 2.0
+MOST = 2e-5
+
+
+def make_ids(batch, seq, vocabulary, seed):
+    """The same numbers as in make-goldens.py."""
+    state, ids = seed & 0xFFFFFFFF, []
+    for _ in range(batch * seq):
+        state = (1664525 * state + 1013904223) & 0xFFFFFFFF
+        ids.append((state >> 8) % vocabulary)
+    return ids
+
+
+def write_npy(path, shape, values):
+    text = "{'descr': '<i4', 'fortran_order': False, 'shape': %r, }" % (tuple(shape),)
+    text += " " * (-(len(text) + 11) % 64) + "\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little"))
+        file.write(text.encode() + array.array("i", values).tobytes())
+
+
+def read_npy(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    size = int.from_bytes(data[8:10], "little")
+    header = ast.literal_eval(data[10 : 10 + size].decode())
+    assert header["descr"] == "<f4" and not header["fortran_order"], header
+    values = array.array("f")
+    values.frombytes(data[10 + size :])
+    return header["shape"], values
+
+
+class Checker:
+    def __init__(self, attnc, library, goldens):
+        self.attnc, self.library, self.goldens = attnc, library, goldens
+        self.worst = {}  # output -> (error, batch, seq)
+        self.reference = {}  # output -> largest f32 error of the reference
+        self.compared = 0
+
+    def run(self, entry, case, folder):
+        """Runs an entry; returns a function from output names to tensors."""
+        batch, seq = case["batch"], case["seq"]
+        ids = case.get("input_ids") or make_ids(
+            batch, seq, self.goldens["vocab_size"], case["seed"]
+        )
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": [
+                int(s < length) for length in case["lengths"] for s in range(seq)
+            ],
+            "token_type_ids": case.get("token_type_ids") or [0] * (batch * seq),
+        }
+        command = [self.attnc, "run", self.library, "--entry", entry,
+                   "--output", folder]
+        for name, values in inputs.items():
+            path = os.path.join(folder, "in-" + name + ".npy")
+            write_npy(path, (batch, seq), values)
+            command += ["--input", name + "=" + path]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return lambda name: read_npy(os.path.join(folder, name + ".npy"))
+
+    def note(self, output, case, pairs, f32_error):
+        self.reference[output] = max(self.reference.get(output, 0.0), f32_error)
+        for actual, expected in pairs:
+            error = abs(actual - expected)
+            if error != error:
+                error = float("inf")
+            self.compared += 1
+            if output not in self.worst or error > self.worst[output][0]:
+                self.worst[output] = (error, case["batch"], case["seq"])
+
+    def check_whole(self, case, folder):
+        outputs = case["outputs"]
+        for entry, names in (
+            ("encode", ("last_hidden_state", "pooler_output")),
+            ("embed", ("sentence_embedding",)),
+        ):
+            wanted = [name for name in names if name in outputs]
+            if not wanted:
+                continue
+            read = self.run(entry, case, folder)
+            for name in wanted:
+                shape, values = read(name)
+                assert list(shape) == outputs[name]["shape"], (name, shape)
+                self.note(name, case, zip(values, outputs[name]["values"]),
+                          outputs[name]["f32_error"])
+
+    def check_samples(self, case, folder):
+        columns = case["columns"]
+        (batch, seq, hidden), values = self.run("encode", case, folder)(
+            "last_hidden_state"
+        )
+        assert (batch, seq) == (case["batch"], case["seq"])
+        for sample in case["samples"]:
+            start = (sample["row"] * seq + sample["position"]) * hidden
+            self.note("last_hidden_state", case,
+                      ((values[start + c], v)
+                       for c, v in zip(columns, sample["values"])),
+                      case["f32_error"])
+        for row, length in enumerate(case["lengths"]):
+            masked = values[(row * seq + length) * hidden : (row + 1) * seq * hidden]
+            assert not any(masked), "masked positions are not zero"
+        (batch, size), values = self.run("embed", case, folder)("sentence_embedding")
+        for row, expected in enumerate(case["embedding"]):
+            self.note("sentence_embedding", case,
+                      ((values[row * size + c], v)
+                       for c, v in zip(columns, expected)),
+                      case["embedding_f32_error"])
+
+    def check(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for case in self.goldens["cases"]:
+                if "outputs" in case:
+                    self.check_whole(case, folder)
+                else:
+                    self.check_samples(case, folder)
+        good = self.compared > 0
+        for output, (error, batch, seq) in sorted(self.worst.items()):
+            reference = self.reference[output]
+            limit = min(MOST_OF_REFERENCE * reference, MOST)
+            good &= error <= limit
+            print(
+                f"{'ok' if error <= limit else 'WRONG'} {output}: error {error:.2e} "
+                f"at batch {batch}, seq {seq}; reference f32 {reference:.2e}; "
+                f"limit {limit:.2e}"
+            )
+        print(f"{self.compared} numbers in {len(self.goldens['cases'])} cases")
+        return good
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    with open(sys.argv[3], encoding="utf-8") as file:
+        goldens = json.load(file)
+    try:
+        good = Checker(sys.argv[1], sys.argv[2], goldens).check()
+    except subprocess.CalledProcessError as error:
+        sys.exit("failed: " + " ".join(error.cmd))
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
