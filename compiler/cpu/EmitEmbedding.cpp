@@ -25,7 +25,12 @@ static constexpr int64_t kCacheLineElements = 16;
 LogicalResult KernelEmitter::emitEmbedding(attn::EmbeddingOp op) {
   Value result = pointerOf(op.getResult());
   SmallVector<SizeExpr> shape = attn::getNamedShape(op.getResult().getType());
-  const int64_t columns = shape.pop_back_val().number();
+  SizeExpr width = shape.pop_back_val();
+  if (!width.isNumber())
+    return op.emitError("[A0509] an embedding needs rows of a static length, "
+                        "not '")
+           << width.str() << "'; fix the size of the last dimension";
+  const int64_t columns = width.number();
   attn::CapturedRegion row = op.getRowEpilogue();
   auto rowOf = [&](Value ids, Value table, Value index) {
     Value id = toI64(loadI32(at(pointerOf(ids), index)));
@@ -37,8 +42,9 @@ LogicalResult KernelEmitter::emitEmbedding(attn::EmbeddingOp op) {
     SmallVector<Value> sources;
     for (auto [ids, table] : llvm::zip(op.getIds(), op.getTables())) {
       sources.push_back(rowOf(ids, table, index));
-      auto type = cast<RankedTensorType>(table.getType());
-      if (type.getNumElements() * 4 <= kPrefetchedTableBytes)
+      SizeExpr rows = attn::getNamedShape(table.getType())[0];
+      if (rows.isNumber() &&
+          rows.number() * columns * 4 <= kPrefetchedTableBytes)
         continue;
       Value next = rowOf(ids, table, minimum(add(index, i64(1)), last));
       for (int64_t i = 0; i < columns; i += kCacheLineElements)

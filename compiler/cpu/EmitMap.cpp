@@ -62,7 +62,7 @@ LogicalResult KernelEmitter::emitMap(attn::MapOp op) {
   }
   SizeExpr last = shape.pop_back_val();
   if (row && !last.isNumber())
-    return op.emitError("[A0503] a row region needs rows of a static length, "
+    return op.emitError("[A0508] a row region needs rows of a static length, "
                         "not '")
            << last.str() << "'; fix the size of the last dimension";
   Value rows = size(attn::getProduct(shape));
