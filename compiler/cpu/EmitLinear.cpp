@@ -201,7 +201,7 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
         Value place = e.at(out, e.i64(r * columns + v * e.lanes));
         Value mask = columnMask(strip, v);
         Value sum = sums[r * vectors + v];
-        if (depth > kChain)
+        if (depth > std::min(kChain, blockDepth))
           sum = arith::AddFOp::create(e.b, e.loc, sum,
                                       earlierChains(chainFrom, place, mask));
         e.storeVector(sum, place, mask);

@@ -25,6 +25,12 @@ public:
   void emit();
   /// The whole kernel by cblas_sgemm.
   mlir::LogicalResult emitOpenBlas();
+  /// Rows of every call of cblas_sgemm.
+  static constexpr int64_t kOpenBlasRows = 8;
+  /// Bytes of scratch per worker in which it pads them.
+  static int64_t openBlasScratch(int64_t depth, int64_t columns) {
+    return 4 * kOpenBlasRows * (depth + columns);
+  }
 
 private:
   /// tileColumns columns of a panel, over one block of depth.
@@ -34,9 +40,9 @@ private:
     mlir::Value depthFrom, depthTo;
     int64_t width; ///< columns that exist
   };
-  static constexpr int64_t kUnroll = 4; ///< steps of depth per iteration
+  static constexpr int64_t kUnroll = 4;  ///< steps of depth per iteration
   static constexpr int64_t kChain = 128; ///< steps of depth in one sum
-  static constexpr int64_t kLine = 16;  ///< f32 per cache line
+  static constexpr int64_t kLine = 16;   ///< f32 per cache line
   static constexpr unsigned kPrefetchToL2 = 2;
   /// Workers share out tiles of rows from this many per worker on.
   static constexpr int64_t kTilesPerWorker = 4;
@@ -58,6 +64,14 @@ private:
   /// The element region on `width` finished sums of one row.
   void emitElements(mlir::Value row, mlir::Value column, int64_t width);
   void emitRowEpilogue(mlir::Value rowFrom, mlir::Value rowTo);
+
+  mlir::LogicalResult setUpOpenBlas();
+  void copyRow(mlir::Value from, mlir::Value to, int64_t count);
+  void callOpenBlas(mlir::Value input, int64_t stride, mlir::Value out);
+  /// The same for fewer rows than a call has.
+  void callPadded(mlir::Value input, mlir::Value out, mlir::Value count);
+  /// The element region on a whole row of finished sums.
+  void emitElementRow(mlir::Value row);
 
   KernelEmitter &e;
   attn::LinearOp op;

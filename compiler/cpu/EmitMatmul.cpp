@@ -1,5 +1,4 @@
-//===- EmitMatmul.cpp - products of matrices, one per leading index
-//----------===//
+//===- EmitMatmul.cpp - products of matrices, one per leading index -------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

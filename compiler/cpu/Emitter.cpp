@@ -1,5 +1,4 @@
-//===- Emitter.cpp - building the code of one kernel
-//-----------------------===//
+//===- Emitter.cpp - building the code of one kernel ----------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Emitter.h - building the code of one kernel ---------*- C++ -*-===//
+//===- Emitter.h - building the code of one kernel --------------*- C++ -*-===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- ExpandMath.cpp - exp, erf, tanh as polynomials
-//------------------------===//
+//===- ExpandMath.cpp - exp, erf, tanh as polynomials ---------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -203,8 +202,10 @@ struct ExpandMath : impl::ExpandMathBase<ExpandMath> {
 
   void runOnOperation() override {
     getOperation()->walk([&](Operation *op) {
+      // Regions of kernels that are not lowered say what a model means.
       if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) ||
-          !getElementTypeOrSelf(op->getResult(0)).isF32())
+          !getElementTypeOrSelf(op->getResult(0)).isF32() ||
+          !op->getParentOfType<func::FuncOp>())
         return;
       Expansion expansion(op, targetHasFma(op));
       Value result = llvm::TypeSwitch<Operation *, Value>(op)

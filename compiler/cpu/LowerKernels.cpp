@@ -1,5 +1,4 @@
-//===- LowerKernels.cpp - kernels become loops over native vectors
-//----------===//
+//===- LowerKernels.cpp - kernels become loops over native vectors --------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

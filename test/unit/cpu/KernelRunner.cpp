@@ -1,4 +1,4 @@
-//===- KernelRunner.cpp - compiles kernels and calls them -------------------===//
+//===- KernelRunner.cpp - compiles kernels and calls them -----------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -13,7 +13,6 @@
 #include "KernelRunner.h"
 #include "compiler/Passes.h"
 #include "compiler/cpu/Codegen.h"
-#include "mlir/InitAllExtensions.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -31,8 +30,8 @@ GuardedBuffer::GuardedBuffer(size_t elements) : elements(elements) {
   const size_t bytes = elements * 4;
   const size_t body = (bytes + page - 1) / page * page;
   mappedBytes = body + 2 * page;
-  mapping = mmap(nullptr, mappedBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-                 -1, 0);
+  mapping =
+      mmap(nullptr, mappedBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   char *first = static_cast<char *>(mapping) + page;
   if (mapping == MAP_FAILED ||
       (body && mprotect(first, body, PROT_READ | PROT_WRITE) != 0)) {
@@ -137,7 +136,8 @@ std::unique_ptr<KernelRunner> KernelRunner::compile(const std::string &text,
   }();
   (void)initialized;
   DialectRegistry registry;
-  registry.insert<attn::AttnDialect, kernel::KernelDialect, func::FuncDialect>();
+  registry.insert<attn::AttnDialect, kernel::KernelDialect, func::FuncDialect,
+                  LLVM::LLVMDialect, scf::SCFDialect, vector::VectorDialect>();
   registerCodegenInterfaces(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
@@ -212,7 +212,11 @@ void KernelRunner::run(const std::string &symbol, std::vector<int64_t> &sizes,
   if (!caller)
     abort();
   GuardedBuffer scratch(scratchBytes * workers / 4);
-  Frame frame = {sizes.data(), nullptr, nullptr, nullptr, nullptr,
+  Frame frame = {sizes.data(),
+                 nullptr,
+                 nullptr,
+                 nullptr,
+                 nullptr,
                  static_cast<unsigned char *>(scratch.data()),
                  static_cast<int64_t>(scratchBytes)};
   for (int worker = 0; worker < workers; ++worker)

@@ -1,4 +1,4 @@
-//===- KernelRunner.h - compiles kernels and calls them ----------*- C++ -*-===//
+//===- KernelRunner.h - compiles kernels and calls them ---------*- C++ -*-===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

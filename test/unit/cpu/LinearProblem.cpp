@@ -1,0 +1,240 @@
+//===- LinearProblem.cpp - linear kernels and what they give --------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Numbers are pseudo-random in [-1, 1]. The reference keeps, beside every sum,
+// the sum of magnitudes, from which the bound on the error follows.
+//
+//===----------------------------------------------------------------------===//
+#include "LinearProblem.h"
+#include <cmath>
+#include <gtest/gtest.h>
+#include <limits>
+#include <random>
+
+namespace attnc::test {
+
+static constexpr double kEpsilon = 1e-5; ///< of the layer norm
+
+std::string getKernelName(const LinearShape &shape) {
+  return "linear_" + std::to_string(shape.columns) + "_" +
+         std::to_string(shape.depth) + "_" +
+         std::to_string(static_cast<int>(shape.finish)) + "_" +
+         std::to_string(shape.blockDepth) + "_" +
+         std::to_string(shape.inputStride);
+}
+
+static std::string rowsType(int64_t columns) {
+  const std::string number = std::to_string(columns);
+  return "tensor<?x" + number + "xf32, #attn.sizes<tokens, " + number + ">>";
+}
+
+static const char *elementRegion(Finish finish) {
+  switch (finish) {
+  case Finish::None:
+    return "";
+  case Finish::Residual:
+    return R"(element(%b at affine_map<(d0, d1) -> (d1)> : BIAS, %r at affine_map<(d0, d1) -> (d0, d1)> : OUT) {
+    ^bb0(%acc: f32, %bias: f32, %residual: f32):
+      %s = arith.addf %acc, %bias : f32
+      %t = arith.addf %s, %residual : f32
+      attn.yield %t : f32
+    })";
+  case Finish::Gelu:
+    return R"(element(%b at affine_map<(d0, d1) -> (d1)> : BIAS) {
+    ^bb0(%acc: f32, %bias: f32):
+      %s = arith.addf %acc, %bias : f32
+      %half = arith.constant 0.5 : f32
+      %one = arith.constant 1.0 : f32
+      %root = arith.constant 0.707106769 : f32
+      %t = arith.mulf %s, %root : f32
+      %e = math.erf %t : f32
+      %u = arith.addf %e, %one : f32
+      %half_s = arith.mulf %s, %half : f32
+      %gelu = arith.mulf %half_s, %u : f32
+      attn.yield %gelu : f32
+    })";
+  case Finish::LayerNorm:
+    return R"(element(%b at affine_map<(d0, d1) -> (d1)> : BIAS) {
+    ^bb0(%acc: f32, %bias: f32):
+      %s = arith.addf %acc, %bias : f32
+      attn.yield %s : f32
+    } row(%g at affine_map<(d0) -> ()> : BIAS, %z at affine_map<(d0) -> ()> : BIAS) {
+    ^bb0(%row: BIAS, %weight: BIAS, %shift: BIAS):
+      %n = attn.norm layer %row weight(%weight : BIAS) bias(%shift : BIAS) epsilon 1.0e-5 : BIAS
+      attn.yield %n : BIAS
+    })";
+  }
+  return "";
+}
+
+/// Bytes in which OpenBLAS' eight rows are padded.
+static int64_t getScratch(const LinearShape &shape) {
+  return 4 * 8 * (shape.depth + shape.columns);
+}
+
+static void replaceAll(std::string &text, const std::string &from,
+                       const std::string &to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
+       at += to.size())
+    text.replace(at, from.size(), to);
+}
+
+static std::string makeKernel(const LinearShape &shape, const Target &target,
+                              bool openBlas) {
+  std::string text = R"(
+kernel.func @NAME(%x: IN STRIDE, %w: WEIGHT PANELS, %b: BIAS, %r: OUT, %g: BIAS, %z: BIAS) -> OUT tile #kernel.tile<TILE> SCRATCH {
+  %y = attn.linear %x, %w ELEMENT : IN, WEIGHT -> OUT
+  kernel.return %y : OUT
+}
+)";
+  const bool wide = target.vectorRegisters >= 32;
+  std::string tile = std::string("rows = ") + (wide ? "8" : "6") +
+                     ", columns = " + (wide ? "48" : "16") +
+                     ", depth = " + std::to_string(shape.blockDepth);
+  if (openBlas)
+    tile += ", provider = \"openblas\"";
+  replaceAll(text, "ELEMENT", elementRegion(shape.finish));
+  replaceAll(text, "NAME", getKernelName(shape));
+  replaceAll(text, "TILE", tile);
+  replaceAll(text, "SCRATCH",
+             openBlas ? "scratch \"" + std::to_string(getScratch(shape)) + "\""
+                      : "");
+  replaceAll(text, "PANELS",
+             openBlas ? "" : "{kernel.layout = #kernel.panels<48>}");
+  replaceAll(text, "STRIDE",
+             shape.inputStride ? "{kernel.layout = #kernel.rows<" +
+                                     std::to_string(shape.inputStride) + ">}"
+                               : "");
+  replaceAll(text, "WEIGHT",
+             "tensor<" + std::to_string(shape.columns) + "x" +
+                 std::to_string(shape.depth) + "xf32>");
+  replaceAll(text, "BIAS", "tensor<" + std::to_string(shape.columns) + "xf32>");
+  replaceAll(text, "OUT", rowsType(shape.columns));
+  replaceAll(text, "IN", rowsType(shape.depth));
+  return text;
+}
+
+std::string makeModule(const std::vector<LinearShape> &shapes,
+                       const Target &target, bool openBlas) {
+  std::string text = "attn.size @tokens min 1 max 4096\n";
+  text += "kernel.variant @v target \"" + target.name.str() + "\" {\n";
+  for (const LinearShape &shape : shapes)
+    text += makeKernel(shape, target, openBlas);
+  return text + "}\n";
+}
+
+static std::vector<float> randoms(size_t count, unsigned seed) {
+  std::mt19937 engine(seed);
+  std::vector<float> values(count);
+  for (float &value : values)
+    value = static_cast<int32_t>(engine()) * 0x1p-31f;
+  return values;
+}
+
+LinearProblem::LinearProblem(const LinearShape &shape, int64_t rows,
+                             const Target &target, bool openBlas)
+    : shape(shape), rows(rows),
+      stride(shape.inputStride ? shape.inputStride : shape.depth),
+      input(randoms(rows * stride, 1)),
+      weight(randoms(shape.columns * shape.depth, 2)),
+      packed(openBlas ? weight
+                      : packPanels(weight, shape.columns, shape.depth, 48)),
+      bias(randoms(shape.columns, 3)),
+      residual(randoms(rows * shape.columns, 4)),
+      scale(randoms(shape.columns, 5)), shift(randoms(shape.columns, 6)) {}
+
+/// A copy that may only be read.
+static GuardedBuffer readOnly(const float *values, size_t count) {
+  GuardedBuffer buffer(count);
+  std::copy_n(values, count, buffer.floats());
+  buffer.freeze();
+  return buffer;
+}
+
+std::vector<float> LinearProblem::runRows(const KernelRunner &runner,
+                                          int64_t first, int64_t count,
+                                          int workers) const {
+  // The last row of a strided input ends where its elements do.
+  GuardedBuffer x = readOnly(input.data() + first * stride,
+                             (count - 1) * stride + shape.depth);
+  GuardedBuffer w = readOnly(packed.data(), packed.size());
+  GuardedBuffer b = readOnly(bias.data(), bias.size());
+  GuardedBuffer r =
+      readOnly(residual.data() + first * shape.columns, count * shape.columns);
+  GuardedBuffer g = readOnly(scale.data(), scale.size());
+  GuardedBuffer h = readOnly(shift.data(), shift.size());
+  GuardedBuffer out(count * shape.columns);
+  std::fill_n(out.floats(), out.size(),
+              std::numeric_limits<float>::quiet_NaN());
+  std::vector<int64_t> sizes = {count};
+  runner.run(
+      "v_" + getKernelName(shape), sizes,
+      {x.data(), w.data(), b.data(), r.data(), g.data(), h.data(), out.data()},
+      workers, (getScratch(shape) + 63) / 64 * 64);
+  return {out.floats(), out.floats() + out.size()};
+}
+
+std::vector<float> LinearProblem::run(const KernelRunner &runner,
+                                      int workers) const {
+  return runRows(runner, 0, rows, workers);
+}
+
+std::vector<float> LinearProblem::runRow(const KernelRunner &runner,
+                                         int64_t row) const {
+  return runRows(runner, row, 1, 1);
+}
+
+void LinearProblem::check(const std::vector<float> &result) const {
+  for (int64_t row = 0; row < rows && !testing::Test::HasFailure(); ++row)
+    checkRow(result.data() + row * shape.columns, row);
+}
+
+void LinearProblem::checkRow(const float *result, int64_t row) const {
+  const int64_t n = shape.columns;
+  std::vector<double> exact(n), bound(n);
+  for (int64_t j = 0; j < n; ++j) {
+    double sum = 0, magnitude = 0;
+    for (int64_t k = 0; k < shape.depth; ++k) {
+      const double product =
+          double(input[row * stride + k]) * weight[j * shape.depth + k];
+      sum += product;
+      magnitude += std::fabs(product);
+    }
+    // Every product and every sum rounds once, relative to at most the sum of
+    // magnitudes; four more for the epilogue's own roundings of values below 3.
+    bound[j] = (2 * shape.depth * magnitude + 4 * (magnitude + 3)) * 0x1p-24;
+    if (shape.finish != Finish::None)
+      sum += bias[j];
+    if (shape.finish == Finish::Residual)
+      sum += residual[row * n + j];
+    if (shape.finish == Finish::Gelu)
+      sum = 0.5 * sum * std::erfc(-sum * M_SQRT1_2);
+    exact[j] = sum;
+  }
+  if (shape.finish == Finish::LayerNorm) {
+    double mean = 0, variance = 0, widest = 0;
+    for (int64_t j = 0; j < n; ++j)
+      mean += exact[j] / n;
+    for (int64_t j = 0; j < n; ++j)
+      variance += (exact[j] - mean) * (exact[j] - mean) / n;
+    for (double element : bound)
+      widest = std::max(widest, element);
+    const double factor = 1 / std::sqrt(variance + kEpsilon);
+    for (int64_t j = 0; j < n; ++j) {
+      const double normal = (exact[j] - mean) * factor;
+      // Errors of elements, mean and deviation, all scaled alike.
+      bound[j] = 4 * widest * factor * (1 + std::fabs(normal));
+      exact[j] = normal * scale[j] + shift[j];
+    }
+  }
+  for (int64_t j = 0; j < n; ++j)
+    ASSERT_NEAR(result[j], exact[j], bound[j])
+        << getKernelName(shape) << ", " << rows << " rows, at [" << row << ", "
+        << j << "]";
+}
+
+} // namespace attnc::test

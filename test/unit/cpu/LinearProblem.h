@@ -1,0 +1,66 @@
+//===- LinearProblem.h - linear kernels and what they give ------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The text of linear kernels of any shape, their inputs, and their result in
+// double precision.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_TEST_UNIT_CPU_LINEARPROBLEM_H
+#define ATTNC_TEST_UNIT_CPU_LINEARPROBLEM_H
+
+#include "KernelRunner.h"
+
+namespace attnc::test {
+
+/// What happens to the products.
+enum class Finish {
+  None,      ///< nothing
+  Residual,  ///< + bias[n] + residual[m, n]
+  Gelu,      ///< gelu(x + bias[n])
+  LayerNorm, ///< x + bias[n], then layer norm with weight and bias
+};
+
+struct LinearShape {
+  int64_t columns, depth;
+  Finish finish = Finish::None;
+  int64_t blockDepth = 0;
+  int64_t inputStride = 0; ///< 0: rows without gaps
+};
+
+/// "linear_N_K_..."
+std::string getKernelName(const LinearShape &shape);
+/// A module with a kernel per shape, in variant @v, its size "tokens".
+std::string makeModule(const std::vector<LinearShape> &shapes,
+                       const Target &target, bool openBlas);
+
+/// One shape with numbers for `rows` rows.
+class LinearProblem {
+public:
+  LinearProblem(const LinearShape &shape, int64_t rows, const Target &target,
+                bool openBlas);
+
+  /// Runs the kernel between guard pages; the bytes of the result.
+  std::vector<float> run(const KernelRunner &runner, int workers) const;
+  /// Runs it on row `row` alone.
+  std::vector<float> runRow(const KernelRunner &runner, int64_t row) const;
+  /// Fails the test where a result is further from the exact one than rounding
+  /// of every product and sum explains.
+  void check(const std::vector<float> &result) const;
+
+private:
+  std::vector<float> runRows(const KernelRunner &runner, int64_t first,
+                             int64_t count, int workers) const;
+  void checkRow(const float *result, int64_t row) const;
+
+  LinearShape shape;
+  int64_t rows, stride;
+  std::vector<float> input, weight, packed, bias, residual, scale, shift;
+};
+
+} // namespace attnc::test
+
+#endif // ATTNC_TEST_UNIT_CPU_LINEARPROBLEM_H
