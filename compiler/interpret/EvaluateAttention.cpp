@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/Evaluation.h"
 #include "compiler/interpret/LinearAlgebra.h"
+#include <algorithm>
 #include <limits>
 
 using namespace mlir;
@@ -39,10 +40,11 @@ constexpr int64_t kQueriesPerUnit = 64;
 class AttentionRun {
 public:
   AttentionRun(attn::AttentionOp op, Tensor query, Tensor key, Tensor value,
-               ArrayRef<Tensor> scoreCaptures, ArrayRef<Tensor> maskCaptures)
+               ArrayRef<Tensor> scoreCaptures, ArrayRef<Tensor> maskCaptures,
+               Precision precision)
       : query(query), key(key), value(value), queryHeads(op.getQueryHeads()),
         keyHeads(op.getKeyHeads()), headSize(op.getHeadSize()),
-        valueSize(op.getValueSize()) {
+        valueSize(op.getValueSize()), precision(precision) {
     // The index space of both regions is (b, h, q, kv).
     if (attn::CapturedRegion region = op.getScoreRegion())
       score.emplace(region, scoreCaptures, /*rank=*/4);
@@ -65,6 +67,7 @@ private:
 
   Tensor query, key, value;
   int64_t queryHeads, keyHeads, headSize, valueSize;
+  Precision precision;
   std::optional<ElementProgram> score, mask;
 };
 
@@ -134,6 +137,8 @@ void AttentionRun::scoreRow(const Unit &unit, int64_t q, int64_t keys,
                             Frames &frames, double *row) const {
   for (int64_t kv = 0; kv < keys; kv += ElementProgram::kLanes) {
     int64_t count = std::min(ElementProgram::kLanes, keys - kv);
+    if (precision == Precision::Single)
+      std::transform(row + kv, row + kv + count, row + kv, roundToSingle);
     Shape index = {unit.sequence, unit.head, q, kv};
     if (score) {
       frames.score.index = index;
@@ -190,7 +195,7 @@ Error Evaluation::evaluate(attn::AttentionOp op) {
   shape.back() = op.getValueSize();
   Tensor result = Tensor::numbers(shape);
   AttentionRun run(op, query, key, value, gather(op.getScoreCaptures()),
-                   gather(op.getMaskCaptures()));
+                   gather(op.getMaskCaptures()), precision);
   run.run(parallel, sequences, result.numberData());
   return setChecked(op.getResult(), std::move(result));
 }

@@ -13,10 +13,9 @@
 #ifndef ATTNC_COMPILER_INTERPRET_EVALUATION_H
 #define ATTNC_COMPILER_INTERPRET_EVALUATION_H
 
-#include "compiler/import/Weights.h"
+#include "compiler/interpret/Interpreter.h"
 #include "compiler/interpret/Parallel.h"
 #include "compiler/interpret/RowProgram.h"
-#include <map>
 
 namespace attnc::interpret {
 
@@ -31,8 +30,9 @@ struct WeightCache {
 class Evaluation {
 public:
   Evaluation(const Parallel &parallel, WeightCache &weights,
-             std::map<std::string, int64_t> sizes)
-      : parallel(parallel), weights(weights), sizes(std::move(sizes)) {}
+             std::map<std::string, int64_t> sizes, Precision precision)
+      : parallel(parallel), weights(weights), sizes(std::move(sizes)),
+        precision(precision) {}
 
   /// Computes the results of an op of an entry's body.
   llvm::Error run(mlir::Operation &op);
@@ -83,14 +83,19 @@ private:
   /// lhs as rows times the transposed weight matrix [N, K].
   Tensor project(const Tensor &input, int64_t depth, const Tensor &weight,
                  llvm::ArrayRef<int64_t> resultShape);
-  /// Stores a result after checking its shape against the type's.
+  /// Stores a result after checking its shape against the type's; rounds it if
+  /// the run's precision says so.
   llvm::Error setChecked(mlir::Value value, Tensor tensor);
 
   const Parallel &parallel;
   WeightCache &weights;
   std::map<std::string, int64_t> sizes;
+  Precision precision;
   llvm::DenseMap<mlir::Value, Tensor> values;
 };
+
+/// A double as f32 keeps it, numbers below its normal range as zero.
+double roundToSingle(double value);
 
 /// The index of row `row` in a shape without its last dimension.
 Shape indexOfRow(int64_t row, llvm::ArrayRef<int64_t> rowDims);

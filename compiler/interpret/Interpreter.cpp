@@ -14,6 +14,8 @@
 #include "compiler/interpret/Evaluation.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
+#include <limits>
 
 using namespace mlir;
 using llvm::Error;
@@ -84,8 +86,19 @@ Error Evaluation::setChecked(Value value, Tensor tensor) {
     return errorAt(value.getDefiningOp(),
                    "the result has the shape " + toString(tensor.shape) +
                        ", but its type says " + toString(*shape));
+  bool isView = isa<attn::SplitHeadsOp, attn::MergeHeadsOp, attn::GetWeightOp>(
+      value.getDefiningOp());
+  if (precision == Precision::Single && !isView)
+    for (double &number : tensor.elements->numbers)
+      number = roundToSingle(number);
   set(value, std::move(tensor));
   return Error::success();
+}
+
+double roundToSingle(double value) {
+  if (std::fabs(value) < std::numeric_limits<float>::min())
+    return 0;
+  return static_cast<float>(value);
 }
 
 SmallVector<Tensor> Evaluation::gather(ValueRange operands) const {
@@ -281,7 +294,7 @@ Interpreter::~Interpreter() = default;
 
 Expected<std::vector<TensorValue>>
 Interpreter::run(StringRef name, const std::map<std::string, int64_t> &sizes,
-                 ArrayRef<TensorValue> inputs) {
+                 ArrayRef<TensorValue> inputs, Precision precision) {
   using namespace interpret;
   auto entry = state->module.lookupSymbol<attn::EntryOp>(name);
   if (!entry)
@@ -292,7 +305,7 @@ Interpreter::run(StringRef name, const std::map<std::string, int64_t> &sizes,
     return fail(kInputs, "entry '" + name + "' takes " +
                              Twine(entry.getNumArguments()) + " inputs, got " +
                              Twine(inputs.size()));
-  Evaluation evaluation(state->parallel, state->weights, sizes);
+  Evaluation evaluation(state->parallel, state->weights, sizes, precision);
   for (auto [index, input] : llvm::enumerate(inputs)) {
     if (Error error = checkInput(evaluation, entry, index, input))
       return error;

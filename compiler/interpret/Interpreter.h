@@ -28,6 +28,11 @@ struct TensorValue {
   int64_t numElements() const;
 };
 
+/// What a run keeps of intermediate values. `Single` rounds every tensor and
+/// every score of attention to f32 (tiny ones to zero): what a computation in
+/// f32 loses at least.
+enum class Precision { Double, Single };
+
 class Interpreter {
 public:
   /// `weights` may be null for programs without weights. `threads` 0: all.
@@ -41,7 +46,8 @@ public:
   /// kept, so that repeated runs are quick.
   llvm::Expected<std::vector<TensorValue>>
   run(llvm::StringRef entry, const std::map<std::string, int64_t> &sizes,
-      llvm::ArrayRef<TensorValue> inputs);
+      llvm::ArrayRef<TensorValue> inputs,
+      Precision precision = Precision::Double);
 
 private:
   struct State;

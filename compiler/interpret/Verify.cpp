@@ -1,0 +1,324 @@
+//===- Verify.cpp - compiled code against the reference
+//---------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Per case: the reference first, since inputs that it refuses must not reach
+// compiled code; then the library twice, into buffers with guards behind them;
+// then every element. What may be off by how much is derived in Verify.h.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/interpret/Verify.h"
+#include "compiler/interpret/Tensor.h"
+#include "compiler/interpret/VerifyInputs.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <cfloat>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+using namespace mlir;
+using namespace attnc::interpret;
+using llvm::Error;
+using llvm::Expected;
+
+namespace attnc {
+
+static constexpr double kUnitRoundoff = 0x1p-24;
+/// Below the smallest normal f32, results may be flushed to zero.
+static constexpr double kSmallest = 0x1p-122;
+
+/// u (8 + sqrt(K P)) of Verify.h.
+static double getRelativeBound(attn::EntryOp entry) {
+  double depth = 1, products = 0;
+  auto add = [&](int64_t contraction, int64_t count) {
+    depth = std::max(depth, double(std::max<int64_t>(contraction, 1)));
+    products += count;
+  };
+  entry.walk([&](Operation *op) {
+    if (auto linear = dyn_cast<attn::LinearOp>(op))
+      add(linear.getWeight().getType().getDimSize(1), 1);
+    else if (auto qkv = dyn_cast<attn::QkvProjectionOp>(op))
+      add(qkv.getWeight().getType().getDimSize(1), 1);
+    else if (auto output = dyn_cast<attn::OutputProjectionOp>(op))
+      add(output.getWeight().getType().getDimSize(1), 1);
+    else if (auto matmul = dyn_cast<attn::MatmulOp>(op))
+      add(matmul.getLhs().getType().getShape().back(), 1);
+    else if (auto attention = dyn_cast<attn::AttentionOp>(op))
+      add(attention.getHeadSize(), 2);
+  });
+  return kUnitRoundoff * (8 + std::sqrt(depth * products));
+}
+
+//===----------------------------------------------------------------------===//
+// Elements
+//===----------------------------------------------------------------------===//
+
+/// Distance between neighbouring f32 numbers at `value`.
+static double getStep(double value) {
+  int exponent = 0;
+  std::frexp(value, &exponent);
+  return std::ldexp(1.0, std::max(exponent - 24, -149));
+}
+
+/// Root mean square over finite elements other than zero.
+static double getScale(const std::vector<double> &numbers) {
+  double sum = 0;
+  size_t count = 0;
+  for (double number : numbers)
+    if (number != 0 && std::isfinite(number)) {
+      sum += number * number;
+      ++count;
+    }
+  return count ? std::sqrt(sum / count) : 0;
+}
+
+/// The difference that counts: none between two NaNs or equal infinities,
+/// infinite where only one of two is a number.
+static double getDifference(double got, double expected) {
+  if (got == expected || (std::isnan(got) && std::isnan(expected)))
+    return 0;
+  double difference = std::fabs(got - expected);
+  return std::isnan(difference) ? INFINITY : difference;
+}
+
+static OutputError compareNumbers(const float *got,
+                                  const std::vector<double> &expected,
+                                  double relative, double extra) {
+  OutputError error;
+  double scale = getScale(expected);
+  error.rounded = extra > 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    double difference = getDifference(got[i], expected[i]);
+    double magnitude = std::fabs(expected[i]);
+    // A number beyond the range of f32 is an infinity there.
+    if (magnitude > FLT_MAX && std::isinf(got[i]) &&
+        (got[i] > 0) == (expected[i] > 0))
+      difference = 0;
+    error.maxAbs = std::max(error.maxAbs, difference);
+    if (magnitude >= scale / 100 && magnitude > 0 &&
+        std::isfinite(expected[i])) {
+      error.maxRel = std::max(error.maxRel, difference / magnitude);
+      error.maxUlp = std::max(error.maxUlp, difference / getStep(expected[i]));
+    }
+    double allowed =
+        relative * std::max(std::isfinite(magnitude) ? magnitude : 0.0, scale) +
+        extra + kSmallest;
+    if (difference / allowed > error.usedShare || i == 0) {
+      error.usedShare = difference / allowed;
+      error.allowed = allowed;
+    }
+  }
+  return error;
+}
+
+static OutputError compareIntegers(const int32_t *got,
+                                   const std::vector<int64_t> &expected) {
+  OutputError error;
+  for (size_t i = 0; i < expected.size(); ++i)
+    error.maxAbs =
+        std::max(error.maxAbs, std::fabs(got[i] - expected[i] * 1.0));
+  error.usedShare = error.maxAbs > 0 ? INFINITY : 0;
+  return error;
+}
+
+//===----------------------------------------------------------------------===//
+// Cases
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// An output of the library: elements, then words that must stay as they are.
+class GuardedOutput {
+public:
+  explicit GuardedOutput(int64_t elements)
+      : count(elements), words(elements + kGuard, kPattern) {}
+  void *data() { return words.data(); }
+  const float *numbers() const {
+    return reinterpret_cast<const float *>(words.data());
+  }
+  const int32_t *integers() const {
+    return reinterpret_cast<const int32_t *>(words.data());
+  }
+  bool isGuardIntact() const {
+    return std::all_of(words.begin() + count, words.end(),
+                       [](uint32_t word) { return word == kPattern; });
+  }
+  bool operator==(const GuardedOutput &other) const {
+    return words == other.words;
+  }
+
+private:
+  static constexpr int64_t kGuard = 64;
+  /// A NaN: elements that nobody writes are seen, too.
+  static constexpr uint32_t kPattern = 0x7FE5A5A5;
+  int64_t count;
+  std::vector<uint32_t> words;
+};
+
+class EntryVerifier {
+public:
+  EntryVerifier(Interpreter &interpreter, attn::EntryOp entry,
+                const VerifyOptions &options, VerifyCall call)
+      : interpreter(interpreter), entry(entry), call(call),
+        relative(getRelativeBound(entry)) {
+    auto wanted = options.outputs.find(entry.getSymName().str());
+    for (unsigned i = 0; i < entry.getResultTypes().size(); ++i)
+      if (options.outputs.empty())
+        results.push_back(i);
+    if (wanted != options.outputs.end())
+      for (const std::string &name : wanted->second)
+        for (unsigned i = 0; i < entry.getResultTypes().size(); ++i)
+          if (entry.getResultName(i) == name)
+            results.push_back(i);
+  }
+
+  /// Nothing if the reference refuses the inputs.
+  std::optional<VerifyCase> run(const InputPlan &plan, uint64_t seed);
+  std::string refusal; ///< why the reference refused the last case it did
+
+private:
+  std::string callLibrary(const InputPlan &plan, ArrayRef<PlannedInput> inputs,
+                          std::vector<GuardedOutput> &outputs);
+  void compare(const InputPlan &plan, ArrayRef<TensorValue> inputs,
+               ArrayRef<TensorValue> expected, ArrayRef<GuardedOutput> outputs,
+               VerifyCase &result);
+
+  Interpreter &interpreter;
+  attn::EntryOp entry;
+  VerifyCall call;
+  double relative;
+  SmallVector<unsigned> results; ///< which the library has, in its order
+};
+
+} // namespace
+
+/// Fills `outputs`; returns what is wrong beyond single elements.
+std::string EntryVerifier::callLibrary(const InputPlan &plan,
+                                       ArrayRef<PlannedInput> inputs,
+                                       std::vector<GuardedOutput> &outputs) {
+  SmallVector<const void *> inputData;
+  for (const PlannedInput &input : inputs)
+    inputData.push_back(input.data());
+  std::vector<GuardedOutput> again;
+  for (unsigned result : results) {
+    int64_t count =
+        product(shapeAt(entry.getResultTypes()[result], plan.sizes));
+    outputs.emplace_back(count);
+    again.emplace_back(count);
+  }
+  for (std::vector<GuardedOutput> *buffers : {&outputs, &again}) {
+    SmallVector<void *> outputData;
+    for (GuardedOutput &output : *buffers)
+      outputData.push_back(output.data());
+    if (Error error =
+            call(entry.getSymName(), plan.sizes, inputData, outputData))
+      return "the call failed: " + llvm::toString(std::move(error));
+  }
+  for (auto [index, result] : llvm::enumerate(results)) {
+    std::string name = entry.getResultName(result).str();
+    if (!outputs[index].isGuardIntact() || !again[index].isGuardIntact())
+      return "wrote behind the end of output '" + name + "'";
+    if (!(outputs[index] == again[index]))
+      return "two calls gave different bits in output '" + name + "'";
+  }
+  return "";
+}
+
+void EntryVerifier::compare(const InputPlan &plan, ArrayRef<TensorValue> inputs,
+                            ArrayRef<TensorValue> expected,
+                            ArrayRef<GuardedOutput> outputs,
+                            VerifyCase &result) {
+  std::vector<TensorValue> rounded; // made when a bound is exceeded
+  for (auto [index, number] : llvm::enumerate(results)) {
+    const TensorValue &reference = expected[number];
+    OutputError error;
+    if (reference.isInteger) {
+      error = compareIntegers(outputs[index].integers(), reference.integers);
+    } else {
+      error = compareNumbers(outputs[index].numbers(), reference.numbers,
+                             relative, 0);
+      if (!(error.usedShare <= 1) && rounded.empty()) {
+        // The reference took these inputs already.
+        rounded = llvm::cantFail(interpreter.run(entry.getSymName(), plan.sizes,
+                                                 inputs, Precision::Single));
+      }
+      if (!(error.usedShare <= 1)) {
+        double most = 0;
+        for (size_t i = 0; i < reference.numbers.size(); ++i)
+          most = std::max(most, getDifference(rounded[number].numbers[i],
+                                              reference.numbers[i]));
+        error = compareNumbers(outputs[index].numbers(), reference.numbers,
+                               relative, 4 * most);
+      }
+    }
+    error.output = entry.getResultName(number).str();
+    if (!(error.usedShare <= 1) && result.failure.empty())
+      result.failure =
+          "output '" + error.output + "' differs by more than it may";
+    result.outputs.push_back(std::move(error));
+  }
+}
+
+std::optional<VerifyCase> EntryVerifier::run(const InputPlan &plan,
+                                             uint64_t seed) {
+  VerifyCase result;
+  result.entry = entry.getSymName().str();
+  result.description = describe(entry, plan);
+  std::vector<PlannedInput> inputs = makeInputs(entry, plan, seed);
+  std::vector<TensorValue> values;
+  for (const PlannedInput &input : inputs)
+    values.push_back(input.value);
+  Expected<std::vector<TensorValue>> expected =
+      interpreter.run(entry.getSymName(), plan.sizes, values);
+  if (!expected) {
+    refusal = llvm::toString(expected.takeError());
+    return std::nullopt;
+  }
+  std::vector<GuardedOutput> outputs;
+  result.failure = callLibrary(plan, inputs, outputs);
+  if (result.failure.empty())
+    compare(plan, values, *expected, outputs, result);
+  return result;
+}
+
+Expected<VerifyReport>
+verifyLibrary(ModuleOp module, const WeightTable *weights,
+              const VerifyOptions &options, VerifyCall call,
+              llvm::function_ref<void(const VerifyCase &)> progress) {
+  auto start = std::chrono::steady_clock::now();
+  Interpreter interpreter(module, weights, options.threads);
+  VerifyReport report;
+  for (auto entry : module.getOps<attn::EntryOp>()) {
+    if (!options.outputs.empty() &&
+        !options.outputs.count(entry.getSymName().str()))
+      continue;
+    EntryVerifier verifier(interpreter, entry, options, call);
+    size_t before = report.cases.size();
+    for (const InputPlan &plan : planInputs(entry, options))
+      if (std::optional<VerifyCase> result =
+              verifier.run(plan, options.seed + report.cases.size())) {
+        if (progress)
+          progress(*result);
+        report.cases.push_back(std::move(*result));
+      }
+    if (report.cases.size() == before)
+      return llvm::createStringError(
+          llvm::inconvertibleErrorCode(),
+          "[A0714] no case of entry '" + entry.getSymName() +
+              "' could be made: " + verifier.refusal);
+  }
+  if (report.cases.empty())
+    return llvm::createStringError(
+        llvm::inconvertibleErrorCode(),
+        "[A0714] the model and the library have no entry in common");
+  report.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  return report;
+}
+
+} // namespace attnc

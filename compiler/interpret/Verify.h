@@ -1,0 +1,91 @@
+//===- Verify.h - compiled code against the reference -------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The comparison that `attnc verify` makes, apart from how a library is called:
+// random and adversarial inputs at lengths around every tile, the error of
+// every output against double precision, and what that error may be.
+//
+// Tolerance of f32. With u = 2^-24, K the deepest contraction of the entry and
+// P its number of products, rounding errors of a sum of K terms grow like u
+// sqrt(K) of the result's scale, and those of P products add up like sqrt(P);
+// elementary functions add a few u. So an element x of an output with root mean
+// square R (over elements that are not zero) may be off by
+//
+//     u (8 + sqrt(K P)) max(|x|, R),
+//
+// 1.7e-5 R for a six-layer encoder of width 384. Inputs can be chosen so that
+// any f32 computation loses more (scores of 10^8). Where the bound is exceeded,
+// the reference runs again with every tensor and score rounded to f32, and four
+// times the largest difference that this alone makes in the output is added:
+// code that multiplies in f32 rounds in more places than that run does.
+// i32 outputs must be equal.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_INTERPRET_VERIFY_H
+#define ATTNC_COMPILER_INTERPRET_VERIFY_H
+
+#include "compiler/interpret/Interpreter.h"
+#include "llvm/Support/JSON.h"
+
+namespace attnc {
+
+struct VerifyOptions {
+  bool quick = false; ///< fewer lengths
+  uint64_t seed = 1;
+  unsigned threads = 0; ///< of the reference; 0: all
+  /// Bounds of sizes as the library has them, where they are narrower.
+  std::map<std::string, std::pair<int64_t, int64_t>> sizeBounds;
+  /// Outputs that the library has, by entry and in its order; an entry that is
+  /// not here is left out. Empty: every entry with every output.
+  std::map<std::string, std::vector<std::string>> outputs;
+};
+
+/// Calls the library: inputs and outputs as row-major arrays of f32 or i32, in
+/// the entry's order; an input may be null if it has a default.
+using VerifyCall = llvm::function_ref<llvm::Error(
+    llvm::StringRef entry, const std::map<std::string, int64_t> &sizes,
+    llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs)>;
+
+/// How far an output was off in one case.
+struct OutputError {
+  std::string output;
+  double maxAbs = 0;
+  double maxRel = 0;    ///< over elements of at least a hundredth of the RMS
+  double maxUlp = 0;    ///< in f32 steps at the reference's element; the same
+  double allowed = 0;   ///< at the element that came closest to its bound
+  double usedShare = 0; ///< error / bound there; above 1: failed
+  bool rounded = false; ///< the bound includes the rounded reference
+};
+
+struct VerifyCase {
+  std::string entry;
+  std::string description; ///< "batch 3, seq 17, ragged mask"
+  std::vector<OutputError> outputs;
+  std::string failure; ///< empty: passed
+};
+
+struct VerifyReport {
+  std::vector<VerifyCase> cases;
+  double seconds = 0;
+
+  bool passed() const;
+  size_t failures() const;
+  /// The worst of every output: `entry.output` and in which case.
+  void print(llvm::raw_ostream &os) const;
+  llvm::json::Value toJson() const;
+};
+
+/// Runs all cases; fails only where the comparison itself cannot be made.
+/// `progress` sees every case once it ran.
+llvm::Expected<VerifyReport>
+verifyLibrary(mlir::ModuleOp module, const WeightTable *weights,
+              const VerifyOptions &options, VerifyCall call,
+              llvm::function_ref<void(const VerifyCase &)> progress = {});
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_INTERPRET_VERIFY_H
