@@ -75,6 +75,15 @@ def DropDeadOutputs : RewritePass<"attn-drop-dead-outputs"> {
 
 def SelectKernels : AttnPass<"attn-select-kernels"> {
   let summary = "Every op becomes the dispatch of a kernel, equal ones shared";
+  let description = [{
+    Entries become one `kernel.variant` of the target: a `kernel.func` per
+    distinct op and a `kernel.program` per entry, made of `kernel.dispatch`.
+    Sizes and weights stay in the module. Ops share a kernel if they agree in all
+    but their operands. Ops that only move heads become `kernel.view`s, which
+    cost nothing.
+
+    An unknown target or provider and an op that no kernel computes are errors.
+  }];
   let options = [
     Option<"target", "target", "std::string", "\"x86-64-v3\"",
            "name of the target, as `attnc targets` lists them">,
@@ -84,12 +93,30 @@ def SelectKernels : AttnPass<"attn-select-kernels"> {
 }
 def ChooseTiles : AttnPass<"attn-choose-tiles"> {
   let summary = "Tiles, weight layouts and scratch of every kernel";
+  let description = [{
+    Sets `tile`, `scratch` and `serial` of each `kernel.func` by the registers
+    and caches of its target. The weight of a product gets `#kernel.panels<48>`
+    where it is dispatched; who else reads it, an embedding say, keeps plain
+    rows. Products by a provider keep plain rows as well.
+  }];
 }
 def CutPhases : AttnPass<"attn-cut-phases"> {
   let summary = "Numbers the dispatches by phase";
+  let description = [{
+    Between two phases every worker waits for the others; within one, nobody
+    does. A new phase begins where a dispatch touches what another of the same
+    phase writes, or writes what it reads, and around serial kernels. A size that
+    `attn.pack_index` finds counts as memory.
+  }];
 }
 def PlanArena : AttnPass<"attn-plan-arena"> {
   let summary = "Turns tensors into slots of the arena";
+  let description = [{
+    Afterwards every value of a program is a place: an argument, a weight, a
+    constant, a slot, or a view of one. Results are written where the caller
+    wants them. Buffers that are alive in one phase never share a slot; all
+    others may, the biggest choosing first. No pass after this one may copy.
+  }];
   let statistics = [
     Statistic<"tensors", "tensors", "tensors placed">,
     Statistic<"slots", "slots", "slots they share">
@@ -100,12 +127,36 @@ def PlanArena : AttnPass<"attn-plan-arena"> {
 
 def LowerKernels : AttnPass<"attn-lower-kernels"> {
   let summary = "Kernels become loops over native vectors";
+  let description = [{
+    Beside each variant, every `kernel.func` becomes a function of pointers:
+
+    ```mlir
+    func.func private @x86_64_v4_linear_384x1536(%frame: !llvm.ptr,
+        %worker: i32, %workers: i32, %input: !llvm.ptr, ...)
+    ```
+
+    It computes one worker's share. Regions are inlined at vector type; tails
+    are masked, so that nothing outside the tensors is touched.
+  }];
 }
 def LowerPrograms : AttnPass<"attn-lower-programs"> {
   let summary = "Programs become phase functions and the plan of the arena";
+  let description = [{
+    Each program becomes `@VARIANT_ENTRY_phase_N` and `@VARIANT_ENTRY_plan`,
+    which the runtime calls (`include/attn/abi.h`). A phase finds its operands in
+    the arena, the weights and the call's arguments, and calls its kernels; the
+    plan computes slots' offsets from the call's sizes. Variants, sizes and
+    weights then leave the module.
+  }];
 }
 def ExpandMath : AttnPass<"attn-expand-math"> {
   let summary = "exp, erf, tanh and their like become polynomials";
+  let description = [{
+    `exp`, `exp2`, `tanh`, `erf` and `rsqrt` on f32 and vectors of it become
+    arithmetic that is right to a few units in the last place, so that generated
+    code calls no libm and rounds alike on every machine with the same
+    instructions. `ExpandMath.cpp` lists the errors, found over every f32.
+  }];
 }
 
 #endif // ATTNC_PASSES
