@@ -90,19 +90,17 @@ Compiler::dumpText(llvm::StringRef name,
   if (options.dumpDirectory.empty())
     return llvm::Error::success();
   llvm::SmallString<128> path(options.dumpDirectory);
-  std::error_code code = llvm::sys::fs::create_directories(path);
+  if (std::error_code code = llvm::sys::fs::create_directories(
+          path, /*IgnoreExisting=*/true, llvm::sys::fs::all_all))
+    return llvm::createStringError(
+        code, "error[A0606]: the folder for dumps '" + path +
+                  "' cannot be created: " + code.message());
   llvm::sys::path::append(path,
                           llvm::formatv("{0,0+2}-{1}", dumped++, name).str());
-  if (!code) {
-    llvm::raw_fd_ostream os(path, code);
-    if (!code)
-      print(os);
-  }
-  if (code)
-    return llvm::createStringError(
-        code, "error[A0606]: the dump '" + path +
-                  "' cannot be written: " + code.message());
-  return llvm::Error::success();
+  return writeFile(path, [&](llvm::raw_fd_ostream &os) {
+    print(os);
+    return llvm::Error::success();
+  });
 }
 
 LogicalResult Compiler::sawStage(llvm::StringRef stage, ModuleOp module,
@@ -142,9 +140,9 @@ llvm::Expected<CompileResult> Compiler::run() {
   if (!model || !model->module)
     return alreadyReported();
   ModuleOp module = *model->module;
-  if (!options.dumpDirectory.empty())
+  if (!options.dumpDirectory.empty() || emitting())
     if (llvm::Error error = addDigests(module))
-      return std::move(error);
+      return error;
   if (!module->hasAttr(attn::AttnDialect::kStageAttr)) {
     module->setAttr(attn::AttnDialect::kStageAttr,
                     StringAttr::get(&context, kImportStage));
@@ -168,7 +166,7 @@ llvm::Expected<CompileResult> Compiler::run() {
 
   for (const Target *target : options.targets)
     if (llvm::Error error = compileTarget(*target, options.targets.size() > 1))
-      return std::move(error);
+      return error;
   if (emitting()) {
     if (found)
       return CompileResult();
@@ -197,6 +195,8 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
   llvm::Expected<LibraryDescription> description = describeLibrary(*module);
   if (!description)
     return description.takeError();
+  if (llvm::Error error = checkNames(*description))
+    return error;
   if (llvm::Error error = mergeDescription(std::move(*description)))
     return error;
 
@@ -256,16 +256,17 @@ llvm::Error Compiler::mergeDescription(LibraryDescription description) {
         library->variants.front().name.c_str(),
         description.variants.front().name.c_str());
   library->variants.push_back(std::move(description.variants.front()));
+  if (!description.gemm.empty())
+    library->gemm = description.gemm;
   return llvm::Error::success();
 }
 
 llvm::Expected<CompileResult> Compiler::package() {
   options.progress("package");
   library->source = model->source;
-  library->gemm = options.pipeline.gemm;
-  library->maxLength = model->maxLength;
-  for (const ModelFile &file : model->files)
-    library->hasText |= llvm::StringRef(file.name).starts_with("tokenizer/");
+  if (llvm::Error error =
+          checkTokenizer(*library, model->files, model->maxLength))
+    return error;
   PackageOptions packageOptions;
   packageOptions.directory = options.outputDirectory;
   packageOptions.embedWeights = options.embedWeights;

@@ -11,8 +11,10 @@
 #include "compiler/Pipelines.h"
 #include "compiler/Passes.h"
 #include "compiler/cpu/Codegen.h"
+#include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
+#include <cstdlib>
 
 using namespace mlir;
 
@@ -101,20 +103,38 @@ std::vector<Stage> getStages(const PipelineOptions &options,
   };
 }
 
+namespace {
+/// For the test of reproducers: the environment variable ATTNC_TEST_FAIL_STAGE
+/// names a stage, whose first pass then crashes.
+struct CrashOnRequest : PassInstrumentation {
+  void runBeforePass(Pass *, Operation *) override { __builtin_trap(); }
+};
+} // namespace
+
 static LogicalResult runStage(const Stage &stage, ModuleOp module,
                               llvm::StringRef reproducer, bool statistics) {
   PassManager passes(module.getContext());
   stage.populate(passes);
+  if (const char *failing = std::getenv("ATTNC_TEST_FAIL_STAGE"))
+    if (stage.name == failing)
+      passes.addInstrumentation(std::make_unique<CrashOnRequest>());
   // Our own verifiers are the only net in builds without assertions.
   passes.enableVerifier(true);
   passes.enableCrashReproducerGeneration(reproducer);
   if (statistics)
     passes.enableStatistics();
-  bool sawError = false;
+  // A mistake in what the user gave has a code; anything else is ours.
+  bool usersMistake = false;
   {
     ScopedDiagnosticHandler watch(module.getContext(), [&](Diagnostic &d) {
-      sawError |= d.getSeverity() == DiagnosticSeverity::Error;
-      return failure(); // passed on to the driver's handler
+      std::string text = d.str();
+      usersMistake |= llvm::StringRef(text).starts_with("error[");
+      // MLIR's own words about the reproducer; ours are below.
+      bool mlirs =
+          llvm::StringRef(text).starts_with("Failures have been detected") ||
+          llvm::StringRef(text).starts_with("A failure has been detected") ||
+          llvm::StringRef(text).starts_with("A signal was caught");
+      return success(mlirs); // others are passed on to the driver
     });
     if (succeeded(passes.run(module))) {
       module->setAttr(attn::AttnDialect::kStageAttr,
@@ -122,9 +142,14 @@ static LogicalResult runStage(const Stage &stage, ModuleOp module,
       return success();
     }
   }
+  if (usersMistake) {
+    llvm::sys::fs::remove(reproducer);
+    return failure();
+  }
+  llvm::errs() << "error[A0012]: the stage '" << stage.name
+               << "' failed inside the compiler\n";
   if (llvm::sys::fs::exists(reproducer))
-    llvm::errs() << "note: stage '" << stage.name
-                 << "' failed; to repeat it:\n  attn-opt --run-reproducer "
+    llvm::errs() << "note: to repeat it: attn-opt --run-reproducer "
                  << reproducer << "\n";
   return failure();
 }
@@ -135,7 +160,15 @@ LogicalResult StageRunner::run(ModuleOp module,
   auto done = module->getAttrOfType<StringAttr>(attn::AttnDialect::kStageAttr);
   llvm::StringRef last = done ? done.getValue() : llvm::StringRef(kImportStage);
   bool pending = last == kImportStage;
-  for (const Stage &stage : getStages(options, *target)) {
+  std::vector<Stage> stages = getStages(options, *target);
+  if (!pending && llvm::none_of(stages, [&](const Stage &stage) {
+        return stage.name == last;
+      }))
+    return emitError(module.getLoc())
+           << "error[A0011]: the program says that it is at the stage '" << last
+           << "', which is not one of attnc's; `attnc compile --emit=list` "
+              "lists them";
+  for (const Stage &stage : stages) {
     if (!pending) {
       pending = stage.name == last;
       continue;

@@ -51,8 +51,8 @@ inline constexpr llvm::StringLiteral kImportStage = "import";
 /// Runs the stages after the one that the module's `attn.stage` names, up to
 /// and including the last one for which `wanted` is true. `afterStage` sees the
 /// module after each stage that ran (and, if the module is fresh, after
-/// import). A crash or failure without a diagnostic writes `reproducer` and
-/// prints the line that repeats it.
+/// import). A crash, or a failure without an error that has a code, writes
+/// `reproducer` and prints the line that repeats it.
 struct StageRunner {
   PipelineOptions options;
   const Target *target;

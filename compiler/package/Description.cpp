@@ -39,7 +39,7 @@ public:
       addSize(size);
     for (auto variant : module.getOps<kernel::VariantOp>())
       if (Error error = addVariant(variant))
-        return std::move(error);
+        return error;
     if (library.variants.empty())
       return describeError("error[A0611]: the module holds no kernel.variant; "
                            "it has not been scheduled");
@@ -130,6 +130,8 @@ private:
     const Target *target = Target::find(variant.getTarget());
     assert(target && "verified: the target is known");
     VariantDescription description{target->name.str(), target->cpuFeatures, {}};
+    if (std::optional<StringRef> gemm = variant.getGemm())
+      library.gemm = gemm->str();
     bool first = library.entries.empty();
     for (auto program : variant.getBody().front().getOps<kernel::ProgramOp>()) {
       if (first) {

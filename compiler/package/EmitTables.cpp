@@ -41,6 +41,7 @@ public:
   }
 
   std::unique_ptr<Module> build() {
+    description = text(library.json());
     Constant *table = buildLibraryTable();
     defineFunctions(table);
     assert(!verifyModule(*module, &errs()) && "tables are valid IR");
@@ -202,9 +203,9 @@ private:
     if (!embeddedWeights.empty())
       sys::fs::file_size(embeddedWeights, embeddedSize);
     return place(record(
-        {number(ATTN_ABI_VERSION, i32), text(library.name),
-         text(library.json()), array(sizes), number(sizes.size(), i32),
-         array(entries), number(entries.size(), i32), array(variants),
+        {number(ATTN_ABI_VERSION, i32), text(library.name), description,
+         array(sizes), number(sizes.size(), i32), array(entries),
+         number(entries.size(), i32), array(variants),
          number(variants.size(), i32), array(weights),
          number(weights.size(), i32), text(library.layoutFingerprint),
          text(library.contentDigest), textTable,
@@ -307,7 +308,7 @@ private:
     }
     Function *describe = define("describe", FunctionType::get(ptr, false));
     describe->setLinkage(GlobalValue::InternalLinkage);
-    builder.CreateRet(text(library.json()));
+    builder.CreateRet(description);
     FunctionCallee call =
         runtime("attnrt_call_by_name",
                 FunctionType::get(i32, {ptr, ptr, ptr, i64, ptr, i64, ptr, i64},
@@ -328,6 +329,7 @@ private:
   IRBuilder<> builder;
   PointerType *ptr;
   Type *i32, *i64;
+  Constant *description = nullptr; ///< the JSON, which two tables name
 };
 
 } // namespace

@@ -62,45 +62,24 @@ static Expected<std::string> findSystemLibrary(StringRef name,
                    "none of the system's library folders; install " + package);
 }
 
-/// Writes the runtime archive, which is built into this program, beside the
-/// output, where the linker can read it.
-static Expected<std::string> writeRuntime(StringRef output) {
-  std::string path = (output + ".runtime.a").str();
-  std::error_code code;
-  raw_fd_ostream os(path, code);
-  if (code)
-    return linkError("'" + path + "' cannot be written: " + code.message());
-  os << getRuntimeArchive();
-  os.close();
-  if (os.has_error()) {
-    os.clear_error();
-    sys::fs::remove(path);
-    return linkError("'" + path + "' cannot be written; is the disk full?");
-  }
-  return path;
-}
-
-/// Exports NAME_* and nothing else.
-static Expected<std::string> writeVersionScript(const LinkInputs &inputs,
-                                                StringRef output) {
-  std::string path = (output + ".exports").str();
-  std::error_code code;
-  raw_fd_ostream os(path, code);
-  if (code)
-    return linkError("'" + path + "' cannot be written: " + code.message());
-  os << "{ global: " << inputs.name << "_*; local: *; };\n";
-  return path;
+/// Writes a file that the linker reads, beside the output.
+static Error writeLinkInput(StringRef path, const Twine &contents) {
+  return writeFile(path, [&](raw_fd_ostream &os) {
+    os << contents;
+    return Error::success();
+  });
 }
 
 Error linkShared(const LinkInputs &inputs, StringRef output) {
-  Expected<std::string> runtime = writeRuntime(output);
-  if (!runtime)
-    return runtime.takeError();
-  FileRemover removeRuntime(*runtime);
-  Expected<std::string> exports = writeVersionScript(inputs, output);
-  if (!exports)
-    return exports.takeError();
-  FileRemover removeExports(*exports);
+  std::string runtime = (output + ".runtime.a").str();
+  std::string exports = (output + ".exports").str();
+  FileRemover removeRuntime(runtime), removeExports(exports);
+  if (Error error = writeLinkInput(runtime, getRuntimeArchive()))
+    return error;
+  // Exports NAME_* and nothing else.
+  if (Error error = writeLinkInput(exports, "{ global: " + inputs.name +
+                                                "_*; local: *; };\n"))
+    return error;
   Expected<std::string> libc = findSystemLibrary("libc.so.6", "libc6");
   if (!libc)
     return libc.takeError();
@@ -126,10 +105,10 @@ Error linkShared(const LinkInputs &inputs, StringRef output) {
                                      "noexecstack",
                                      "-s",
                                      "--version-script",
-                                     *exports};
+                                     exports};
   arguments.insert(arguments.end(), inputs.objects.begin(),
                    inputs.objects.end());
-  arguments.push_back(*runtime);
+  arguments.push_back(runtime);
   if (inputs.openblas) {
     Expected<std::string> blas =
         findSystemLibrary("libopenblas.so.0", "libopenblas0");
@@ -163,25 +142,22 @@ static Error localize(const LinkInputs &inputs, StringRef input,
     return error;
   config.Common.StripDebug = true;
   config.Common.DiscardMode = objcopy::DiscardType::All;
-  std::error_code code;
-  raw_fd_ostream os(output, code);
-  if (code)
-    return errorCodeToError(code);
-  return objcopy::executeObjcopyOnBinary(config, *binary->getBinary(), os);
+  return writeFile(output, [&](raw_fd_ostream &os) {
+    return objcopy::executeObjcopyOnBinary(config, *binary->getBinary(), os);
+  });
 }
 
 Error linkStatic(const LinkInputs &inputs, StringRef output) {
-  Expected<std::string> runtime = writeRuntime(output);
-  if (!runtime)
-    return runtime.takeError();
-  FileRemover removeRuntime(*runtime);
+  std::string runtime = (output + ".runtime.a").str();
   std::string merged = (output + ".merged.o").str();
   std::string local = (output + ".local.o").str();
-  FileRemover removeMerged(merged), removeLocal(local);
+  FileRemover removeRuntime(runtime), removeMerged(merged), removeLocal(local);
+  if (Error error = writeLinkInput(runtime, getRuntimeArchive()))
+    return error;
   std::vector<std::string> arguments{"-r", "-o", merged};
   arguments.insert(arguments.end(), inputs.objects.begin(),
                    inputs.objects.end());
-  arguments.push_back(*runtime);
+  arguments.push_back(runtime);
   if (Error error = runLld(arguments))
     return error;
   if (Error error = localize(inputs, merged, local))

@@ -32,7 +32,9 @@ OutputSet::~OutputSet() {
 }
 
 Error OutputSet::prepare() {
-  if (std::error_code code = sys::fs::create_directories(directory))
+  // All permissions that the process's mask leaves.
+  if (std::error_code code = sys::fs::create_directories(
+          directory, /*IgnoreExisting=*/true, sys::fs::all_all))
     return failed("the output directory '" + directory +
                       "' cannot be created; give another one with -o",
                   code);
@@ -48,14 +50,19 @@ Expected<std::string> OutputSet::create(StringRef name) {
   SmallString<128> final(directory);
   sys::path::append(final, name);
   StringRef parent = sys::path::parent_path(final);
-  if (std::error_code code = sys::fs::create_directories(parent))
+  if (std::error_code code = sys::fs::create_directories(
+          parent, /*IgnoreExisting=*/true, sys::fs::all_all))
     return failed("'" + parent + "' cannot be created", code);
+  // Found now, not when half of the files have been replaced.
+  if (sys::fs::is_directory(final))
+    return failed("'" + final + "' cannot be replaced",
+                  std::make_error_code(std::errc::is_a_directory));
   SmallString<128> model(parent), temporary;
   sys::path::append(model, "." + sys::path::filename(name) + ".%%%%%%.tmp");
   int descriptor;
   if (std::error_code code = sys::fs::createUniqueFile(
           model, descriptor, temporary, sys::fs::OF_None,
-          sys::fs::all_read | sys::fs::owner_write))
+          sys::fs::all_read | sys::fs::all_write))
     return failed("a file in '" + parent + "' cannot be created", code);
   sys::Process::SafelyCloseFileDescriptor(descriptor);
   sys::RemoveFileOnSignal(temporary);
@@ -67,16 +74,26 @@ Error OutputSet::write(StringRef name, StringRef contents) {
   Expected<std::string> path = create(name);
   if (!path)
     return path.takeError();
-  std::error_code code;
-  raw_fd_ostream os(*path, code);
-  if (!code) {
+  return writeFile(*path, [&](raw_fd_ostream &os) {
     os << contents;
-    os.close();
-    code = os.error();
-    os.clear_error();
-  }
+    return Error::success();
+  });
+}
+
+Error writeFile(StringRef path, function_ref<Error(raw_fd_ostream &os)> write) {
+  std::error_code code;
+  raw_fd_ostream os(path, code, sys::fs::OF_None);
   if (code)
-    return failed("'" + name + "' cannot be written", code);
+    return failed("'" + path + "' cannot be written", code);
+  Error error = write(os);
+  os.close();
+  // A stream that goes with an error that nobody has seen ends the program.
+  code = os.error();
+  os.clear_error();
+  if (error)
+    return error;
+  if (code)
+    return failed("'" + path + "' cannot be written", code);
   return Error::success();
 }
 

@@ -24,37 +24,33 @@ static Error writeTables(const LibraryDescription &library,
   LLVMContext context;
   std::unique_ptr<Module> module =
       emitTables(library, embeddedWeights, context);
-  std::error_code code;
-  raw_fd_ostream os(path, code);
-  if (code)
-    return createStringError(code,
-                             "error[A0602]: '" + path +
-                                 "' cannot be written: " + code.message());
-  return emitObject(*module, *Target::find("x86-64"), os);
+  return writeFile(path, [&](raw_fd_ostream &os) {
+    return emitObject(*module, *Target::find("x86-64"), os);
+  });
 }
 
 Expected<std::vector<std::string>>
 writePackage(LibraryDescription &library, const ImportedModel &model,
              ArrayRef<SmallString<0>> objects, const PackageOptions &options) {
-  OutputSet outputs(options.directory);
+  // Temporaries are never committed.
+  OutputSet outputs(options.directory), temporaries(options.directory);
   if (Error error = outputs.prepare())
-    return std::move(error);
+    return error;
 
-  Expected<std::string> weights = outputs.create(library.name + ".weights");
+  OutputSet &weightsSet = options.embedWeights ? temporaries : outputs;
+  Expected<std::string> weights = weightsSet.create(library.name + ".weights");
   if (!weights)
     return weights.takeError();
   if (Error error = writeWeights(library, *model.module, model.weights,
                                  model.files, *weights))
-    return std::move(error);
+    return error;
   if (Error error = outputs.write(library.name + ".h", emitHeader(library)))
-    return std::move(error);
+    return error;
   for (StringRef header : {"attn.h", "text.h"})
     if (Error error =
             outputs.write(("attn/" + header).str(), getPublicHeader(header)))
-      return std::move(error);
+      return error;
 
-  // Objects are temporaries that are never committed.
-  OutputSet temporaries(options.directory);
   LinkInputs inputs;
   inputs.name = library.name;
   inputs.openblas = !library.gemm.empty();
@@ -63,25 +59,18 @@ writePackage(LibraryDescription &library, const ImportedModel &model,
     return tables.takeError();
   if (Error error =
           writeTables(library, options.embedWeights ? *weights : "", *tables))
-    return std::move(error);
+    return error;
   inputs.objects.push_back(*tables);
   for (auto [index, object] : enumerate(objects)) {
     std::string name = library.name + "." + std::to_string(index) + ".o";
     Expected<std::string> path = temporaries.create(name);
     if (!path)
       return path.takeError();
-    std::error_code code;
-    raw_fd_ostream os(*path, code);
-    if (!code) {
-      os << object;
-      os.close();
-      code = os.error();
-      os.clear_error();
-    }
-    if (code)
-      return createStringError(code,
-                               "error[A0602]: '" + *path +
-                                   "' cannot be written: " + code.message());
+    if (Error error = writeFile(*path, [&](raw_fd_ostream &os) {
+          os << object;
+          return Error::success();
+        }))
+      return error;
     inputs.objects.push_back(*path);
   }
 
@@ -89,16 +78,14 @@ writePackage(LibraryDescription &library, const ImportedModel &model,
   if (!shared)
     return shared.takeError();
   if (Error error = linkShared(inputs, *shared))
-    return std::move(error);
-  sys::fs::setPermissions(*shared, sys::fs::all_read | sys::fs::all_exe |
-                                       sys::fs::owner_write);
+    return error;
   Expected<std::string> archive = outputs.create("lib" + library.name + ".a");
   if (!archive)
     return archive.takeError();
   if (Error error = linkStatic(inputs, *archive))
-    return std::move(error);
+    return error;
   if (Error error = outputs.commit())
-    return std::move(error);
+    return error;
   return outputs.paths();
 }
 

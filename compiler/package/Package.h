@@ -25,6 +25,12 @@ class LLVMContext;
 
 namespace attnc {
 
+/// Writes a file through `write`; an error of the disk is returned, never
+/// fatal.
+llvm::Error
+writeFile(llvm::StringRef path,
+          llvm::function_ref<llvm::Error(llvm::raw_fd_ostream &os)> write);
+
 /// Files under one directory that appear all together or not at all: each is a
 /// temporary beside its final place until commit() renames them.
 class OutputSet {
@@ -49,6 +55,16 @@ private:
   std::string directory;
   std::vector<File> files;
 };
+
+/// Opens the tokenizer among `files` as a library would, and refuses what could
+/// not work there (A0801 to A0804). Sets `hasText` and `maxLength`, the tokens
+/// that a text may have: the smallest of `textLimit` (0: none), the tokenizer's
+/// own limit and the bound of `seq`.
+llvm::Error checkTokenizer(LibraryDescription &library,
+                           llvm::ArrayRef<ModelFile> files, int64_t textLimit);
+
+/// Refuses names of which C functions and parameters cannot be made (A0613).
+llvm::Error checkNames(const LibraryDescription &library);
 
 /// Writes the weights file at `path`: recipes are applied and layouts packed
 /// tensor by tensor, on all cores; sets `description.contentDigest`.

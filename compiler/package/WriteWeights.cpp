@@ -66,33 +66,18 @@ public:
   Error write(StringRef path) {
     if (Error error = plan())
       return error;
-    std::error_code code;
-    raw_fd_ostream os(path, code);
-    if (code)
-      return ioError(code);
-    if (Error error = writeItems(os))
-      return error;
-    library.contentDigest = contentDigest();
-    std::string header = makeHeader(library.contentDigest);
-    assert(header.size() == headerSize && "digests have one length");
-    os.seek(0);
-    os << header;
-    os.close();
-    if (os.has_error()) {
-      std::error_code error = os.error();
-      os.clear_error();
-      return ioError(error);
-    }
-    return Error::success();
+    return writeFile(path, [&](raw_fd_ostream &os) -> Error {
+      if (Error error = writeItems(os))
+        return error;
+      library.contentDigest = contentDigest();
+      std::string header = makeHeader(library.contentDigest);
+      assert(header.size() == headerSize && "digests have one length");
+      os.pwrite(header.data(), header.size(), 0);
+      return Error::success();
+    });
   }
 
 private:
-  static Error ioError(std::error_code code) {
-    return createStringError(code, "error[A0602]: the weights file cannot be "
-                                   "written: " +
-                                       code.message());
-  }
-
   /// Lists the tensors with their offsets.
   Error plan() {
     for (const WeightDescription &weight : library.weights) {
@@ -177,7 +162,7 @@ private:
     Error errors = Error::success();
     std::mutex mutex;
     DefaultThreadPool pool;
-    // The file has its whole length from the start: a full disk shows early.
+    // The whole length from the start: tensors come in any order.
     if (!items.empty()) {
       os.seek(headerSize + items.back().offset + items.back().bytes - 1);
       os << '\0';
@@ -212,7 +197,11 @@ private:
       ErrorOr<std::unique_ptr<MemoryBuffer>> file =
           MemoryBuffer::getFile(item.path);
       if (!file)
-        return errorCodeToError(file.getError());
+        return createStringError(file.getError(),
+                                 "error[A0603]: '" + item.path +
+                                     "' cannot be "
+                                     "read: " +
+                                     file.getError().message());
       return emit(arrayRefFromStringRef((*file)->getBuffer()));
     }
     auto op = module.lookupSymbol<attn::WeightOp>(item.weight->symbol);

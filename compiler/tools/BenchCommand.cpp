@@ -86,6 +86,8 @@ Error runBench() {
     sizes[size] = size == "batch" ? batch
                   : size == "seq" ? seq
                                   : library.sizes().at(size).minimum;
+  if (Error error = library.checkSizes(*entry, sizes))
+    return error;
   std::mt19937 random(1);
   std::vector<HostTensor> inputs, outputs;
   for (const LibraryArgument &input : entry->inputs)

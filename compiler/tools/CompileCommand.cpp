@@ -24,8 +24,7 @@ namespace {
 cl::SubCommand command("compile", "Compile a model to a library");
 #define IN_COMPILE cl::sub(command), cl::cat(category())
 
-cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required,
-                           cl::sub(command));
+cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::sub(command));
 cl::opt<std::string> output("o", cl::desc("Folder to write to"),
                             cl::value_desc("DIR"), IN_COMPILE);
 cl::opt<std::string> name("name",
@@ -84,8 +83,9 @@ cl::opt<bool> verbose("v", cl::desc("Print times of every part"), IN_COMPILE);
 /// replaced, otherwise as plain lines.
 class Progress {
 public:
-  explicit Progress(bool silent)
-      : silent(silent), terminal(sys::Process::StandardErrIsDisplayed()) {}
+  Progress(bool silent, bool verbose)
+      : silent(silent), verbose(verbose),
+        terminal(sys::Process::StandardErrIsDisplayed()) {}
 
   void begin(StringRef what) {
     finish();
@@ -108,7 +108,7 @@ public:
   }
 
 private:
-  bool silent, terminal;
+  bool silent, verbose, terminal;
   std::string current;
   std::chrono::steady_clock::time_point start;
 };
@@ -128,6 +128,16 @@ int readOptions(CompileOptions &options) {
   options.dumpDirectory = dump;
   options.emit = emit;
   options.printStatistics = statistics;
+  if (model.empty())
+    return usage("no MODEL; give a folder or an .mlir file", "compile");
+  if (quiet && verbose)
+    return usage("give either -q or -v, not both", "compile");
+  if (maxBatch < 1)
+    return usage("--max-batch=" + Twine(maxBatch) + "; expected at least 1",
+                 "compile");
+  if (maxSeq.getNumOccurrences() && maxSeq < 1)
+    return usage("--max-seq=" + Twine(maxSeq) + "; expected at least 1",
+                 "compile");
   if (level != '0' && level != '2')
     return usage("-O takes 0 or 2", "compile");
   if (weights != "f32")
@@ -155,14 +165,14 @@ int readOptions(CompileOptions &options) {
   for (StringRef pass : disabled) {
     if (!isStage(pass))
       return usage("--disable-pass: '" + pass +
-                       "' is not a stage; `attnc compile x --emit=list` lists "
+                       "' is not a stage; `attnc compile --emit=list` lists "
                        "them",
                    "compile");
     options.pipeline.disabledPasses.insert(pass.str());
   }
   if (!emit.empty() && !isStage(emit))
     return usage("--emit: '" + emit +
-                     "' is not a stage; `attnc compile x --emit=list` lists "
+                     "' is not a stage; `attnc compile --emit=list` lists "
                      "them",
                  "compile");
   if (emit.empty() && output.empty())
@@ -170,8 +180,8 @@ int readOptions(CompileOptions &options) {
   return kSuccess;
 }
 
-void printFiles(const CompileResult &result) {
-  if (json) {
+void printFiles(const CompileResult &result, bool asJson) {
+  if (asJson) {
     json::Array files;
     for (const std::string &file : result.files) {
       uint64_t bytes = 0;
@@ -182,8 +192,6 @@ void printFiles(const CompileResult &result) {
     printJson(json::Object{{"files", std::move(files)}});
     return;
   }
-  if (quiet)
-    return;
   for (const std::string &file : result.files) {
     uint64_t bytes = 0;
     sys::fs::file_size(file, bytes);
@@ -205,15 +213,19 @@ int run() {
   registerDialects(registry);
   mlir::MLIRContext context(registry);
   context.loadAllAvailableDialects();
+  context.printOpOnDiagnostic(false); // the op's text follows on request only
   DiagnosticPrinter diagnostics(context, printFusions);
-  Progress progress(quiet || json || !emit.empty());
+  // The linker runs in this process and resets every command-line option.
+  bool silent = quiet, asJson = json;
+  Progress progress(silent || asJson || !emit.empty(), verbose);
   options.progress = [&](StringRef what) { progress.begin(what); };
   Expected<CompileResult> result = compileModel(context, options, outs());
   progress.finish();
   if (!result)
     return report(result.takeError());
-  if (emit.empty())
-    printFiles(*result);
+  if (!options.emit.empty() || (silent && !asJson))
+    return kSuccess;
+  printFiles(*result, asJson);
   return kSuccess;
 }
 

@@ -96,6 +96,7 @@ int describeModel() {
   registerDialects(registry);
   mlir::MLIRContext context(registry);
   context.loadAllAvailableDialects();
+  context.printOpOnDiagnostic(false);
   DiagnosticPrinter diagnostics(context, /*printRemarks=*/false);
   std::unique_ptr<ImportedModel> model = importModel(context, path, {});
   if (!model || !model->module)

@@ -78,7 +78,7 @@ Expected<std::unique_ptr<Library>> Library::load(StringRef path) {
                         ", this attnc speaks version " +
                         Twine(ATTN_ABI_VERSION) + "; compile the model again");
   if (Error error = library->readDescription())
-    return std::move(error);
+    return error;
   return std::move(library);
 }
 
@@ -177,10 +177,25 @@ const LibraryEntry *Library::findEntry(StringRef name) const {
   return nullptr;
 }
 
+Error Library::checkSizes(const LibraryEntry &entry,
+                          const std::map<std::string, int64_t> &sizes) const {
+  std::vector<int64_t> values;
+  for (const std::string &size : entry.sizes)
+    values.push_back(sizes.at(size));
+  uint64_t bytes = 0;
+  if (attn_status status =
+          table->session_bytes(modelHandle, entry.name.c_str(), values.data(),
+                               values.size(), &bytes))
+    return lastError("calling " + entry.name, status);
+  return Error::success();
+}
+
 Error Library::call(const LibraryEntry &entry,
                     const std::map<std::string, int64_t> &sizes,
                     std::vector<HostTensor> &inputs,
                     std::vector<HostTensor> &outputs) {
+  if (Error error = checkSizes(entry, sizes))
+    return error;
   std::vector<int64_t> sizeValues;
   for (const std::string &size : entry.sizes)
     sizeValues.push_back(sizes.at(size));

@@ -77,6 +77,10 @@ public:
   attn_model *model() const { return modelHandle; }
   attn_session *session() const { return sessionHandle; }
 
+  /// Refuses sizes out of the entry's bounds, before memory is asked for them.
+  llvm::Error checkSizes(const LibraryEntry &entry,
+                         const std::map<std::string, int64_t> &sizes) const;
+
   /// Calls an entry; inputs in its order (an empty tensor stands for NULL);
   /// outputs are resized and filled.
   llvm::Error call(const LibraryEntry &entry,

@@ -15,6 +15,7 @@
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 #include <limits>
 
 using namespace llvm;
@@ -23,7 +24,7 @@ namespace attnc::tools {
 
 static Error npyError(StringRef path, const Twine &message) {
   return createStringError(inconvertibleErrorCode(),
-                           "error[A0710]: '" + path + "': " + message);
+                           "error[A0714]: '" + path + "': " + message);
 }
 
 /// The text after `'key':` in the header dictionary, leading spaces dropped.
@@ -39,10 +40,14 @@ static bool convertElements(StringRef bytes, std::vector<To> &out) {
   for (size_t i = 0; i < out.size(); ++i) {
     From value = support::endian::read<From, endianness::little>(
         bytes.data() + i * sizeof(From));
-    if (std::is_integral<From>::value &&
-        (value < static_cast<From>(std::numeric_limits<int32_t>::min()) ||
-         value > static_cast<From>(std::numeric_limits<int32_t>::max())))
+    if (std::is_integral<From>::value) {
+      if (value < static_cast<From>(std::numeric_limits<int32_t>::min()) ||
+          value > static_cast<From>(std::numeric_limits<int32_t>::max()))
+        return false;
+    } else if (std::isfinite(value) &&
+               std::fabs(value) > std::numeric_limits<float>::max()) {
       return false;
+    }
     out[i] = static_cast<To>(value);
   }
   return true;
@@ -55,7 +60,7 @@ Expected<HostTensor> readNpy(StringRef path) {
   StringRef data = (*file)->getBuffer();
   if (!data.starts_with("\x93NUMPY") || data.size() < 10)
     return npyError(path, "is not a .npy file");
-  if (data[6] != 1)
+  if (data[6] != 1) // before the length, whose width depends on it
     return npyError(path, "has .npy version " + Twine(int(data[6])) +
                               "; save it with numpy.save (version 1)");
   size_t length = support::endian::read16le(data.data() + 8);
@@ -87,7 +92,10 @@ Expected<HostTensor> readNpy(StringRef path) {
       valueOf(header, "descr").drop_front(1).take_until([](char c) {
         return c == '\'';
       });
-  unsigned width = type == "<f4" || type == "<i4" ? 4 : 8;
+  if (!is_contained({"<f4", "<f8", "<i4", "<i8"}, type))
+    return npyError(path, "has elements of type '" + type +
+                              "'; expected f4, f8, i4 or i8, little-endian");
+  unsigned width = type.ends_with("4") ? 4 : 8;
   if (body.size() != count * width)
     return npyError(path, "holds " + Twine(body.size()) +
                               " bytes; its shape (" + shape + ") of " + type +
@@ -100,13 +108,10 @@ Expected<HostTensor> readNpy(StringRef path) {
     fits = convertElements<double>(body, tensor.numbers);
   else if (type == "<i4")
     fits = convertElements<int32_t>(body, tensor.integers);
-  else if (type == "<i8")
-    fits = convertElements<int64_t>(body, tensor.integers);
   else
-    return npyError(path, "has elements of type '" + type +
-                              "'; expected f4, f8, i4 or i8, little-endian");
+    fits = convertElements<int64_t>(body, tensor.integers);
   if (!fits)
-    return npyError(path, "holds an integer that does not fit 32 bits");
+    return npyError(path, "holds a number that does not fit 32 bits");
   return tensor;
 }
 

@@ -14,6 +14,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace llvm;
 
@@ -214,7 +215,9 @@ json::Value nested(const HostTensor &tensor, size_t dim, int64_t &at) {
   if (dim == tensor.shape.size()) {
     int64_t index = at++;
     return tensor.isInteger ? json::Value(int64_t(tensor.integers[index]))
-                            : json::Value(double(tensor.numbers[index]));
+           : std::isfinite(tensor.numbers[index])
+               ? json::Value(double(tensor.numbers[index]))
+               : json::Value(nullptr); // JSON has no NaN and no infinity
   }
   json::Array list;
   for (int64_t i = 0; i < tensor.shape[dim]; ++i)

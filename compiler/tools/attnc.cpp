@@ -11,6 +11,7 @@
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Version.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -62,6 +63,20 @@ NAME.h and NAME.weights, which a C program links and calls.
 0 success, 1 failure, 2 wrong command line, 3 verification found a difference.
 )";
 
+/// LLVM's messages about a command line, in our form.
+static int reportMistakes(StringRef messages, StringRef program) {
+  SmallVector<StringRef> lines;
+  messages.split(lines, '\n', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  bool first = true;
+  for (StringRef line : lines) {
+    // "attnc: Unknown ...", "attnc: for the --seq option: ..."
+    line.consume_front((sys::path::filename(program) + ": ").str());
+    errs() << (first ? "error[A0001]: " : "note: ") << line << "\n";
+    first = false;
+  }
+  return kUsage;
+}
+
 static int runMain(int argc, char **argv) {
   InitLLVM init(argc, argv);
   InitializeNativeTarget();
@@ -97,8 +112,10 @@ static int runMain(int argc, char **argv) {
     if (command.options.getName() == argv[1])
       examples = "\nEXAMPLES:\n" + command.examples.str();
   cl::extrahelp extra(examples);
-  if (!cl::ParseCommandLineOptions(argc, argv, "", &errs()))
-    return kUsage;
+  std::string mistakes;
+  raw_string_ostream os(mistakes);
+  if (!cl::ParseCommandLineOptions(argc, argv, "", &os))
+    return reportMistakes(mistakes, argv[0]);
   for (const Command &command : commands)
     if (command.options)
       return command.run();

@@ -1,0 +1,111 @@
+//===- CheckTokenizer.cpp - the tokenizer that travels ------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Opens the tokenizer's files with the runtime's own reader, so that a library
+// never ships with a tokenizer that it would refuse, or with one that gives ids
+// which its model does not have.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/package/Package.h"
+#include "runtime/Errors.h"
+#include "runtime/Memory.h"
+#include "runtime/text/Tokenizer.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace llvm;
+
+namespace attnc {
+
+static constexpr StringLiteral kFolder = "tokenizer/";
+
+static Error tokenizerError(StringRef code, const Twine &what,
+                            StringRef remedy) {
+  return createStringError(inconvertibleErrorCode(), "error[" + code +
+                                                         "]: " + what +
+                                                         "\nnote: " + remedy);
+}
+
+static Error refuse(attn_status status) {
+  StringRef why = attnrt::lastError();
+  if (status == ATTN_ERROR_UNAVAILABLE)
+    return tokenizerError("A0803", why,
+                          "remove the tokenizer's files from the folder to "
+                          "compile a library that takes token ids only");
+  if (status == ATTN_ERROR_WEIGHTS)
+    return tokenizerError("A0802", why,
+                          "mend the tokenizer's file or fetch it again");
+  return tokenizerError("A0801", why,
+                        "the folder needs tokenizer.json, or vocab.txt and "
+                        "tokenizer_config.json");
+}
+
+/// The largest token id that every entry takes, or -1 if none has a bound.
+static int64_t largestId(const LibraryDescription &library) {
+  int64_t largest = -1;
+  for (const EntryDescription &entry : library.entries)
+    for (const ArgumentDescription &input : entry.inputs)
+      if (input.name == "input_ids" && (input.flags & ATTN_ARGUMENT_RANGE))
+        largest =
+            largest < 0 ? input.maximum : std::min(largest, input.maximum);
+  return largest;
+}
+
+Error checkTokenizer(LibraryDescription &library, ArrayRef<ModelFile> files,
+                     int64_t textLimit) {
+  std::vector<std::unique_ptr<MemoryBuffer>> buffers;
+  std::vector<attnrt::TokenizerFile> opened;
+  for (const ModelFile &file : files) {
+    StringRef name = file.name;
+    // The name ends where the string does: it is passed on as a C string.
+    if (!name.consume_front(kFolder) || !attnrt::isTokenizerFile(name.data()))
+      continue;
+    ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
+        MemoryBuffer::getFile(file.path);
+    if (!buffer)
+      return createStringError(
+          buffer.getError(),
+          "error[A0603]: '" + file.path +
+              "' cannot be read: " + buffer.getError().message());
+    opened.push_back(
+        {name.data(), (*buffer)->getBufferStart(), (*buffer)->getBufferSize()});
+    buffers.push_back(std::move(*buffer));
+  }
+  library.hasText = !opened.empty();
+  if (!library.hasText)
+    return Error::success();
+
+  attnrt::Memory memory(nullptr, 0);
+  attnrt::Tokenizer *tokenizer = nullptr;
+  if (attn_status status = attnrt::openTokenizer(opened.data(), opened.size(),
+                                                 memory, tokenizer))
+    return refuse(status);
+  auto close =
+      llvm::make_scope_exit([&] { attnrt::closeTokenizer(tokenizer); });
+  attnrt::TokenizerFacts facts = attnrt::describeTokenizer(*tokenizer);
+
+  int64_t largest = largestId(library);
+  if (largest >= 0 && facts.vocabularySize - 1 > largest)
+    return tokenizerError(
+        "A0804",
+        "the tokenizer gives ids up to " + Twine(facts.vocabularySize - 1) +
+            ", the model's embedding takes ids up to " + Twine(largest),
+        "take the tokenizer's files that belong to these weights");
+
+  library.maxLength = textLimit;
+  auto lower = [&](int64_t limit) {
+    if (limit > 0 && (library.maxLength <= 0 || limit < library.maxLength))
+      library.maxLength = limit;
+  };
+  lower(facts.maximumLength);
+  for (const SizeDescription &size : library.sizes)
+    if (size.name == "seq")
+      lower(size.maximum);
+  return Error::success();
+}
+
+} // namespace attnc
