@@ -308,13 +308,13 @@ verifyLibrary(ModuleOp module, const WeightTable *weights,
     if (report.cases.size() == before)
       return llvm::createStringError(
           llvm::inconvertibleErrorCode(),
-          "[A0714] no case of entry '" + entry.getSymName() +
+          "[A0740] no case of entry '" + entry.getSymName() +
               "' could be made: " + verifier.refusal);
   }
   if (report.cases.empty())
     return llvm::createStringError(
         llvm::inconvertibleErrorCode(),
-        "[A0714] the model and the library have no entry in common");
+        "[A0740] the model and the library have no entry in common");
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
