@@ -72,6 +72,13 @@ static SizeExpr getAttentionScratch(attn::AttentionOp op) {
          (SizeExpr(perKey) * (keys + SizeExpr(32)) + SizeExpr(1024));
 }
 
+/// Bytes that one worker needs around OpenBLAS: 8 rows of input and of result.
+/// Every call multiplies that many, padded, so that a row's bits do not depend
+/// on how many stand beside it.
+static SizeExpr getOpenBlasScratch(int64_t depth, int64_t columns) {
+  return SizeExpr(4) * SizeExpr(8) * SizeExpr(depth + columns);
+}
+
 namespace {
 struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
   using ChooseTilesBase::ChooseTilesBase;
@@ -102,11 +109,14 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
   void chooseKernel(kernel::FuncOp kernel, const Target &target) {
     llvm::TypeSwitch<Operation *>(kernel.getComputeOp())
         .Case([&](attn::LinearOp op) {
-          kernel.setTileAttr(chooseProductTile(
-              kernel, target, op.getWeight().getType().getDimSize(1)));
+          auto weight = op.getWeight().getType();
+          int64_t columns = weight.getDimSize(0), depth = weight.getDimSize(1);
+          kernel.setTileAttr(chooseProductTile(kernel, target, depth));
           if (kernel.getTileAttr().getProvider().empty())
             packWeight(kernel,
                        cast<BlockArgument>(op.getWeight()).getArgNumber());
+          else
+            kernel.setScratch(getOpenBlasScratch(depth, columns).str());
         })
         .Case([&](attn::MatmulOp op) {
           kernel.setTileAttr(chooseProductTile(kernel, target, 0));

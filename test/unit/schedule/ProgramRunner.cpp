@@ -17,6 +17,7 @@
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/TargetSelect.h"
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -128,11 +129,12 @@ void ProgramRunner::packWeights(ModuleOp scheduled) {
   }
 }
 
-bool ProgramRunner::lower(const Target &target) {
+bool ProgramRunner::lower(const Target &target, llvm::StringRef gemm) {
   OwningOpRef<ModuleOp> module(cast<ModuleOp>((*source)->clone()));
   PassManager scheduling(&context);
   SelectKernelsOptions options;
   options.target = target.name.str();
+  options.gemm = gemm.str();
   scheduling.addPass(createSelectKernels(options));
   scheduling.addPass(createChooseTiles());
   scheduling.addPass(createCutPhases());
@@ -174,10 +176,12 @@ bool ProgramRunner::link(ModuleOp lowered, const Target &target) {
 }
 
 std::unique_ptr<ProgramRunner> ProgramRunner::compile(const std::string &text,
-                                                      const Target &target) {
+                                                      const Target &target,
+                                                      llvm::StringRef gemm) {
   std::unique_ptr<ProgramRunner> runner(new ProgramRunner(text));
-  if (!runner->source || !runner->addWeights() || !runner->lower(target))
+  if (!runner->source || !runner->addWeights() || !runner->lower(target, gemm))
     return nullptr;
+  runner->entry = *runner->source->getOps<attn::EntryOp>().begin();
   runner->interpreter =
       std::make_unique<Interpreter>(*runner->source, &runner->table, 2);
   return runner;
@@ -215,69 +219,92 @@ static TensorValue read(const void *place, llvm::ArrayRef<int64_t> shape,
 static constexpr size_t kGuard = 4096;
 static constexpr unsigned char kGuardByte = 0xa5;
 
+/// One call of the program.
+struct ProgramRunner::Call {
+  int workers;
+  std::map<std::string, int64_t> sizes; ///< the caller's
+  std::vector<int64_t> values;          ///< all, by index
+  std::vector<int64_t> offsets;         ///< of slots
+  int64_t scratchOffset = -1, scratchStride = -1;
+  unsigned char *arena = nullptr;
+  std::vector<unsigned char *> guards;
+
+  SmallVector<int64_t> shapeOf(Type type) const {
+    SmallVector<int64_t> shape;
+    for (const SizeExpr &dim : attn::getNamedShape(type))
+      shape.push_back(
+          dim.evaluate([&](StringRef name) { return sizes.at(name.str()); }));
+    return shape;
+  }
+};
+
+/// Memory full of NaNs (indices far out of range), with a guard behind it.
+unsigned char *ProgramRunner::allocateGuarded(Call &call, size_t bytes) {
+  auto *place = static_cast<unsigned char *>(allocate(bytes + kGuard));
+  std::memset(place, 0xff, bytes);
+  std::memset(place + bytes, kGuardByte, kGuard);
+  call.guards.push_back(place + bytes);
+  return place;
+}
+
+void ProgramRunner::plan(Call &call, const Sizes &sizes) {
+  call.sizes = sizes;
+  for (attn::SizeOp size : getSizes(*source)) {
+    auto given = sizes.find(size.getSymName().str());
+    call.values.push_back(given == sizes.end() ? -1 : given->second);
+  }
+  call.offsets.assign(schedule.slotCount, -1);
+  arenaBytes = jit->find<attn_plan_function>(schedule.planSymbol)(
+      call.values.data(), call.workers, call.offsets.data(),
+      &call.scratchOffset, &call.scratchStride);
+  EXPECT_EQ(arenaBytes, call.scratchOffset + call.workers * call.scratchStride);
+  EXPECT_EQ(arenaBytes % 64, 0);
+  call.arena = allocateGuarded(call, arenaBytes);
+}
+
+void *ProgramRunner::makeInput(Call &call, unsigned index,
+                               const std::optional<TensorValue> &given) {
+  if (given) {
+    void *place = allocate(given->numElements() * 4);
+    write(*given, place);
+    return place;
+  }
+  int64_t slot = schedule.argumentSlots[index];
+  EXPECT_GE(slot, 0) << "input " << index << " is not optional";
+  auto value = entry.getArgAttrOfType<IntegerAttr>(
+      index, attn::AttnDialect::kDefaultAttr);
+  TensorValue stand;
+  stand.shape = call.shapeOf(entry.getArgumentTypes()[index]);
+  stand.isInteger = true;
+  stand.integers.assign(stand.numElements(), value.getInt());
+  void *place = call.arena + call.offsets[slot];
+  write(stand, place);
+  return place;
+}
+
+void *ProgramRunner::makeOutput(Call &call, unsigned index) {
+  size_t bytes = 4;
+  for (int64_t dim : call.shapeOf(entry.getResultTypes()[index]))
+    bytes *= dim;
+  return allocateGuarded(call, bytes);
+}
+
 std::vector<TensorValue>
 ProgramRunner::run(const Sizes &sizes,
                    const std::vector<std::optional<TensorValue>> &inputs,
                    int workers) {
-  auto entry = *source->getOps<attn::EntryOp>().begin();
-  std::vector<int64_t> values;
-  for (attn::SizeOp size : getSizes(*source)) {
-    auto given = sizes.find(size.getSymName().str());
-    values.push_back(given == sizes.end() ? -1 : given->second);
-  }
-  std::vector<int64_t> offsets(schedule.slotCount, -1);
-  int64_t scratchOffset = -1, scratchStride = -1;
-  arenaBytes = jit->find<attn_plan_function>(schedule.planSymbol)(
-      values.data(), workers, offsets.data(), &scratchOffset, &scratchStride);
-  EXPECT_EQ(arenaBytes, scratchOffset + workers * scratchStride);
-  EXPECT_EQ(arenaBytes % 64, 0);
-
-  // All bits set is a NaN, and an index far out of range.
-  auto guarded = [&](size_t bytes) {
-    auto *place = static_cast<unsigned char *>(allocate(bytes + kGuard));
-    std::memset(place, 0xff, bytes);
-    std::memset(place + bytes, kGuardByte, kGuard);
-    return place;
-  };
-  unsigned char *arena = guarded(arenaBytes);
-  std::vector<std::pair<unsigned char *, size_t>> guards{{arena, arenaBytes}};
+  Call call{workers};
+  plan(call, sizes);
   std::vector<void *> arguments;
-  for (auto [index, input] : llvm::enumerate(inputs)) {
-    if (input) {
-      arguments.push_back(allocate(input->numElements() * 4));
-      write(*input, arguments.back());
-      continue;
-    }
-    int64_t slot = schedule.argumentSlots[index];
-    EXPECT_GE(slot, 0) << "input " << index << " is not optional";
-    arguments.push_back(arena + offsets[slot]);
-    int32_t value = entry
-                        .getArgAttrOfType<IntegerAttr>(
-                            index, attn::AttnDialect::kDefaultAttr)
-                        .getInt();
-    int64_t elements = 1;
-    for (const SizeExpr &dim :
-         attn::getNamedShape(entry.getArgumentTypes()[index]))
-      elements *=
-          dim.evaluate([&](StringRef name) { return sizes.at(name.str()); });
-    std::fill_n(static_cast<int32_t *>(arguments.back()), elements, value);
-  }
-  std::vector<SmallVector<int64_t>> shapes;
-  for (Type type : entry.getResultTypes()) {
-    auto &shape = shapes.emplace_back();
-    for (const SizeExpr &dim : attn::getNamedShape(type))
-      shape.push_back(
-          dim.evaluate([&](StringRef name) { return sizes.at(name.str()); }));
-    size_t bytes = 4;
-    for (int64_t dim : shape)
-      bytes *= dim;
-    guards.push_back({guarded(bytes), bytes});
-    arguments.push_back(guards.back().first);
-  }
+  for (auto [index, input] : llvm::enumerate(inputs))
+    arguments.push_back(makeInput(call, index, input));
+  for (unsigned index : llvm::seq(entry.getNumResults()))
+    arguments.push_back(makeOutput(call, index));
 
-  attn_frame frame{values.data(),    arena,          offsets.data(),
-                   arguments.data(), weights.data(), arena + scratchOffset,
-                   scratchStride};
+  attn_frame frame{call.values.data(),  call.arena,
+                   call.offsets.data(), arguments.data(),
+                   weights.data(),      call.arena + call.scratchOffset,
+                   call.scratchStride};
   for (const PhaseInfo &phase : schedule.phases) {
     auto function = jit->find<attn_phase_function>(phase.symbol);
     int count = phase.serial ? 1 : workers;
@@ -285,18 +312,16 @@ ProgramRunner::run(const Sizes &sizes,
     for (int worker = count; worker-- > 0;)
       function(&frame, worker, count);
   }
-  for (auto [place, bytes] : guards)
-    for (size_t i = 0; i < kGuard; ++i)
-      if (place[bytes + i] != kGuardByte) {
-        ADD_FAILURE() << "wrote byte " << i << " behind a buffer";
-        break;
-      }
+
+  for (const unsigned char *guard : call.guards)
+    EXPECT_EQ(std::count(guard, guard + kGuard, kGuardByte),
+              static_cast<std::ptrdiff_t>(kGuard))
+        << "something was written behind a buffer";
   std::vector<TensorValue> results;
-  for (auto [index, shape] : llvm::enumerate(shapes)) {
-    auto type = cast<RankedTensorType>(entry.getResultTypes()[index]);
-    results.push_back(read(arguments[inputs.size() + index], shape,
-                           type.getElementType().isInteger(32)));
-  }
+  for (auto [index, type] : llvm::enumerate(entry.getResultTypes()))
+    results.push_back(
+        read(arguments[inputs.size() + index], call.shapeOf(type),
+             cast<RankedTensorType>(type).getElementType().isInteger(32)));
   return results;
 }
 

@@ -34,7 +34,8 @@ public:
   /// Compiles the only entry of `text` for `target`; weights get random
   /// elements. Null after a message on stderr.
   static std::unique_ptr<ProgramRunner> compile(const std::string &text,
-                                                const Target &target);
+                                                const Target &target,
+                                                llvm::StringRef gemm = "");
   ~ProgramRunner();
 
   /// The interpreter's results.
@@ -53,15 +54,23 @@ public:
 private:
   struct Jit;
 
+  struct Call;
+
   explicit ProgramRunner(const std::string &text);
-  bool lower(const Target &target);
+  bool lower(const Target &target, llvm::StringRef gemm);
   bool addWeights();
   void packWeights(mlir::ModuleOp scheduled);
   bool link(mlir::ModuleOp lowered, const Target &target);
+  void plan(Call &call, const Sizes &sizes);
+  void *makeInput(Call &call, unsigned index,
+                  const std::optional<TensorValue> &given);
+  void *makeOutput(Call &call, unsigned index);
   void *allocate(size_t bytes);
+  unsigned char *allocateGuarded(Call &call, size_t bytes);
 
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> source;
+  attn::EntryOp entry;
   WeightTable table;
   std::unique_ptr<Interpreter> interpreter;
   std::string directory;

@@ -10,25 +10,38 @@
 //===----------------------------------------------------------------------===//
 #include "ProgramRunner.h"
 #include "Programs.h"
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <map>
 
 namespace attnc::test {
 namespace {
 
-class ProgramTest : public testing::TestWithParam<const Target *> {
+struct Way {
+  const char *name, *target, *gemm;
+};
+
+class ProgramTest : public testing::TestWithParam<Way> {
 protected:
   void SetUp() override {
-    if (!GetParam()->runsHere())
-      GTEST_SKIP() << "this machine does not run " << GetParam()->name.str();
+    if (!Target::find(GetParam().target)->runsHere())
+      GTEST_SKIP() << "this machine does not run " << GetParam().target;
+    // The program finds its functions in this process.
+    if (*GetParam().gemm && !dlopen("libopenblas.so.0", RTLD_NOW | RTLD_GLOBAL))
+      GTEST_SKIP() << dlerror();
   }
 
-  /// The fused encoder, compiled once per target.
+  std::unique_ptr<ProgramRunner> compile(const char *text) {
+    return ProgramRunner::compile(text, *Target::find(GetParam().target),
+                                  GetParam().gemm);
+  }
+
+  /// The fused encoder, compiled once per way.
   ProgramRunner &encoder() {
-    static std::map<const Target *, std::unique_ptr<ProgramRunner>> compiled;
-    std::unique_ptr<ProgramRunner> &runner = compiled[GetParam()];
+    static std::map<const char *, std::unique_ptr<ProgramRunner>> compiled;
+    std::unique_ptr<ProgramRunner> &runner = compiled[GetParam().name];
     if (!runner)
-      runner = ProgramRunner::compile(kFusedEncoder, *GetParam());
+      runner = compile(kFusedEncoder);
     EXPECT_TRUE(runner) << "the encoder does not compile";
     if (!runner)
       abort();
@@ -90,7 +103,7 @@ TEST_P(ProgramTest, OptionalInputStandsIn) {
 }
 
 TEST_P(ProgramTest, Unfused) {
-  auto runner = ProgramRunner::compile(kUnfused, *GetParam());
+  auto runner = compile(kUnfused);
   ASSERT_TRUE(runner);
   for (int64_t batch : {1, 3}) {
     ProgramRunner::Sizes sizes{{"batch", batch}};
@@ -100,7 +113,7 @@ TEST_P(ProgramTest, Unfused) {
 }
 
 TEST_P(ProgramTest, CopiedResults) {
-  auto runner = ProgramRunner::compile(kCopies, *GetParam());
+  auto runner = compile(kCopies);
   ASSERT_TRUE(runner);
   for (int64_t n : {0, 1, 11}) {
     TensorValue x = randomNumbers({n, 6}, 5), i = randomIntegers({n}, 9, 6);
@@ -126,12 +139,12 @@ TEST_P(ProgramTest, ArenaIsExact) {
   EXPECT_EQ(bytes(1, 8, 3) - bytes(1, 8, 2), bytes(1, 8, 2) - bytes(1, 8, 1));
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, ProgramTest,
-                         testing::Values(Target::find("x86-64-v4"),
-                                         Target::find("x86-64-v3")),
-                         [](const auto &info) {
-                           return info.param->name.ends_with("4") ? "V4" : "V3";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Ways, ProgramTest,
+    testing::Values(Way{"V4", "x86-64-v4", ""}, Way{"V3", "x86-64-v3", ""},
+                    Way{"V3OpenBlas", "x86-64-v3", "openblas"},
+                    Way{"V1OpenBlas", "x86-64", "openblas"}),
+    [](const auto &info) { return info.param.name; });
 
 } // namespace
 } // namespace attnc::test

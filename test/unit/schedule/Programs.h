@@ -80,7 +80,7 @@ attn.entry @f(%ids: !ids {attn.name = "ids", attn.range = array<i64: 0, 49>})
   %qkv = attn.get_weight @qkv : tensor<24x8xf32>
   %positions = attn.positions : !ids
   %x = attn.embedding(%ids, %positions), (%words, %words) : (!ids, !ids), (tensor<50x8xf32>, tensor<50x8xf32>) -> !x
-  %gain = attn.constant dense<[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]> : tensor<8xf32>
+  %gain = attn.constant dense<[0.25, -0.5, 0.75, 1.0, 0.25, 0.5, -0.75, 1.0]> : tensor<8xf32>
   %n = attn.norm rms %x weight(%gain : tensor<8xf32>) epsilon 1.0e-6 : !x
   %q, %k, %v = attn.qkv_projection %n, %qkv : !x, tensor<24x8xf32> -> !heads, !heads, !heads
   %qt = attn.map element(%q at affine_map<(b, h, s, d) -> (b, s, h, d)> : !heads) {
