@@ -31,7 +31,9 @@ int32_t affinityProcessors() {
     return 1;
   int32_t count = 0;
   for (unsigned long word : mask)
-    count += __builtin_popcountl(word);
+    // Not __builtin_popcount, which becomes a call into a compiler's library.
+    for (; word != 0; word &= word - 1)
+      ++count;
   return count > 0 ? count : 1;
 }
 
