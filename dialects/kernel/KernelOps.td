@@ -154,7 +154,9 @@ def Kernel_WeightOp : Kernel_Op<"weight",
   }];
   let arguments = (ins FlatSymbolRefAttr:$weight, OptionalAttr<Kernel_PanelsAttr>:$layout);
   let results = (outs Kernel_Value:$result);
-  let assemblyFormat = "$weight (`layout` $layout^)? attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $weight (`layout` qualified($layout)^)? attr-dict `:` type($result)
+  }];
   let extraClassDeclaration = [{
     /// Type as a tensor, in either form.
     ::mlir::RankedTensorType getTensorType();
