@@ -170,7 +170,8 @@ Bert::Bert(ConfigReader &config, const WeightTable &weights)
                   "correct one of the two", "A0107");
   std::string name = config.getString("hidden_act");
   activation = findActivation(name);
-  if (!activation && !name.empty())
+  // Without a name the reader has said why, unless the name is empty.
+  if (!activation && (!name.empty() || !config.failed()))
     config.report("hidden_act",
                   "names the activation " + quote(name) +
                       ", which is not known",

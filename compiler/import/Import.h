@@ -18,9 +18,9 @@
 namespace attnc {
 
 struct ImportOptions {
-  std::string name;         ///< library name; empty: from the folder's name
-  int64_t maxBatch = 64;    ///< upper bound of `batch`
-  int64_t maxSeq = 0;       ///< upper bound of `seq`; 0: the model's own
+  std::string name;      ///< library name; empty: from the folder's name
+  int64_t maxBatch = 64; ///< upper bound of `batch`
+  int64_t maxSeq = 0;    ///< upper bound of `seq`; 0: the model's own
   bool allowExtraTensors = false;
 };
 

@@ -222,7 +222,8 @@ LogicalResult Reader::readDense(const Module &module) {
   dense.bias = config.getBool("bias", true);
   std::string torchClass = config.getString("activation_function");
   dense.activation = findActivation(getActivationName(torchClass));
-  if (!dense.activation && !torchClass.empty())
+  // Without a name the reader has said why, unless the name is empty.
+  if (!dense.activation && (!torchClass.empty() || !config.failed()))
     config.report("activation_function",
                   "names " + quote(torchClass) + ", which is not known",
                   "known: torch.nn.modules.activation.Tanh, ReLU, GELU, SiLU, "

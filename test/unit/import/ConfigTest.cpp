@@ -89,6 +89,7 @@ TEST_F(Config, RefusesUnknownFieldsByName) {
 TEST_F(Config, RefusesVariantsByName) {
   refuse("hidden_act", "mish", "A0109", "names the activation 'mish'");
   expectSaid("A0109", {"known activations: 'gelu', "});
+  refuse("hidden_act", "", "A0109", "names the activation ''");
   refuse("position_embedding_type", "relative_key", "A0109",
          "asks for 'relative_key' positions");
   refuse("is_decoder", true, "A0109", "asks for a decoder");

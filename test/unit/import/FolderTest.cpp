@@ -111,6 +111,22 @@ TEST_F(Folder, BoundsFollowTheOptions) {
   expectRefused("A0140", {"0 and 41; expected at least 1"}, options);
 }
 
+TEST_F(Folder, TextsAreAsLongAsTheTokenizerAllows) {
+  copy("tiny-bert");
+  llvm::StringRef file = "tokenizer_config.json";
+  for (auto [limit, expected] :
+       {std::pair("12", 12), std::pair("400", 40),
+        // How transformers writes that there is no limit.
+        std::pair("1000000000000000019884624838656", 40)}) {
+    write(file, std::string("{\"model_max_length\": ") + limit + "}");
+    std::unique_ptr<ImportedModel> model = import();
+    ASSERT_NE(model, nullptr) << messages;
+    EXPECT_EQ(model->maxLength, expected);
+  }
+  edit(file, "model_max_length", 0);
+  expectRefused("A0106", {"tokenizer_config.json: field 'model_max_length'"});
+}
+
 TEST_F(Folder, TheNameIsACIdentifier) {
   copy("tiny-bert", "2-layer.model");
   auto getName = [&](const ImportOptions &options) -> std::string {

@@ -128,6 +128,8 @@ TEST_F(Sentence, RefusesPoolingThatDoesNotFit) {
 TEST_F(Sentence, ReadsTheDenseLayer) {
   edit(dense, "activation_function", "torch.nn.modules.activation.PReLU");
   expectRefused("A0122", {"names 'torch.nn.modules.activation.PReLU'"});
+  edit(dense, "activation_function", "");
+  expectRefused("A0122", {"names ''"});
   edit(dense, "activation_function", "torch.nn.modules.linear.Identity");
   EXPECT_NE(import(), nullptr) << messages;
   edit(dense, "out_features", 13);
