@@ -25,12 +25,7 @@ static constexpr int64_t kCacheLineElements = 16;
 LogicalResult KernelEmitter::emitEmbedding(attn::EmbeddingOp op) {
   Value result = pointerOf(op.getResult());
   SmallVector<SizeExpr> shape = attn::getNamedShape(op.getResult().getType());
-  SizeExpr width = shape.pop_back_val();
-  if (!width.isNumber())
-    return op.emitError("[A0509] an embedding needs rows of a static length, "
-                        "not '")
-           << width.str() << "'; fix the size of the last dimension";
-  const int64_t columns = width.number();
+  const int64_t columns = shape.pop_back_val().number();
   attn::CapturedRegion row = op.getRowEpilogue();
   auto rowOf = [&](Value ids, Value table, Value index) {
     Value id = toI64(loadI32(at(pointerOf(ids), index)));

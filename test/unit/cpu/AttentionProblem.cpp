@@ -103,8 +103,8 @@ std::string AttentionKernel::text(const Target &target) const {
     offsets = " offsets(%offsets : " + type + ")";
     bound = " length_bound \"k\"";
   }
-  const std::string regions = regionText(*this, score, "score", arguments) +
-                              regionText(*this, mask, "mask", arguments);
+  std::string regions = regionText(*this, score, "score", arguments);
+  regions += regionText(*this, mask, "mask", arguments);
   return "attn.size @b min 1 max 64\nattn.size @q min 0 max 4096\n"
          "attn.size @k min 0 max 4096\nattn.size @t min 0 max 65536\n"
          "kernel.variant @v target \"" +

@@ -95,6 +95,22 @@ TEST_P(AttentionTest, HeadAndValueSizes) {
   }
 }
 
+TEST_P(AttentionTest, LongSequences) {
+  AttentionKernel kernel = shaped(AttentionKernel::Single, 1, 1, 16, 16);
+  auto runner = compile(kernel);
+  ASSERT_TRUE(runner);
+  AttentionProblem(kernel, {1, 70, 4097, {}}, 1).check(*runner);
+  AttentionProblem(kernel, {1, 1030, 100, {}}, 2).check(*runner);
+}
+
+TEST_P(AttentionTest, MoreWorkersThanWork) {
+  AttentionKernel kernel = shaped(AttentionKernel::Packed, 2, 1, 8, 8);
+  auto runner = compile(kernel);
+  ASSERT_TRUE(runner);
+  AttentionProblem problem(kernel, {0, 0, 0, {5, 130, 1}}, 4);
+  EXPECT_EQ(problem.run(*runner, 1), problem.run(*runner, 64));
+}
+
 TEST_P(AttentionTest, NothingToAttendTo) {
   AttentionKernel kernel = shaped(AttentionKernel::Padded, 2, 2, 8, 8);
   auto runner = compile(kernel);
