@@ -146,7 +146,7 @@ def Kernel_WeightOp : Kernel_Op<"weight",
     The weight `@name` as it stands in the weights file, in `layout`.
 
     ```mlir
-    %w = kernel.weight @w layout #kernel.panels<48> : tensor<6x4xf32>
+    %w = kernel.weight @w layout(#kernel.panels<48>) : tensor<6x4xf32>
     ```
 
     Constraints:
@@ -155,7 +155,7 @@ def Kernel_WeightOp : Kernel_Op<"weight",
   let arguments = (ins FlatSymbolRefAttr:$weight, OptionalAttr<Kernel_PanelsAttr>:$layout);
   let results = (outs Kernel_Value:$result);
   let assemblyFormat = [{
-    $weight (`layout` qualified($layout)^)? attr-dict `:` type($result)
+    $weight (`layout` `(` qualified($layout)^ `)`)? attr-dict `:` type($result)
   }];
   let extraClassDeclaration = [{
     /// Type as a tensor, in either form.
