@@ -37,7 +37,7 @@ static constexpr StringLiteral kProgram = "A0713";
 
 static Error fail(StringRef code, const Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                 "[" + code + "] " + message);
+                                 "error[" + code + "]: " + message);
 }
 
 Error errorAt(Operation *op, const Twine &message) {

@@ -136,7 +136,7 @@ class GuardedOutput {
 public:
   explicit GuardedOutput(int64_t elements)
       : count(elements), words(elements + kGuard, kPattern) {}
-  void *data() { return words.data(); }
+  VerifyBuffer buffer() { return {words.data(), 4 * size_t(count)}; }
   const float *numbers() const {
     return reinterpret_cast<const float *>(words.data());
   }
@@ -181,7 +181,8 @@ public:
   std::string refusal; ///< why the reference refused the last case it did
 
 private:
-  std::string callLibrary(const InputPlan &plan, ArrayRef<PlannedInput> inputs,
+  std::string callLibrary(const InputPlan &plan,
+                          MutableArrayRef<PlannedInput> inputs,
                           std::vector<GuardedOutput> &outputs);
   void compare(const InputPlan &plan, ArrayRef<TensorValue> inputs,
                ArrayRef<TensorValue> expected, ArrayRef<GuardedOutput> outputs,
@@ -198,11 +199,11 @@ private:
 
 /// Fills `outputs`; returns what is wrong beyond single elements.
 std::string EntryVerifier::callLibrary(const InputPlan &plan,
-                                       ArrayRef<PlannedInput> inputs,
+                                       MutableArrayRef<PlannedInput> inputs,
                                        std::vector<GuardedOutput> &outputs) {
-  SmallVector<const void *> inputData;
-  for (const PlannedInput &input : inputs)
-    inputData.push_back(input.data());
+  SmallVector<VerifyBuffer> inputBuffers;
+  for (PlannedInput &input : inputs)
+    inputBuffers.push_back(input.buffer());
   std::vector<GuardedOutput> again;
   for (unsigned result : results) {
     int64_t count =
@@ -211,11 +212,11 @@ std::string EntryVerifier::callLibrary(const InputPlan &plan,
     again.emplace_back(count);
   }
   for (std::vector<GuardedOutput> *buffers : {&outputs, &again}) {
-    SmallVector<void *> outputData;
+    SmallVector<VerifyBuffer> outputBuffers;
     for (GuardedOutput &output : *buffers)
-      outputData.push_back(output.data());
+      outputBuffers.push_back(output.buffer());
     if (Error error =
-            call(entry.getSymName(), plan.sizes, inputData, outputData))
+            call(entry.getSymName(), plan.sizes, inputBuffers, outputBuffers))
       return "the call failed: " + llvm::toString(std::move(error));
   }
   for (auto [index, result] : llvm::enumerate(results)) {
@@ -308,13 +309,13 @@ verifyLibrary(ModuleOp module, const WeightTable *weights,
     if (report.cases.size() == before)
       return llvm::createStringError(
           llvm::inconvertibleErrorCode(),
-          "[A0740] no case of entry '" + entry.getSymName() +
+          "error[A0740]: no case of entry '" + entry.getSymName() +
               "' could be made: " + verifier.refusal);
   }
   if (report.cases.empty())
     return llvm::createStringError(
         llvm::inconvertibleErrorCode(),
-        "[A0740] the model and the library have no entry in common");
+        "error[A0740]: the model and the library have no entry in common");
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();

@@ -44,11 +44,17 @@ struct VerifyOptions {
   std::map<std::string, std::vector<std::string>> outputs;
 };
 
-/// Calls the library: inputs and outputs as row-major arrays of f32 or i32, in
-/// the entry's order; an input may be null if it has a default.
+/// A row-major array of f32 or i32.
+struct VerifyBuffer {
+  void *data = nullptr;
+  size_t bytes = 0;
+};
+
+/// Calls the library: inputs and outputs in the entry's order; `data` of an
+/// input is null where an input with a default is left out.
 using VerifyCall = llvm::function_ref<llvm::Error(
     llvm::StringRef entry, const std::map<std::string, int64_t> &sizes,
-    llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs)>;
+    llvm::ArrayRef<VerifyBuffer> inputs, llvm::ArrayRef<VerifyBuffer> outputs)>;
 
 /// How far an output was off in one case.
 struct OutputError {

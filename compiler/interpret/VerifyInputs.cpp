@@ -278,11 +278,12 @@ static float numberElement(NumberPattern pattern, Random &random) {
   llvm_unreachable("an unknown pattern");
 }
 
-const void *PlannedInput::data() const {
+VerifyBuffer PlannedInput::buffer() {
   if (leftOut)
-    return nullptr;
-  return value.isInteger ? static_cast<const void *>(integers.data())
-                         : numbers.data();
+    return {};
+  size_t bytes = 4 * value.numElements();
+  return value.isInteger ? VerifyBuffer{integers.data(), bytes}
+                         : VerifyBuffer{numbers.data(), bytes};
 }
 
 std::vector<PlannedInput> makeInputs(attn::EntryOp entry, const InputPlan &plan,

@@ -34,7 +34,8 @@ struct PlannedInput {
   std::vector<int32_t> integers;
   bool leftOut = false;
 
-  const void *data() const;
+  /// What the library is given.
+  VerifyBuffer buffer();
 };
 
 /// Every case of an entry.

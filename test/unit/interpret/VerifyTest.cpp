@@ -50,8 +50,8 @@ protected:
 
   /// The reference as a library: reads raw inputs, writes raw outputs.
   llvm::Error callReference(llvm::StringRef name, const Sizes &sizes,
-                            llvm::ArrayRef<const void *> inputs,
-                            llvm::ArrayRef<void *> outputs,
+                            llvm::ArrayRef<VerifyBuffer> inputs,
+                            llvm::ArrayRef<VerifyBuffer> outputs,
                             const Spoil &spoil) {
     Values values;
     for (auto [index, type] : llvm::enumerate(entry.getArgumentTypes())) {
@@ -59,13 +59,14 @@ protected:
       value.shape = interpret::shapeAt(type, sizes);
       value.isInteger = index < 2;
       for (int64_t i = 0, count = value.numElements(); i < count; ++i)
-        if (!inputs[index])
+        if (!inputs[index].data)
           value.integers.push_back(1);
         else if (value.isInteger)
           value.integers.push_back(
-              static_cast<const int32_t *>(inputs[index])[i]);
+              static_cast<const int32_t *>(inputs[index].data)[i]);
         else
-          value.numbers.push_back(static_cast<const float *>(inputs[index])[i]);
+          value.numbers.push_back(
+              static_cast<const float *>(inputs[index].data)[i]);
       values.push_back(std::move(value));
     }
     Interpreter interpreter(*module, nullptr, 1);
@@ -78,9 +79,11 @@ protected:
                               (*results)[1].integers.end());
     if (spoil)
       spoil(pooled, copy);
-    std::copy(pooled.begin(), pooled.end(), static_cast<float *>(outputs[0]));
+    std::copy(pooled.begin(), pooled.end(),
+              static_cast<float *>(outputs[0].data));
     if (outputs.size() > 1)
-      std::copy(copy.begin(), copy.end(), static_cast<int32_t *>(outputs[1]));
+      std::copy(copy.begin(), copy.end(),
+                static_cast<int32_t *>(outputs[1].data));
     return llvm::Error::success();
   }
 
@@ -88,8 +91,8 @@ protected:
     llvm::Expected<VerifyReport> report = verifyLibrary(
         *module, nullptr, options,
         [&](llvm::StringRef name, const Sizes &sizes,
-            llvm::ArrayRef<const void *> inputs,
-            llvm::ArrayRef<void *> outputs) {
+            llvm::ArrayRef<VerifyBuffer> inputs,
+            llvm::ArrayRef<VerifyBuffer> outputs) {
           return callReference(name, sizes, inputs, outputs, spoil);
         });
     if (report)
@@ -240,7 +243,7 @@ TEST_F(VerifyTest, MasksAreWhatTheySay) {
   for (int64_t row = 0; row < 3; ++row)
     EXPECT_EQ(left.integers[5 * row + 4], 1);
   interpret::PlannedInput leftOut = makeMask(MaskPattern::LeftOut);
-  EXPECT_EQ(leftOut.data(), nullptr);
+  EXPECT_EQ(leftOut.buffer().data, nullptr);
   EXPECT_EQ(leftOut.value.integers, std::vector<int64_t>(15, 1));
 }
 
