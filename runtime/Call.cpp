@@ -69,12 +69,12 @@ static attn_status findEntry(const attn_abi_library &library, const char *name,
 
 attn_status attnrt_session_bytes_by_name(const attn_model *model,
                                          const char *entry,
-                                         const int64_t *sizes,
-                                         size_t size_count, uint64_t *bytes) {
+                                         const int64_t *sizes, size_t sizeCount,
+                                         uint64_t *bytes) {
   if (!model)
     return fail(ATTN_ERROR_INVALID_ARGUMENT, "model is NULL");
   int32_t index = 0;
-  attn_status status = findEntry(model->library, entry, size_count, index);
+  attn_status status = findEntry(model->library, entry, sizeCount, index);
   return status == ATTN_OK ? attnrt_session_bytes(model, index, sizes, bytes)
                            : status;
 }
@@ -133,19 +133,19 @@ static attn_status callByName(attn_session &session, int32_t index,
 }
 
 attn_status attnrt_call_by_name(attn_session *session, const char *entry,
-                                const int64_t *sizes, size_t size_count,
-                                const attn_buffer *inputs, size_t input_count,
+                                const int64_t *sizes, size_t sizeCount,
+                                const attn_buffer *inputs, size_t inputCount,
                                 const attn_buffer *outputs,
-                                size_t output_count) {
+                                size_t outputCount) {
   if (!session)
     return fail(ATTN_ERROR_INVALID_ARGUMENT, "session is NULL");
   int32_t index = 0;
   attn_status status =
-      findEntry(session->model->library, entry, size_count, index);
+      findEntry(session->model->library, entry, sizeCount, index);
   CallGuard guard(*session);
   if (status == ATTN_OK)
     status = guard.enter();
   return status == ATTN_OK ? callByName(*session, index, sizes, inputs,
-                                        input_count, outputs, output_count)
+                                        inputCount, outputs, outputCount)
                            : status;
 }

@@ -291,6 +291,7 @@ bool JsonReader::scanString(JsonString &value) {
       break;
     char kind = position[1];
     if (kind != 'u') {
+      // NOLINTNEXTLINE(bugprone-not-null-terminated-result): 8 characters
       if (!memchr("\"\\/bfnrt", kind, 8))
         return fail("an unknown escape in a string");
       position += 2;

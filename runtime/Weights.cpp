@@ -140,7 +140,7 @@ attn_status Weights::open(const attn_abi_library &library,
 }
 
 void Weights::close(Memory &memory) {
-  memory.release(resolved, sizeof(*resolved) * count);
+  memory.release(static_cast<void *>(resolved), sizeof(*resolved) * count);
   resolved = nullptr;
   count = 0;
   tensors.clear(memory);
