@@ -180,6 +180,14 @@ LogicalResult ModelFolder::addShards(StringRef index, StringRef subfolder,
   return success();
 }
 
+/// One word for a POSIX shell.
+static std::string quoteForShell(StringRef text) {
+  std::string quoted = "'";
+  for (char c : text)
+    quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 LogicalResult ModelFolder::reportNoWeights(StringRef subfolder) const {
   std::string folder = getPath(subfolder);
   std::string found;
@@ -194,8 +202,9 @@ LogicalResult ModelFolder::reportNoWeights(StringRef subfolder) const {
         context, "A0111",
         folder + " has its weights in pytorch_model.bin only; attnc reads "
                  "safetensors",
-        "convert it (pip install torch safetensors):\ncd '" + folder +
-            "' && python3 -c \"import torch, safetensors.torch as s; "
+        "convert it (pip install torch safetensors):\ncd " +
+            quoteForShell(folder) +
+            " && python3 -c \"import torch, safetensors.torch as s; "
             "t = torch.load('pytorch_model.bin', map_location='cpu', "
             "weights_only=True); s.save_file({k: v.clone().contiguous() "
             "for k, v in t.items()}, 'model.safetensors')\"");
@@ -204,13 +213,14 @@ LogicalResult ModelFolder::reportNoWeights(StringRef subfolder) const {
         context, "A0111",
         folder + " has its weights in " + found +
             " only; attnc reads safetensors",
-        "convert it (pip install torch transformers):\npython3 -c \"from "
-        "transformers import AutoModel; m = '" +
-            folder + "'; AutoModel.from_pretrained(m" +
+        "convert it (pip install 'transformers<5' torch):\ncd " +
+            quoteForShell(folder) +
+            " && python3 -c \"from transformers import AutoModel; "
+            "AutoModel.from_pretrained('.'" +
             (found == "tf_model.h5"          ? ", from_tf=True"
              : found == "flax_model.msgpack" ? ", from_flax=True"
                                              : "") +
-            ").save_pretrained(m)\"");
+            ").save_pretrained('.')\"");
   return reportError(context, "A0111", folder + " has no *.safetensors file",
                      "download the model's weights into the folder");
 }

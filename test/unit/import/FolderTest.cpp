@@ -178,6 +178,13 @@ TEST_F(Folder, WithoutWeights) {
   expectRefused("A0111", {"in pytorch_model.bin only",
                           "cd '" + scratch + "' && python3 -c \"import torch",
                           "s.save_file("});
+  // A line that a shell can take, whatever the folder's name.
+  copy("tiny-bert", "it's mine");
+  llvm::sys::fs::remove(path("it's mine/model.safetensors"));
+  write("it's mine/pytorch_model.bin", "");
+  messages.clear();
+  EXPECT_EQ(importModel(context, path("it's mine"), {}), nullptr);
+  expectSaid("A0111", {"cd '" + scratch + "/it'\\''s mine' && python3"});
 }
 
 TEST_F(Folder, WithBrokenWeights) {
