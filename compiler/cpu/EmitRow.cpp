@@ -34,7 +34,7 @@ private:
   using Term = function_ref<void(Value column, Value mask, Values carried)>;
 
   void placeCaptures(const attn::CapturedRegion &region, ArrayRef<Value> dims);
-  Value destination(Operation *op, Value row, const attn::CapturedRegion &);
+  Value destination(Operation *op, Value row);
   void emitNorm(attn::NormOp op, Value target);
   void emitLayerNorm(attn::NormOp op, Value source, Value target);
   void emitSoftmax(Value source, Value target);
@@ -312,8 +312,7 @@ void RowEmitter::placeCaptures(const attn::CapturedRegion &region,
 }
 
 /// The row itself, unless a value in it is needed after `op`.
-Value RowEmitter::destination(Operation *op, Value row,
-                              const attn::CapturedRegion &region) {
+Value RowEmitter::destination(Operation *op, Value row) {
   for (auto [value, place] : places) {
     if (place != row)
       continue;
@@ -337,7 +336,7 @@ void RowEmitter::run(const attn::CapturedRegion &region, Value row,
   placeCaptures(region, dims);
   places[region.block().getArgument(0)] = row;
   for (Operation &op : region.block().without_terminator()) {
-    Value target = destination(&op, row, region);
+    Value target = destination(&op, row);
     llvm::TypeSwitch<Operation *>(&op)
         .Case([&](attn::NormOp norm) { emitNorm(norm, target); })
         .Case([&](attn::SoftmaxOp softmax) {
