@@ -64,8 +64,7 @@ llvm::LogicalResult verifyNamedShapes(mlir::Operation *op);
 
 /// Trait of every op of the dialect.
 template <typename ConcreteType>
-class NamedShapes
-    : public mlir::OpTrait::TraitBase<ConcreteType, NamedShapes> {
+class NamedShapes : public mlir::OpTrait::TraitBase<ConcreteType, NamedShapes> {
 public:
   static llvm::LogicalResult verifyTrait(mlir::Operation *op) {
     return verifyNamedShapes(op);

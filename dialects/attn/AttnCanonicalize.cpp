@@ -1,4 +1,4 @@
-//===- AttnCanonicalize.cpp - folds and canonicalizations -----------------------===//
+//===- AttnCanonicalize.cpp - folds and canonicalizations -----------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- AttnDialect.cpp - the dialect and its sizes -------------------------===//
+//===- AttnDialect.cpp - the dialect and its sizes ------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -139,8 +139,8 @@ RankedTensorType getNamedTensor(ArrayRef<SizeExpr> shape, Type elementType) {
     dims.push_back(dim.isNumber() ? dim.number() : ShapedType::kDynamic);
   if (!llvm::is_contained(dims, ShapedType::kDynamic))
     return RankedTensorType::get(dims, elementType);
-  return RankedTensorType::get(
-      dims, elementType, SizesAttr::get(elementType.getContext(), shape));
+  return RankedTensorType::get(dims, elementType,
+                               SizesAttr::get(elementType.getContext(), shape));
 }
 
 SizeExpr getProduct(ArrayRef<SizeExpr> dims) {

@@ -1,4 +1,4 @@
-//===- AttnProgram.cpp - entry points ---------------------------------------===//
+//===- AttnProgram.cpp - entry points -------------------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- AttnRegions.cpp - regions with captures ------------------------------===//
+//===- AttnRegions.cpp - regions with captures ----------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -112,13 +112,12 @@ CapturedRegion AttentionOp::getMaskRegion() {
 
 bool isRegionScalarOp(Operation *op) {
   return isa<arith::ConstantOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
-             arith::DivFOp, arith::NegFOp, arith::MaximumFOp,
-             arith::MinimumFOp, arith::CmpFOp, arith::CmpIOp, arith::AddIOp,
-             arith::SubIOp, arith::MulIOp, arith::AndIOp, arith::OrIOp,
-             arith::XOrIOp, arith::SelectOp, arith::SIToFPOp, arith::MaxSIOp,
-             arith::MinSIOp, math::AbsFOp, math::ErfOp, math::ExpOp,
-             math::Exp2Op, math::TanhOp, math::SqrtOp, math::RsqrtOp,
-             IndexOp>(op);
+             arith::DivFOp, arith::NegFOp, arith::MaximumFOp, arith::MinimumFOp,
+             arith::CmpFOp, arith::CmpIOp, arith::AddIOp, arith::SubIOp,
+             arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp,
+             arith::SelectOp, arith::SIToFPOp, arith::MaxSIOp, arith::MinSIOp,
+             math::AbsFOp, math::ErfOp, math::ExpOp, math::Exp2Op, math::TanhOp,
+             math::SqrtOp, math::RsqrtOp, IndexOp>(op);
 }
 
 } // namespace attnc::attn

@@ -1,4 +1,4 @@
-//===- SizeExpr.cpp - expressions over named sizes --------------------------===//
+//===- SizeExpr.cpp - expressions over named sizes ------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -68,9 +68,8 @@ std::string SizeExpr::str() const {
     if (product.empty())
       continue;
     std::string names = join(product, " * ");
-    parts.push_back(coefficient == 1
-                        ? names
-                        : std::to_string(coefficient) + " * " + names);
+    parts.push_back(
+        coefficient == 1 ? names : std::to_string(coefficient) + " * " + names);
   }
   if (auto constant = terms.find({}); constant != terms.end())
     parts.push_back(std::to_string(constant->second));

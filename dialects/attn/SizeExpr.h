@@ -55,7 +55,8 @@ public:
   int64_t evaluate(llvm::function_ref<int64_t(llvm::StringRef)> lookup) const;
   /// Replaces names; `lookup` returns nothing for names that stay.
   SizeExpr substitute(
-      llvm::function_ref<std::optional<SizeExpr>(llvm::StringRef)> lookup) const;
+      llvm::function_ref<std::optional<SizeExpr>(llvm::StringRef)> lookup)
+      const;
   /// The names used, sorted, each once.
   std::vector<std::string> names() const;
   /// Coefficients by product, in canonical order; zero coefficients are absent.

@@ -17,14 +17,13 @@ namespace attnc::kernel {
 /// The tensor type of a value in either form.
 mlir::RankedTensorType getTensorType(mlir::Type type);
 
-/// Fails unless every tensor of an op, also behind references, names its dynamic
-/// dimensions.
+/// Fails unless every tensor of an op, also behind references, names its
+/// dynamic dimensions.
 llvm::LogicalResult verifyNamedShapes(mlir::Operation *op);
 
 /// Trait of every op of the dialect.
 template <typename ConcreteType>
-class NamedShapes
-    : public mlir::OpTrait::TraitBase<ConcreteType, NamedShapes> {
+class NamedShapes : public mlir::OpTrait::TraitBase<ConcreteType, NamedShapes> {
 public:
   static llvm::LogicalResult verifyTrait(mlir::Operation *op) {
     return verifyNamedShapes(op);

@@ -1,4 +1,4 @@
-//===- KernelDialect.cpp - the kernel dialect ------------------------------===//
+//===- KernelDialect.cpp - the kernel dialect -----------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -62,9 +62,10 @@ Attribute FuncOp::getLayout(unsigned index) {
 
 /// `@name(args) -> results`, the part that both function-like ops share.
 template <typename Op>
-static ParseResult parseSignature(OpAsmParser &parser, OperationState &state,
-                                  SmallVectorImpl<OpAsmParser::Argument> &args,
-                                  SmallVectorImpl<DictionaryAttr> &resultAttrs) {
+static ParseResult
+parseSignature(OpAsmParser &parser, OperationState &state,
+               SmallVectorImpl<OpAsmParser::Argument> &args,
+               SmallVectorImpl<DictionaryAttr> &resultAttrs) {
   Builder &builder = parser.getBuilder();
   StringAttr name;
   SmallVector<Type> results;
@@ -106,12 +107,11 @@ static void printSignature(OpAsmPrinter &printer, Op op) {
           cast<DictionaryAttr>(all[index]).getValue());
   };
   printer << '(';
-  llvm::interleaveComma(op.getBody().getArguments(), printer,
-                        [&](BlockArgument argument) {
-                          printer << argument << ": " << argument.getType();
-                          printAttrs(op.getArgAttrsAttr(),
-                                     argument.getArgNumber());
-                        });
+  llvm::interleaveComma(
+      op.getBody().getArguments(), printer, [&](BlockArgument argument) {
+        printer << argument << ": " << argument.getType();
+        printAttrs(op.getArgAttrsAttr(), argument.getArgNumber());
+      });
   printer << ')';
   if (op.getResultTypes().empty())
     return;
@@ -128,8 +128,8 @@ ParseResult FuncOp::parse(OpAsmParser &parser, OperationState &state) {
   SmallVector<OpAsmParser::Argument> args;
   SmallVector<DictionaryAttr> resultAttrs;
   if (parseSignature<FuncOp>(parser, state, args, resultAttrs) ||
-      parseOptionalClause<TileAttr>(
-          parser, "tile", getTileAttrName(state.name), state.attributes) ||
+      parseOptionalClause<TileAttr>(parser, "tile", getTileAttrName(state.name),
+                                    state.attributes) ||
       parseOptionalClause<StringAttr>(
           parser, "scratch", getScratchAttrName(state.name), state.attributes))
     return failure();

@@ -75,7 +75,8 @@ int main(int argc, char **argv) {
     for (int i = 0; i <= count; i++)
       texts[i] = lines[i];
     float *packed = &vectors[0][0];
-    if (encoder_encode_text(session, count + 1, texts, NULL, packed) != ATTN_OK) {
+    if (encoder_encode_text(session, count + 1, texts, NULL, packed) !=
+        ATTN_OK) {
       fprintf(stderr, "%s\n", encoder_last_error());
     } else {
       float scores[MAX_SENTENCES];

@@ -43,8 +43,7 @@ Value matchScaled(Value value) {
   if (!product || !matchPattern(product.getRhs(), m_Constant(&factor)))
     return {};
   // The constant was rounded to f32 when the model was read.
-  bool isSqrtHalf =
-      std::abs(factor.getValueAsDouble() - std::sqrt(0.5)) < 1e-7;
+  bool isSqrtHalf = std::abs(factor.getValueAsDouble() - std::sqrt(0.5)) < 1e-7;
   return isSqrtHalf ? product.getLhs() : Value();
 }
 

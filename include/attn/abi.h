@@ -1,4 +1,4 @@
-/*===- attn/abi.h - the runtime and generated code ------------------*- C -*-===*
+/*===- attn/abi.h - the runtime and generated code -----------------*- C -*-===*
  *
  * Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -28,15 +28,15 @@ extern "C" {
 /* What a phase sees. The struct lives in the session; `sizes` is the only part
  * a phase may write, and only in a phase marked ATTN_PHASE_SERIAL. */
 typedef struct attn_frame {
-  int64_t *sizes;                   /* [library.size_count] */
-  unsigned char *arena;             /* 64-byte aligned */
-  const int64_t *slot_offsets;      /* [schedule.slot_count], bytes */
-  void *const *arguments;           /* [entry.argument_count]; never NULL for an
-                                       input; an output not wanted points into
-                                       the arena */
+  int64_t *sizes;              /* [library.size_count] */
+  unsigned char *arena;        /* 64-byte aligned */
+  const int64_t *slot_offsets; /* [schedule.slot_count], bytes */
+  void *const *arguments;      /* [entry.argument_count]; never NULL for an
+                                  input; an output not wanted points into
+                                  the arena */
   const unsigned char *const *weights; /* [library.weight_count], 64-aligned */
-  unsigned char *scratch;           /* worker w owns scratch + w * stride */
-  int64_t scratch_stride;           /* bytes, a multiple of 64 */
+  unsigned char *scratch;              /* worker w owns scratch + w * stride */
+  int64_t scratch_stride;              /* bytes, a multiple of 64 */
 } attn_frame;
 
 /* Runs one worker's part. Workers 0 .. workers-1 may run at once or one after
@@ -74,9 +74,9 @@ typedef struct attn_abi_schedule {
 
 /* Processor features that a variant needs, beyond x86-64 itself. */
 enum {
-  ATTN_CPU_AVX2 = 1ull << 0, /* AVX2, FMA, F16C, BMI1, BMI2, MOVBE, LZCNT:
-                                all of x86-64-v3 */
-  ATTN_CPU_AVX512 = 1ull << 1,     /* F, BW, CD, DQ, VL: all of x86-64-v4 */
+  ATTN_CPU_AVX2 = 1ull << 0,   /* AVX2, FMA, F16C, BMI1, BMI2, MOVBE, LZCNT:
+                                  all of x86-64-v3 */
+  ATTN_CPU_AVX512 = 1ull << 1, /* F, BW, CD, DQ, VL: all of x86-64-v4 */
   ATTN_CPU_AVX512_VNNI = 1ull << 2,
   ATTN_CPU_AVX512_BF16 = 1ull << 3,
   ATTN_CPU_AMX_BF16 = 1ull << 4,
@@ -86,8 +86,8 @@ enum {
 
 /* Code for one instruction set. Variants stand best first. */
 typedef struct attn_abi_variant {
-  const char *name;     /* "x86-64-v4" */
-  uint64_t cpu_features; /* ATTN_CPU_* */
+  const char *name;                   /* "x86-64-v4" */
+  uint64_t cpu_features;              /* ATTN_CPU_* */
   const attn_abi_schedule *schedules; /* [library.entry_count] */
 } attn_abi_variant;
 
@@ -108,8 +108,8 @@ typedef struct attn_abi_argument {
   attn_dtype dtype;
   uint32_t flags;
   int32_t rank;
-  const int64_t *dims; /* [rank]: n >= 0 is a number; n < 0 is size index
-                          -1 - n */
+  const int64_t *dims;      /* [rank]: n >= 0 is a number; n < 0 is size index
+                               -1 - n */
   int64_t minimum, maximum; /* inclusive; with ATTN_ARGUMENT_RANGE */
   int64_t default_value;    /* for an optional I32 input */
 } attn_abi_argument;
@@ -135,10 +135,10 @@ typedef struct attn_abi_weight {
 /* Text support of a library; absent (NULL) without a tokenizer. The files are
  * U8 tensors of the weights file named "tokenizer/FILE". */
 typedef struct attn_abi_text {
-  int32_t embed_entry;  /* the entry that encode_text calls, or -1. Its inputs
-                           are input_ids, attention_mask and, optionally,
-                           token_type_ids; its output is f32 [batch, width] */
-  int64_t max_length;   /* tokens: smallest of the folder's own limits */
+  int32_t embed_entry; /* the entry that encode_text calls, or -1. Its inputs
+                          are input_ids, attention_mask and, optionally,
+                          token_type_ids; its output is f32 [batch, width] */
+  int64_t max_length;  /* tokens: smallest of the folder's own limits */
 } attn_abi_text;
 
 typedef struct attn_abi_library {

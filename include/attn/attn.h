@@ -1,4 +1,4 @@
-/*===- attn/attn.h - what an application names ----------------------*- C -*-===*
+/*===- attn/attn.h - what an application names ---------------------*- C -*-===*
  *
  * Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -95,35 +95,36 @@ typedef struct attn_executor {
 } attn_executor;
 
 /* How to open a model. Start from ATTN_OPTIONS_INIT; every zero means the
- * default, and NULL instead of options means all defaults. Pointers are read during NAME_open only, except what `executor`,
- * `allocator` and `log` point to (the structs are copied; their contexts must
- * outlive the model) and `weights_data` (must outlive the model). */
+ * default, and NULL instead of options means all defaults. Pointers are read
+ * during NAME_open only, except what `executor`, `allocator` and `log` point to
+ * (the structs are copied; their contexts must outlive the model) and
+ * `weights_data` (must outlive the model). */
 typedef struct attn_options {
-  size_t struct_size;          /* sizeof(attn_options) */
-  const char *weights_path;    /* NULL: embedded weights if the library holds
-                                  them, else NAME.weights beside the library
-                                  or, for a static link, beside the program */
-  const void *weights_data;    /* weights already in memory, 64-byte aligned;
-                                  excludes weights_path */
-  size_t weights_size;         /* bytes at weights_data */
-  int32_t threads;             /* 0: what the affinity mask and the cgroup quota
-                                  allow; else 1 to 1024. Excludes executor */
+  size_t struct_size;       /* sizeof(attn_options) */
+  const char *weights_path; /* NULL: embedded weights if the library holds
+                               them, else NAME.weights beside the library
+                               or, for a static link, beside the program */
+  const void *weights_data; /* weights already in memory, 64-byte aligned;
+                               excludes weights_path */
+  size_t weights_size;      /* bytes at weights_data */
+  int32_t threads;          /* 0: what the affinity mask and the cgroup quota
+                               allow; else 1 to 1024. Excludes executor */
   const attn_executor *executor;   /* NULL: the model owns a pool of threads */
   const attn_allocator *allocator; /* NULL: malloc and free */
   attn_log_callback log;           /* NULL: silent */
   void *log_context;
-  const char *device;          /* NULL or "cpu" */
-  const char *variant;         /* NULL: the best that runs here; else the name
-                                  of one, as listed by the library's JSON */
-  uint64_t max_bytes;          /* 0: no limit; else the most that the model and
-                                  its sessions may take from the allocator */
+  const char *device;  /* NULL or "cpu" */
+  const char *variant; /* NULL: the best that runs here; else the name
+                          of one, as listed by the library's JSON */
+  uint64_t max_bytes;  /* 0: no limit; else the most that the model and
+                          its sessions may take from the allocator */
 } attn_options;
 
+/* clang-format off */
 #define ATTN_OPTIONS_INIT                                                      \
-  {                                                                            \
-    sizeof(attn_options), NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL,      \
-        NULL, 0                                                                \
-  }
+  { sizeof(attn_options), NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL,      \
+    NULL, 0 }
+/* clang-format on */
 
 /* Untyped handles, for hosts that drive a library through attn_library. A
  * NAME.h has its own incomplete types for the same objects. */

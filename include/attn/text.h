@@ -1,4 +1,4 @@
-/*===- attn/text.h - text in, token ids out -------------------------*- C -*-===*
+/*===- attn/text.h - text in, token ids out ------------------------*- C -*-===*
  *
  * Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -34,25 +34,33 @@ extern "C" {
  * by U+FFFD as the Unicode standard recommends (chapter 3.9, "substitution of
  * maximal subparts"). */
 typedef struct attn_text_batch {
-  size_t struct_size;          /* sizeof(attn_text_batch) */
-  int64_t count;               /* rows, at least 1 */
-  const char *const *texts;    /* [count] */
-  const size_t *lengths;       /* [count] bytes; NULL: texts end in NUL */
-  const char *const *pairs;    /* [count] second texts, or NULL */
-  const size_t *pair_lengths;  /* [count] bytes; NULL: pairs end in NUL */
-  int64_t max_length;          /* tokens a row may have; 0: the model's limit */
-  int64_t seq;                 /* columns of the arrays below */
-  int32_t *input_ids;          /* [count][seq], or NULL to measure only */
-  int32_t *attention_mask;     /* [count][seq], or NULL */
-  int32_t *token_type_ids;     /* [count][seq], or NULL */
-  int64_t longest;             /* out: tokens of the longest row */
+  size_t struct_size;         /* sizeof(attn_text_batch) */
+  int64_t count;              /* rows, at least 1 */
+  const char *const *texts;   /* [count] */
+  const size_t *lengths;      /* [count] bytes; NULL: texts end in NUL */
+  const char *const *pairs;   /* [count] second texts, or NULL */
+  const size_t *pair_lengths; /* [count] bytes; NULL: pairs end in NUL */
+  int64_t max_length;         /* tokens a row may have; 0: the model's limit */
+  int64_t seq;                /* columns of the arrays below */
+  int32_t *input_ids;         /* [count][seq], or NULL to measure only */
+  int32_t *attention_mask;    /* [count][seq], or NULL */
+  int32_t *token_type_ids;    /* [count][seq], or NULL */
+  int64_t longest;            /* out: tokens of the longest row */
 } attn_text_batch;
 
 #define ATTN_TEXT_BATCH_INIT                                                   \
-  {                                                                            \
-    sizeof(attn_text_batch), 0, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL,      \
-        NULL, 0                                                                \
-  }
+  {sizeof(attn_text_batch),                                                    \
+   0,                                                                          \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   0,                                                                          \
+   0,                                                                          \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   0}
 
 #ifdef __cplusplus
 }
