@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Compile.h"
+#include "compiler/LoweredProgram.h"
 #include "compiler/Passes.h"
 #include "compiler/cpu/Codegen.h"
 #include "compiler/package/Package.h"
@@ -48,6 +49,9 @@ std::vector<std::pair<std::string, std::string>> getEmitStages() {
 
 namespace {
 
+/// What a program was made from, for people; kept in dumps.
+constexpr llvm::StringLiteral kSourceAttr = "attn.source";
+
 /// An error whose text the diagnostics have printed.
 llvm::Error alreadyReported() {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), "");
@@ -68,6 +72,7 @@ private:
   llvm::Error dumpText(llvm::StringRef name,
                        llvm::function_ref<void(llvm::raw_ostream &)> print);
   llvm::Error addDigests(ModuleOp module);
+  llvm::Error import();
   llvm::Error compileTarget(const Target &target, bool several);
   llvm::Error lowerTarget(const Target &target, ModuleOp module,
                           llvm::StringRef prefix);
@@ -78,6 +83,10 @@ private:
   const CompileOptions &options;
   llvm::raw_ostream &emitted;
   std::unique_ptr<ImportedModel> model;
+  std::vector<const Target *> targets;
+  /// What the lowered program was scheduled as, for dumps.
+  OwningOpRef<ModuleOp> scheduled;
+  bool startsLowered = false; ///< `scheduled` came with the input
   std::optional<LibraryDescription> library;
   std::vector<llvm::SmallString<0>> objects; ///< one per target
   unsigned dumped = 0;
@@ -106,8 +115,7 @@ Compiler::dumpText(llvm::StringRef name,
 LogicalResult Compiler::sawStage(llvm::StringRef stage, ModuleOp module,
                                  llvm::StringRef prefix) {
   auto print = [&](llvm::raw_ostream &os) {
-    module->print(os, OpPrintingFlags().enableDebugInfo(false));
-    os << "\n";
+    printProgram(module, scheduled.get(), os);
   };
   if (llvm::Error error = dumpText((prefix + stage + ".mlir").str(), print)) {
     llvm::errs() << llvm::toString(std::move(error)) << "\n";
@@ -134,15 +142,44 @@ llvm::Error Compiler::addDigests(ModuleOp module) {
   return llvm::Error::success();
 }
 
-llvm::Expected<CompileResult> Compiler::run() {
-  options.progress("import");
+/// Reads the model; a text at a later stage says where it came from and what it
+/// is scheduled for.
+llvm::Error Compiler::import() {
   model = importModel(context, options.model, options.import);
   if (!model || !model->module)
     return alreadyReported();
   ModuleOp module = *model->module;
+  scheduled = takeSchedule(module);
+  startsLowered = bool(scheduled);
+  if (startsLowered)
+    for (auto weight : scheduled->getOps<attn::WeightOp>())
+      if (llvm::Error error = model->weights.check(weight))
+        return error;
+  if (auto source = module->getAttrOfType<StringAttr>(kSourceAttr))
+    model->source = source.str();
+  else
+    module->setAttr(kSourceAttr, StringAttr::get(&context, model->source));
   if (!options.dumpDirectory.empty() || emitting())
-    if (llvm::Error error = addDigests(module))
+    if (llvm::Error error = addDigests(scheduled ? *scheduled : module))
       return error;
+
+  targets = options.targets;
+  const Target *wanted = getScheduledTarget(scheduled ? *scheduled : module);
+  if (targets.empty())
+    targets.push_back(wanted ? wanted : &Target::native());
+  if (wanted && (targets.size() > 1 || targets.front() != wanted))
+    return llvm::createStringError(
+        "error[A0013]: the program is scheduled for the target '%s' already\n"
+        "note: leave out --target, or start from an earlier stage",
+        wanted->name.data());
+  return llvm::Error::success();
+}
+
+llvm::Expected<CompileResult> Compiler::run() {
+  options.progress("import");
+  if (llvm::Error error = import())
+    return error;
+  ModuleOp module = *model->module;
   if (!module->hasAttr(attn::AttnDialect::kStageAttr)) {
     module->setAttr(attn::AttnDialect::kStageAttr,
                     StringAttr::get(&context, kImportStage));
@@ -153,7 +190,7 @@ llvm::Expected<CompileResult> Compiler::run() {
     return CompileResult();
 
   options.progress("optimize");
-  StageRunner runner{options.pipeline, options.targets.front(),
+  StageRunner runner{options.pipeline, targets.front(),
                      [&](const Stage &stage, ModuleOp module) {
                        return sawStage(stage.name, module);
                      }};
@@ -164,8 +201,8 @@ llvm::Expected<CompileResult> Compiler::run() {
   if (emitting() && found)
     return CompileResult();
 
-  for (const Target *target : options.targets)
-    if (llvm::Error error = compileTarget(*target, options.targets.size() > 1))
+  for (const Target *target : targets)
+    if (llvm::Error error = compileTarget(*target, targets.size() > 1))
       return error;
   if (emitting()) {
     if (found)
@@ -192,7 +229,9 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
     return alreadyReported();
   if (emitting() && found)
     return llvm::Error::success();
-  llvm::Expected<LibraryDescription> description = describeLibrary(*module);
+  if (!startsLowered)
+    scheduled = cast<ModuleOp>((*module)->clone());
+  llvm::Expected<LibraryDescription> description = describeLibrary(*scheduled);
   if (!description)
     return description.takeError();
   if (llvm::Error error = checkNames(*description))
@@ -270,6 +309,9 @@ llvm::Expected<CompileResult> Compiler::package() {
   PackageOptions packageOptions;
   packageOptions.directory = options.outputDirectory;
   packageOptions.embedWeights = options.embedWeights;
+  // A lowered program declares no weights; the one it came from does.
+  if (model->module->getOps<attn::WeightOp>().empty())
+    model->module = std::move(scheduled);
   llvm::Expected<std::vector<std::string>> files =
       writePackage(*library, *model, objects, packageOptions);
   if (!files)

@@ -23,7 +23,7 @@ struct CompileOptions {
   std::string outputDirectory;
   ImportOptions import;
   PipelineOptions pipeline;
-  std::vector<const Target *> targets;
+  std::vector<const Target *> targets; ///< empty: native
   bool embedWeights = false;
   std::string dumpDirectory; ///< --dump-ir, or empty
   std::string emit;          ///< --emit: a stage, "ll", "s", or empty

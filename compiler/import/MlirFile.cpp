@@ -50,6 +50,10 @@ static void makeFilesAbsolute(mlir::ModuleOp module,
 /// The tokenizer's files beside the weights, and how long their texts may be.
 static LogicalResult findTextFiles(ImportedModel &model) {
   auto seq = model.module->lookupSymbol<attn::SizeOp>("seq");
+  // A lowered program carries what it was lowered from as a nested module.
+  for (auto nested : model.module->getOps<mlir::ModuleOp>())
+    if (!seq)
+      seq = nested.lookupSymbol<attn::SizeOp>("seq");
   if (model.weights.files().empty() || !seq || !seq.getMaximum())
     return success();
   ModelFolder folder(model.module->getContext(),

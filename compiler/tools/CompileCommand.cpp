@@ -156,8 +156,6 @@ int readOptions(CompileOptions &options) {
                    "compile");
     options.targets.push_back(found);
   }
-  if (options.targets.empty())
-    options.targets.push_back(&Target::native());
   std::vector<std::pair<std::string, std::string>> stages = getEmitStages();
   auto isStage = [&](StringRef name) {
     return any_of(stages, [&](auto &stage) { return stage.first == name; });
