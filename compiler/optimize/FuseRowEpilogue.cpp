@@ -55,8 +55,8 @@ struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
       return miss(producer, "the producer has a row epilogue already");
     if (llvm::count(norm->getOperands(), norm.getInput()) != 1)
       return miss(norm, "the norm's weights depend on its rows");
-    if (isa<attn::MapOp>(producer) && norm.getType().getRank() < 1)
-      return miss(producer, "the producer has no rows");
+    if (norm.getType().isDynamicDim(norm.getType().getRank() - 1))
+      return miss(norm, "the length of the rows is not fixed");
 
     // Everything that the norm reads must stand before the fused op.
     producer->moveBefore(norm);

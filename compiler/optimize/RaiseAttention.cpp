@@ -103,6 +103,15 @@ Value fromSequenceMajor(OpBuilder &builder, Location loc, Value result,
                         AffineMap::get(rank, 0, exprs, builder.getContext()));
 }
 
+/// attn.attention takes sequences of any length, but fixed heads.
+bool hasFixedHeads(Parts &parts) {
+  RankedTensorType query = parts.scores.getLhs().getType();
+  int64_t rank = query.getRank();
+  return !query.isDynamicDim(rank - 1) &&
+         (rank < 4 || !query.isDynamicDim(1)) &&
+         !parts.output.getType().isDynamicDim(rank - 1);
+}
+
 /// Copies the maps between product and softmax into the score region.
 void fillScoreRegion(attn::AttentionOp attention, Parts &parts) {
   if (parts.maps.empty())
@@ -203,6 +212,9 @@ struct RaiseAttention : impl::RaiseAttentionBase<RaiseAttention> {
     if (softmax.getType().getRank() > 4)
       return miss(softmax, parts.scores,
                   "the product has more than two leading dimensions");
+    if (!hasFixedHeads(parts))
+      return miss(softmax, parts.scores,
+                  "the number or the size of the heads is not fixed");
     // Every link of the chain may be read by the next one alone.
     Value link = parts.scores;
     for (Operation *next : parts.maps) {

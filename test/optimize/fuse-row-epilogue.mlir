@@ -71,3 +71,21 @@ attn.entry @declined(%x: tensor<3x4xf32> {attn.name = "x"}, %w: tensor<4x4xf32> 
   // expected-note @+1 {{because of 'attn.return'}}
   attn.return %l, %c : tensor<3x4xf32>, tensor<3x4xf32>
 }
+
+// -----
+
+// CHECK-LABEL: attn.entry @dynamic_rows
+attn.size @seq min 1 max 8
+attn.entry @dynamic_rows(%x: tensor<3x?xf32, #attn.sizes<3, seq>> {attn.name = "x"})
+    -> (tensor<3x?xf32, #attn.sizes<3, seq>> {attn.name = "y"}) sizes ["seq"] {
+  // CHECK-NOT: row
+  %m = attn.map element(%x at affine_map<(d0, d1) -> (d0, d1)> : tensor<3x?xf32, #attn.sizes<3, seq>>) {
+  ^bb0(%a: f32):
+    %s = math.tanh %a : f32
+    attn.yield %s : f32
+  } : tensor<3x?xf32, #attn.sizes<3, seq>>
+  // expected-remark @+2 {{[fuse-row-epilogue] missed: the length of the rows is not fixed}}
+  // expected-note @+1 {{because of 'attn.norm'}}
+  %n = attn.norm l2 %m epsilon 1.0e-12 : tensor<3x?xf32, #attn.sizes<3, seq>>
+  attn.return %n : tensor<3x?xf32, #attn.sizes<3, seq>>
+}

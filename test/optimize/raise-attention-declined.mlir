@@ -67,3 +67,18 @@ attn.entry @transposed_scores(%q: tensor<3x4xf32> {attn.name = "q"}) -> (tensor<
   %o = attn.matmul %p, %q : tensor<3x3xf32>, tensor<3x4xf32> -> tensor<3x4xf32>
   attn.return %o : tensor<3x4xf32>
 }
+
+// -----
+
+// CHECK-LABEL: attn.entry @dynamic_heads
+attn.size @heads min 1 max 8
+attn.entry @dynamic_heads(%q: tensor<1x?x3x4xf32, #attn.sizes<1, heads, 3, 4>> {attn.name = "q"})
+    -> (tensor<1x?x3x4xf32, #attn.sizes<1, heads, 3, 4>> {attn.name = "o"}) sizes ["heads"] {
+  // CHECK: attn.softmax
+  // expected-note @+1 {{because of 'attn.matmul'}}
+  %s = attn.matmul %q, %q transpose_rhs : tensor<1x?x3x4xf32, #attn.sizes<1, heads, 3, 4>>, tensor<1x?x3x4xf32, #attn.sizes<1, heads, 3, 4>> -> tensor<1x?x3x3xf32, #attn.sizes<1, heads, 3, 3>>
+  // expected-remark @+1 {{[raise-attention] missed: the number or the size of the heads is not fixed}}
+  %p = attn.softmax %s : tensor<1x?x3x3xf32, #attn.sizes<1, heads, 3, 3>>
+  %o = attn.matmul %p, %q : tensor<1x?x3x3xf32, #attn.sizes<1, heads, 3, 3>>, tensor<1x?x3x4xf32, #attn.sizes<1, heads, 3, 4>> -> tensor<1x?x3x4xf32, #attn.sizes<1, heads, 3, 4>>
+  attn.return %o : tensor<1x?x3x4xf32, #attn.sizes<1, heads, 3, 4>>
+}

@@ -218,22 +218,26 @@ std::string EncoderProgram::layer(const std::string &x, const std::string &bias,
 EncoderProgram::EncoderProgram(const EncoderShape &shape, unsigned seed)
     : shape(shape), random(seed) {
   std::string x = embed();
-  std::string bias = map(tensor({"batch", "1", "1", "seq"}),
-                         {{"%mask", "(d0, d1, d2, d3) -> (d0, d3)", kIds}},
-                         "%zero = arith.constant 0 : i32\n"
-                         "%kept = arith.cmpi ne, %a0, %zero : i32\n"
-                         "%f = arith.constant 0.0 : f32\n"
-                         "%n = arith.constant 0xFF800000 : f32\n"
-                         "%r = arith.select %kept, %f, %n : f32\n");
+  std::string bias =
+      map(tensor({"batch", "1", "1", "seq"}),
+          {{"%mask", "(d0, d1, d2, d3) -> (d0, d3)", kIds}},
+          "%zero = arith.constant 0 : i32\n"
+          "%kept = arith.cmpi ne, %a0, %zero : i32\n"
+          "%f = arith.constant 0.0 : f32\n"
+          "%n = arith.constant " +
+              std::string(shape.finiteMask ? "-3.0e+38" : "0xFF800000") +
+              " : f32\n"
+              "%r = arith.select %kept, %f, %n : f32\n");
   for (int index = 0; index < shape.layers; ++index)
     x = layer(x, bias, index);
-  std::string hidden = map(
-      rows(kHidden),
-      {{x, kRow3, rows(kHidden)}, {"%mask", "(d0, d1, d2) -> (d0, d1)", kIds}},
-      "%zero = arith.constant 0 : i32\n"
-      "%kept = arith.cmpi ne, %a1, %zero : i32\n"
-      "%f = arith.constant 0.0 : f32\n"
-      "%r = arith.select %kept, %a0, %f : f32\n");
+  std::string last = shape.head ? linear(x, "head", kHidden, kHidden, true) : x;
+  std::string hidden = map(rows(kHidden),
+                           {{last, kRow3, rows(kHidden)},
+                            {"%mask", "(d0, d1, d2) -> (d0, d1)", kIds}},
+                           "%zero = arith.constant 0 : i32\n"
+                           "%kept = arith.cmpi ne, %a1, %zero : i32\n"
+                           "%f = arith.constant 0.0 : f32\n"
+                           "%r = arith.select %kept, %a0, %f : f32\n");
   std::string pooled = tensor({"batch", dim(kHidden)});
   line("%pool = attn.pool mean " + x + " mask(%mask : " + kIds +
        ") : " + rows(kHidden) + " -> " + pooled);

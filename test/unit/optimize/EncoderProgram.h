@@ -27,6 +27,8 @@ struct EncoderShape {
   bool rawAttention = true; ///< matmul, map, softmax, matmul
   bool biases = true;       ///< projections have them
   bool weights = true;      ///< attn.weight; otherwise attn.constant
+  bool finiteMask = false;  ///< masked scores get a large negative number
+  bool head = false;        ///< the last op before the guard is a projection
   int layers = 1;
 };
 

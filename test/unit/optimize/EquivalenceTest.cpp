@@ -228,13 +228,34 @@ TEST_P(Equivalence, EverythingFuses) {
   EXPECT_EQ(attentions, unsigned(GetParam().layers));
 }
 
-INSTANTIATE_TEST_SUITE_P(Encoders, Equivalence,
-                         ::testing::Values(EncoderShape{true, true, true, 1},
-                                           EncoderShape{false, true, true, 2},
-                                           EncoderShape{false, false, true, 1},
-                                           EncoderShape{false, true, false, 1},
-                                           EncoderShape{true, false, false,
-                                                        2}));
+EncoderShape makeShape(bool raw, bool biases, bool weights, bool finiteMask,
+                       bool head, int layers) {
+  EncoderShape shape;
+  shape.rawAttention = raw;
+  shape.biases = biases;
+  shape.weights = weights;
+  shape.finiteMask = finiteMask;
+  shape.head = head;
+  shape.layers = layers;
+  return shape;
+}
+
+std::string describe(const ::testing::TestParamInfo<EncoderShape> &info) {
+  const EncoderShape &shape = info.param;
+  return std::string(shape.rawAttention ? "Raw" : "Raised") +
+         (shape.biases ? "Biases" : "") + (shape.weights ? "Weights" : "") +
+         (shape.finiteMask ? "FiniteMask" : "") + (shape.head ? "Head" : "") +
+         std::to_string(shape.layers);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Encoders, Equivalence,
+    ::testing::Values(makeShape(true, true, true, false, false, 1),
+                      makeShape(false, true, true, false, true, 2),
+                      makeShape(false, false, true, true, false, 1),
+                      makeShape(false, true, false, false, true, 1),
+                      makeShape(true, false, false, true, true, 2)),
+    describe);
 
 } // namespace
 } // namespace attnc
