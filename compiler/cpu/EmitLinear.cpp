@@ -48,20 +48,21 @@ LogicalResult LinearEmitter::setUp() {
                              e.kernel.getLayout(weight.getArgNumber()))
                        : kernel::PanelsAttr();
   if (!tile || !panels)
-    return op.emitError("[A0503] a linear kernel needs a tile and a weight in "
-                        "#kernel.panels; run --attn-choose-tiles");
+    return op.emitError(
+        "error[A0503]: a linear kernel needs a tile and a weight in "
+        "#kernel.panels; run --attn-choose-tiles");
   panelWidth = panels.getWidth();
   tileRows = tile.getRows();
   tileColumns = tile.getColumns();
   if (tileRows < 1 || tileColumns < 1 || tileColumns % e.lanes != 0 ||
       panelWidth % tileColumns != 0)
-    return op.emitError("[A0504] a tile of ")
+    return op.emitError("error[A0504]: a tile of ")
            << tileRows << " x " << tileColumns << " does not fit vectors of "
            << e.lanes << " lanes and panels of " << panelWidth << " columns";
   blockDepth =
       tile.getDepth() > 0 && tile.getDepth() < depth ? tile.getDepth() : depth;
   if (blockDepth < depth && blockDepth % kUnroll != 0)
-    return op.emitError("[A0505] depth blocks of ")
+    return op.emitError("error[A0505]: depth blocks of ")
            << blockDepth << " are no multiple of " << kUnroll;
   blockRows = rowsPerBlock(e.target, blockDepth, tileRows);
   return success();

@@ -62,8 +62,9 @@ LogicalResult KernelEmitter::emitMap(attn::MapOp op) {
   }
   SizeExpr last = shape.pop_back_val();
   if (row && !last.isNumber())
-    return op.emitError("[A0508] a row region needs rows of a static length, "
-                        "not '")
+    return op.emitError(
+               "error[A0508]: a row region needs rows of a static length, "
+               "not '")
            << last.str() << "'; fix the size of the last dimension";
   Value rows = size(attn::getProduct(shape));
   Value columns = size(last);

@@ -85,14 +85,15 @@ void LinearEmitter::emitElementRow(Value row) {
 LogicalResult LinearEmitter::setUpOpenBlas() {
   auto weight = dyn_cast<BlockArgument>(op.getWeight());
   if (weight && e.kernel.getLayout(weight.getArgNumber()))
-    return op.emitError("[A0506] the provider openblas reads plain row-major "
-                        "weights, but the weight has a layout");
+    return op.emitError(
+        "error[A0506]: the provider openblas reads plain row-major "
+        "weights, but the weight has a layout");
   const int64_t bytes = openBlasScratch(depth, columns);
   std::optional<SizeExpr> scratch;
   if (std::optional<StringRef> text = e.kernel.getScratch())
     scratch = SizeExpr::parse(*text);
   if (!scratch || !scratch->isNumber() || scratch->number() < bytes)
-    return op.emitError("[A0507] the provider openblas needs ")
+    return op.emitError("error[A0507]: the provider openblas needs ")
            << bytes << " bytes of scratch; run --attn-choose-tiles";
   OpBuilder &b = e.b;
   auto module = e.kernel->getParentOfType<ModuleOp>();

@@ -75,7 +75,7 @@ LogicalResult KernelEmitter::emitComputeOp() {
       .Case([&](attn::UnpackOp op) { return emitUnpack(op); })
       .Case([&](attn::PoolOp op) { return emitPool(op); })
       .Default([&](Operation *op) {
-        op->emitError("[A0502] no CPU kernel computes '")
+        op->emitError("error[A0502]: no CPU kernel computes '")
             << op->getName() << "'; a kernel.func holds a linear, matmul, "
             << "attention, map, embedding, pack_index, pack, unpack or pool";
         return failure();

@@ -32,7 +32,7 @@ struct LowerKernels : impl::LowerKernelsBase<LowerKernels> {
   LogicalResult lowerVariant(ModuleOp module, kernel::VariantOp variant) {
     const Target *target = Target::find(variant.getTarget());
     if (!target)
-      return variant.emitError("[A0501] no target is named '")
+      return variant.emitError("error[A0411]: no target is named '")
              << variant.getTarget() << "'; `attnc targets` lists those known";
     for (auto kernel : variant.getBody().getOps<kernel::FuncOp>()) {
       std::string symbol =

@@ -66,7 +66,7 @@ kernel.variant @v3 target "x86-64-v3" {
 
 kernel.variant @v target "x86-64-v3" {
   kernel.func @untiled(%x: tensor<12x64xf32>, %w: tensor<48x64xf32>) -> tensor<12x48xf32> {
-    // expected-error @below {{[A0503] a linear kernel needs a tile and a weight in #kernel.panels; run --attn-choose-tiles}}
+    // expected-error @below {{error[A0503]: a linear kernel needs a tile and a weight in #kernel.panels; run --attn-choose-tiles}}
     %y = attn.linear %x, %w : tensor<12x64xf32>, tensor<48x64xf32> -> tensor<12x48xf32>
     kernel.return %y : tensor<12x48xf32>
   }
@@ -76,7 +76,7 @@ kernel.variant @v target "x86-64-v3" {
 
 kernel.variant @v target "x86-64-v3" {
   kernel.func @odd(%x: tensor<12x64xf32>, %w: tensor<48x64xf32> {kernel.layout = #kernel.panels<48>}) -> tensor<12x48xf32> tile #kernel.tile<rows = 6, columns = 20, depth = 0> {
-    // expected-error @below {{[A0504] a tile of 6 x 20 does not fit vectors of 8 lanes and panels of 48 columns}}
+    // expected-error @below {{error[A0504]: a tile of 6 x 20 does not fit vectors of 8 lanes and panels of 48 columns}}
     %y = attn.linear %x, %w : tensor<12x64xf32>, tensor<48x64xf32> -> tensor<12x48xf32>
     kernel.return %y : tensor<12x48xf32>
   }
@@ -86,7 +86,7 @@ kernel.variant @v target "x86-64-v3" {
 
 kernel.variant @v target "x86-64-v3" {
   kernel.func @uneven(%x: tensor<12x64xf32>, %w: tensor<48x64xf32> {kernel.layout = #kernel.panels<48>}) -> tensor<12x48xf32> tile #kernel.tile<rows = 6, columns = 16, depth = 30> {
-    // expected-error @below {{[A0505] depth blocks of 30 are no multiple of 4}}
+    // expected-error @below {{error[A0505]: depth blocks of 30 are no multiple of 4}}
     %y = attn.linear %x, %w : tensor<12x64xf32>, tensor<48x64xf32> -> tensor<12x48xf32>
     kernel.return %y : tensor<12x48xf32>
   }

@@ -46,7 +46,7 @@ kernel.variant @v target "x86-64-v3" {
 attn.size @rows min 1 max 64
 kernel.variant @v target "x86-64-v3" {
   kernel.func @rows(%x: tensor<2x?xf32, #attn.sizes<2, rows>>) -> tensor<2x?xf32, #attn.sizes<2, rows>> {
-    // expected-error @+1 {{[A0508] a row region needs rows of a static length, not 'rows'; fix the size of the last dimension}}
+    // expected-error @+1 {{error[A0508]: a row region needs rows of a static length, not 'rows'; fix the size of the last dimension}}
     %y = attn.map element(%x at affine_map<(d0, d1) -> (d0, d1)> : tensor<2x?xf32, #attn.sizes<2, rows>>) {
     ^bb0(%a: f32):
       attn.yield %a : f32

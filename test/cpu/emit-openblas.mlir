@@ -32,7 +32,7 @@ kernel.variant @v target "x86-64" {
 
 kernel.variant @v target "x86-64" {
   kernel.func @packed(%x: tensor<2x64xf32>, %w: tensor<10x64xf32> {kernel.layout = #kernel.panels<48>}) -> tensor<2x10xf32> tile #kernel.tile<rows = 8, columns = 48, depth = 0, provider = "openblas"> {
-    // expected-error @below {{[A0506] the provider openblas reads plain row-major weights, but the weight has a layout}}
+    // expected-error @below {{error[A0506]: the provider openblas reads plain row-major weights, but the weight has a layout}}
     %y = attn.linear %x, %w : tensor<2x64xf32>, tensor<10x64xf32> -> tensor<2x10xf32>
     kernel.return %y : tensor<2x10xf32>
   }
@@ -42,7 +42,7 @@ kernel.variant @v target "x86-64" {
 
 kernel.variant @v target "x86-64" {
   kernel.func @cramped(%x: tensor<2x64xf32>, %w: tensor<10x64xf32>) -> tensor<2x10xf32> tile #kernel.tile<rows = 8, columns = 48, depth = 0, provider = "openblas"> scratch "100" {
-    // expected-error @below {{[A0507] the provider openblas needs 2368 bytes of scratch; run --attn-choose-tiles}}
+    // expected-error @below {{error[A0507]: the provider openblas needs 2368 bytes of scratch; run --attn-choose-tiles}}
     %y = attn.linear %x, %w : tensor<2x64xf32>, tensor<10x64xf32> -> tensor<2x10xf32>
     kernel.return %y : tensor<2x10xf32>
   }

@@ -59,7 +59,7 @@ kernel.variant @v target "x86-64-v3" {
 
 kernel.variant @v target "x86-64-v3" {
   kernel.func @softmax(%x: tensor<2x8xf32>) -> tensor<2x8xf32> {
-    // expected-error @below {{[A0502] no CPU kernel computes 'attn.softmax'}}
+    // expected-error @below {{error[A0502]: no CPU kernel computes 'attn.softmax'}}
     %y = attn.softmax %x : tensor<2x8xf32>
     kernel.return %y : tensor<2x8xf32>
   }
