@@ -6,9 +6,10 @@
     python3 test/numerics/check-library.py ATTNC LIB.so GOLDENS.json
 
 GOLDENS.json is one of test/numerics/data (make-goldens.py says what is in it).
-Fails if an error against float64 is more than twice the largest error that the
-reference's own f32 run makes on the same model, or more than 2e-5. Needs
-nothing but Python.
+Fails if an error against float64 is more than twice the error that the
+reference's own f32 run makes, or more than 2e-5: case by case for the trained
+encoder, whose reference errors are over thousands of numbers, and over all cases
+for the tiny models, where one case may have twenty. Needs nothing but Python.
 """
 import array
 import ast
@@ -53,8 +54,9 @@ def read_npy(path):
 class Checker:
     def __init__(self, attnc, library, goldens):
         self.attnc, self.library, self.goldens = attnc, library, goldens
-        self.worst = {}  # output -> (error, batch, seq)
-        self.reference = {}  # output -> largest f32 error of the reference
+        # By output and, for the trained encoder, case:
+        self.worst = {}  # (error, batch, seq)
+        self.reference = {}  # largest f32 error of the reference
         self.compared = 0
 
     def run(self, entry, case, folder):
@@ -80,14 +82,15 @@ class Checker:
         return lambda name: read_npy(os.path.join(folder, name + ".npy"))
 
     def note(self, output, case, pairs, f32_error):
-        self.reference[output] = max(self.reference.get(output, 0.0), f32_error)
+        key = (output, "" if "outputs" in case else (case["batch"], case["seq"]))
+        self.reference[key] = max(self.reference.get(key, 0.0), f32_error)
         for actual, expected in pairs:
             error = abs(actual - expected)
             if error != error:
                 error = float("inf")
             self.compared += 1
-            if output not in self.worst or error > self.worst[output][0]:
-                self.worst[output] = (error, case["batch"], case["seq"])
+            if key not in self.worst or error > self.worst[key][0]:
+                self.worst[key] = (error, case["batch"], case["seq"])
 
     def check_whole(self, case, folder):
         outputs = case["outputs"]
@@ -134,16 +137,23 @@ class Checker:
                     self.check_whole(case, folder)
                 else:
                     self.check_samples(case, folder)
-        good = self.compared > 0
-        for output, (error, batch, seq) in sorted(self.worst.items()):
-            reference = self.reference[output]
+        return self.report()
+
+    def report(self):
+        """Prints the worst case of each output, and every case that fails."""
+        good, closest = self.compared > 0, {}
+        for (output, case), (error, batch, seq) in self.worst.items():
+            reference = self.reference[output, case]
             limit = min(MOST_OF_REFERENCE * reference, MOST)
-            good &= error <= limit
-            print(
-                f"{'ok' if error <= limit else 'WRONG'} {output}: error {error:.2e} "
-                f"at batch {batch}, seq {seq}; reference f32 {reference:.2e}; "
-                f"limit {limit:.2e}"
-            )
+            line = (f"{output}: error {error:.2e} at batch {batch}, seq {seq}; "
+                    f"reference f32 {reference:.2e}; limit {limit:.2e}")
+            closest[output] = max(closest.get(output, (0.0, "")),
+                                  (error / limit, line))
+            if not error <= limit:
+                good = False
+                print("WRONG " + line)
+        for _, line in closest.values():
+            print("closest to its limit: " + line)
         print(f"{self.compared} numbers in {len(self.goldens['cases'])} cases")
         return good
 
