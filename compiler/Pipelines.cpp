@@ -23,7 +23,7 @@ namespace attnc {
 /// A pass, then the clean-up that lets the next one see plain IR.
 template <typename Create>
 static Stage rewrite(llvm::StringRef name, llvm::StringRef summary,
-                     Create create, Stage::Kind kind = Stage::Optimize) {
+                     const Create &create, Stage::Kind kind = Stage::Optimize) {
   return {name.str(), kind, summary.str(), [create](OpPassManager &passes) {
             passes.addPass(create());
             passes.addPass(createCanonicalizerPass());
@@ -32,12 +32,13 @@ static Stage rewrite(llvm::StringRef name, llvm::StringRef summary,
 }
 
 template <typename Create>
-static Stage lower(llvm::StringRef name, llvm::StringRef summary, Create create,
-                   Stage::Kind kind) {
+static Stage lower(llvm::StringRef name, llvm::StringRef summary,
+                   const Create &create, Stage::Kind kind) {
   return {name.str(), kind, summary.str(),
           [create](OpPassManager &passes) { passes.addPass(create()); }};
 }
 
+// NOLINTNEXTLINE(readability-function-size): one list, top to bottom
 std::vector<Stage> getStages(const PipelineOptions &options,
                              const Target &target) {
   return {
@@ -143,7 +144,7 @@ static LogicalResult runStage(const Stage &stage, ModuleOp module,
     }
   }
   if (usersMistake) {
-    llvm::sys::fs::remove(reproducer);
+    (void)llvm::sys::fs::remove(reproducer);
     return failure();
   }
   llvm::errs() << "error[A0012]: the stage '" << stage.name

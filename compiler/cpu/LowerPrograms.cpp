@@ -49,7 +49,7 @@ protected:
     function->setAttr("passthrough",
                       b.getArrayAttr({b.getStringAttr("nounwind")}));
     Block *block = function.addEntryBlock();
-    arguments_ = block->getArguments();
+    parameters = block->getArguments();
     b.setInsertionPointToStart(block);
   }
   Value i64(int64_t value) {
@@ -76,7 +76,7 @@ protected:
   Location loc;
   LLVM::LLVMPointerType pointer;
   ModuleOp module;
-  ValueRange arguments_;
+  ValueRange parameters;
 };
 
 /// One phase: the address of every operand, then the kernels' functions.
@@ -95,7 +95,7 @@ private:
   Value field(cpu::FrameField field) {
     Value &value = fields[field];
     if (!value)
-      value = load(pointer, arguments_[0], field);
+      value = load(pointer, parameters[0], field);
     return value;
   }
   Value address(Value ref);
@@ -136,7 +136,7 @@ void PhaseBuilder::build(const PhaseInfo &phase,
   auto variant = program->getParentOfType<kernel::VariantOp>();
   for (kernel::DispatchOp dispatch : dispatches) {
     loc = dispatch.getLoc();
-    SmallVector<Value> operands(arguments_);
+    SmallVector<Value> operands(parameters);
     for (Value ref : dispatch.getOperands())
       operands.push_back(address(ref));
     func::CallOp::create(b, loc, getKernelSymbol(variant, dispatch.getKernel()),
@@ -168,7 +168,7 @@ private:
 Value PlanBuilder::size(StringRef name) {
   Value &value = sizes[name];
   if (!value)
-    value = load(b.getI64Type(), arguments_[0], getSizeIndex(module, name));
+    value = load(b.getI64Type(), parameters[0], getSizeIndex(module, name));
   return value;
 }
 
@@ -205,7 +205,7 @@ void PlanBuilder::storeBounds() {
       continue;
     Value value = evaluate(expr);
     sizes[declared.getSymName()] = value;
-    store(value, arguments_[0], index);
+    store(value, parameters[0], index);
   }
 }
 
@@ -217,13 +217,13 @@ void PlanBuilder::build() {
   storeBounds();
   Value end = i64(0);
   for (auto [index, bytes] : llvm::enumerate(getSlotBytes(program))) {
-    store(end, arguments_[2], index);
+    store(end, parameters[2], index);
     end = arith::AddIOp::create(b, loc, end, largest(bytes));
   }
   Value stride = largest(getScratchBytes(program));
-  store(end, arguments_[3], 0);
-  store(stride, arguments_[4], 0);
-  Value workers = arith::ExtSIOp::create(b, loc, i64Type, arguments_[1]);
+  store(end, parameters[3], 0);
+  store(stride, parameters[4], 0);
+  Value workers = arith::ExtSIOp::create(b, loc, i64Type, parameters[1]);
   Value scratch = arith::MulIOp::create(b, loc, stride, workers);
   Value total = arith::AddIOp::create(b, loc, end, scratch);
   func::ReturnOp::create(b, loc, total);

@@ -296,8 +296,9 @@ Value Bert::emitAttention(ProgramBuilder &program, StringRef layer, Value rows,
   Value query = project("query");
   Value key = project("key");
   Value value = project("value");
+  const int64_t headSize = hidden / heads;
   query = program.scale(name + ".scale", query,
-                        1.0 / std::sqrt(static_cast<double>(hidden / heads)));
+                        1.0 / std::sqrt(static_cast<double>(headSize)));
   Value context = program.attention(name, query, key, value, padding);
   context = program.mergeHeads(name + ".merge", context);
   Value output = linear(program, name + ".output", tensor + ".output.dense",

@@ -105,8 +105,9 @@ bool ConfigReader::getBool(StringRef key, std::optional<bool> otherwise) {
   return flag.value_or(otherwise.value_or(false));
 }
 
-std::string ConfigReader::getString(StringRef key,
-                                    std::optional<std::string> otherwise) {
+std::string
+ConfigReader::getString(StringRef key,
+                        const std::optional<std::string> &otherwise) {
   const json::Value *value = find(key, !otherwise);
   if (!value)
     return otherwise.value_or("");

@@ -40,7 +40,7 @@ public:
   bool getBool(llvm::StringRef key,
                std::optional<bool> otherwise = std::nullopt);
   std::string getString(llvm::StringRef key,
-                        std::optional<std::string> otherwise = std::nullopt);
+                        const std::optional<std::string> &otherwise = {});
   /// Strings of an array; empty if the field is absent or null.
   std::vector<std::string> getStrings(llvm::StringRef key);
 

@@ -138,7 +138,7 @@ LogicalResult FolderImport::emit() {
   SmallVector<mlir::Attribute> files;
   for (StringRef path : model->weights.files()) {
     SmallString<256> absolute(path);
-    sys::fs::make_absolute(absolute);
+    (void)sys::fs::make_absolute(absolute); // stays as it is if it fails
     files.push_back(builder.getStringAttr(absolute));
   }
   module->setAttr(attn::AttnDialect::kNameAttr, builder.getStringAttr(*name));

@@ -24,7 +24,7 @@ namespace attnc {
 
 static std::string makeIdentifier(StringRef path) {
   SmallString<256> absolute(path);
-  sys::fs::make_absolute(absolute); // "." has no name of its own
+  (void)sys::fs::make_absolute(absolute); // "." has no name of its own
   sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
   StringRef last = StringRef(absolute).rtrim('/');
   std::string name = sys::path::filename(last).str();

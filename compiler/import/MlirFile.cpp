@@ -40,7 +40,7 @@ static void makeFilesAbsolute(mlir::ModuleOp module,
   SmallVector<mlir::Attribute> files;
   for (StringRef path : weights.files()) {
     SmallString<256> absolute(path);
-    sys::fs::make_absolute(absolute);
+    (void)sys::fs::make_absolute(absolute);
     files.push_back(builder.getStringAttr(absolute));
   }
   if (!files.empty())
