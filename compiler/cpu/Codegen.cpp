@@ -76,7 +76,7 @@ std::unique_ptr<llvm::Module> translateToLLVM(ModuleOp module,
 }
 
 /// A machine for `target`, for position-independent code.
-static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+static std::unique_ptr<llvm::TargetMachine>
 createMachine(const Target &target) {
   static const bool initialized = [] {
     LLVMInitializeX86TargetInfo();
@@ -91,16 +91,12 @@ createMachine(const Target &target) {
   std::string message;
   const llvm::Target *backend =
       llvm::TargetRegistry::lookupTarget(triple, message);
-  if (!backend)
-    return llvm::createStringError("error[A0533]: LLVM has no back end for " +
-                                   triple.str() + ": " + message);
+  assert(backend && "the back end was just initialized");
   std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
       triple, target.cpu, target.features, llvm::TargetOptions(),
       llvm::Reloc::PIC_, llvm::CodeModel::Small,
       llvm::CodeGenOptLevel::Default));
-  if (!machine)
-    return llvm::createStringError("error[A0533]: LLVM has no machine for " +
-                                   target.name);
+  assert(machine && "every target names a processor that LLVM knows");
   return machine;
 }
 
@@ -114,11 +110,8 @@ static void setMachine(llvm::Module &module,
 }
 
 llvm::Error optimizeLLVM(llvm::Module &module, const Target &target) {
-  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine =
-      createMachine(target);
-  if (!machine)
-    return machine.takeError();
-  setMachine(module, **machine);
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target);
+  setMachine(module, *machine);
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
@@ -135,7 +128,7 @@ llvm::Error optimizeLLVM(llvm::Module &module, const Target &target) {
   tuning.SLPVectorization = false;
   tuning.LoopUnrolling = false;
   tuning.LoopInterleaving = false;
-  llvm::PassBuilder builder(machine->get(), tuning);
+  llvm::PassBuilder builder(machine.get(), tuning);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
@@ -153,16 +146,11 @@ llvm::Error optimizeLLVM(llvm::Module &module, const Target &target) {
 static llvm::Error emit(llvm::Module &module, const Target &target,
                         llvm::raw_pwrite_stream &os,
                         llvm::CodeGenFileType type) {
-  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine =
-      createMachine(target);
-  if (!machine)
-    return machine.takeError();
-  setMachine(module, **machine);
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target);
+  setMachine(module, *machine);
   llvm::legacy::PassManager passes;
-  if ((*machine)->addPassesToEmitFile(passes, os, nullptr, type))
-    return llvm::createStringError("error[A0533]: LLVM cannot emit such a "
-                                   "file for " +
-                                   target.name);
+  if (machine->addPassesToEmitFile(passes, os, nullptr, type))
+    llvm_unreachable("x86-64 emits objects and assembly");
   passes.run(module);
   return llvm::Error::success();
 }
