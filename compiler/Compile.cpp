@@ -142,6 +142,16 @@ llvm::Error Compiler::addDigests(ModuleOp module) {
   return llvm::Error::success();
 }
 
+/// The targets, best first, each once: the order in which a library tries them.
+static std::vector<const Target *>
+orderTargets(llvm::ArrayRef<const Target *> wanted) {
+  std::vector<const Target *> ordered;
+  for (const Target &target : Target::all())
+    if (llvm::is_contained(wanted, &target))
+      ordered.push_back(&target);
+  return ordered;
+}
+
 /// Reads the model; a text at a later stage says where it came from and what it
 /// is scheduled for.
 llvm::Error Compiler::import() {
@@ -163,7 +173,7 @@ llvm::Error Compiler::import() {
     if (llvm::Error error = addDigests(scheduled ? *scheduled : module))
       return error;
 
-  targets = options.targets;
+  targets = orderTargets(options.targets);
   const Target *wanted = getScheduledTarget(scheduled ? *scheduled : module);
   if (targets.empty())
     targets.push_back(wanted ? wanted : &Target::native());
