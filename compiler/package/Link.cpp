@@ -132,9 +132,10 @@ static Error localize(const LinkInputs &inputs, StringRef input,
   objcopy::ConfigManager config;
   config.Common.InputFilename = input;
   config.Common.OutputFilename = output;
-  Expected<objcopy::NameOrPattern> pattern = objcopy::NameOrPattern::create(
-      inputs.name + "_*", objcopy::MatchStyle::Wildcard,
-      [](Error error) { return error; });
+  std::string exported = inputs.name + "_*"; // the pattern refers to it
+  Expected<objcopy::NameOrPattern> pattern =
+      objcopy::NameOrPattern::create(exported, objcopy::MatchStyle::Wildcard,
+                                     [](Error error) { return error; });
   if (!pattern)
     return pattern.takeError();
   if (Error error =
