@@ -42,7 +42,8 @@ private:
   };
   static constexpr int64_t kUnroll = 4;  ///< steps of depth per iteration
   static constexpr int64_t kChain = 128; ///< steps of depth in one sum
-  static constexpr int64_t kLine = 16;   ///< f32 per cache line
+  static_assert(kChain % kUnroll == 0);
+  static constexpr int64_t kLine = 16; ///< f32 per cache line
   static constexpr unsigned kPrefetchToL2 = 2;
   /// Workers share out tiles of rows from this many per worker on.
   static constexpr int64_t kTilesPerWorker = 4;

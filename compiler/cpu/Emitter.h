@@ -71,8 +71,8 @@ public:
   /// The number of rows: the product of all but the last `rowRank` dimensions.
   mlir::Value rowCount(mlir::Value argument, unsigned rowRank);
   /// Elements from index 0 to `indices` of a value, by its shape and layout. A
-  /// `#kernel.rows` value of rank 2 has rows of one dimension, of a higher rank
-  /// rows of two (heads and head size): the shapes that kernel.view gives.
+  /// row of a `#kernel.rows` value is its last two dimensions (heads and head
+  /// size) where these fit between rows, else the last.
   mlir::Value offsetOf(mlir::Value argument,
                        llvm::ArrayRef<mlir::Value> indices);
   /// Elements between neighbours along dimension `dim` of a value.

@@ -9,14 +9,14 @@
 // become arith ops and fused multiply-adds (mul and add in a function whose
 // `kernel.target` has none), so that nothing calls libm; `absf` and `sqrt`
 // stay, which every target has instructions for. Other element types stay as
-// well. Worst error found, in ulp, over every f32
-// (test/unit/cpu/ExpandMathTest.cpp):
+// well. Errors in ulp stay below (test/unit/cpu/ExpandMathTest.cpp):
 //
 //           with FMA  without
-//   exp       1.0       1.0     0 where the result is below 2^-125.5
+//   exp       1.0       1.5     0 where the result is below 2^-125.5
 //   exp2      1.0       1.5     0 where the result is below 2^-125.5
-//   tanh      2.5       2.5
-//   erf       1.5       2.5     exactly -1 or 1 where erf rounds to it
+//   tanh      1.5       1.5
+//   erf       1.5       1.75    exactly -1 or 1 where erf rounds to it
+//   rsqrt     1.5       1.5
 //
 // NaN gives NaN; infinities give the limits. Coefficients, highest degree
 // first, come from fit-polynomials.py.

@@ -34,8 +34,8 @@ double rsqrtReference(double x) { return 1 / std::sqrt(x); }
 const double kFlush = std::exp2(-125.5);
 const Function kFunctions[] = {{"exp", std::exp, 1.0, 1.5, kFlush},
                                {"exp2", std::exp2, 1.0, 1.5, kFlush},
-                               {"tanh", std::tanh, 2.5, 2.5, 0},
-                               {"erf", std::erf, 1.5, 2.5, 0},
+                               {"tanh", std::tanh, 1.5, 1.5, 0},
+                               {"erf", std::erf, 1.5, 1.75, 0},
                                {"rsqrt", rsqrtReference, 1.5, 1.5, 0},
                                {"sqrt", std::sqrt, 0.5, 0.5, 0},
                                {"absf", std::fabs, 0, 0, 0}};
