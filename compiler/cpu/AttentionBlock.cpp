@@ -1,5 +1,4 @@
-//===- AttentionBlock.cpp - a block of query rows
-//---------------------------===//
+//===- AttentionBlock.cpp - a block of query rows -------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

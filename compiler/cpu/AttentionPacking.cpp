@@ -1,5 +1,4 @@
-//===- AttentionPacking.cpp - keys, values, queries in scratch
-//--------------===//
+//===- AttentionPacking.cpp - keys, values, queries in scratch ------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

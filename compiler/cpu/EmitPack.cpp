@@ -1,5 +1,4 @@
-//===- EmitPack.cpp - packing of padded batches
-//-----------------------------===//
+//===- EmitPack.cpp - packing of padded batches ---------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- EmitRow.cpp - row regions
-//---------------------------------------------===//
+//===- EmitRow.cpp - row regions ------------------------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -5,10 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The function around a kernel, and the vocabulary of the emitters: scalars,
-// loops, memory. Constants and sizes are made once, at the head of the
-// function; arithmetic on constants folds at once, so that offsets reach LLVM
-// as immediates.
+// The function around a kernel, what the kernel says, scalars and loops.
+// Constants and sizes are made once, at the head of the function; arithmetic on
+// constants folds at once, so that offsets reach LLVM as immediates.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/Emitter.h"

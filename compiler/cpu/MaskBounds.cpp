@@ -1,5 +1,4 @@
-//===- MaskBounds.cpp - loop bounds from affine masks
-//-----------------------===//
+//===- MaskBounds.cpp - loop bounds from affine masks ---------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- AttentionProblem.cpp - attention kernels and what they should give
-//---===//
+//===- AttentionProblem.cpp - attention kernels and what they should give -===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

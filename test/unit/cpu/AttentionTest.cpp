@@ -1,5 +1,4 @@
-//===- AttentionTest.cpp - shapes and forms of attention
-//--------------------===//
+//===- AttentionTest.cpp - shapes and forms of attention ------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- SequenceTest.cpp - packing and pooling
-//-------------------------------===//
+//===- SequenceTest.cpp - packing and pooling -----------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
