@@ -48,6 +48,7 @@ def Attn_LinearOp : Attn_Op<"linear", [Pure, AttrSizedOperandSegments,
     attr-dict `:` type($input) `,` type($weight) `->` type($result)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Attn_QkvProjectionOp : Attn_Op<"qkv_projection", [Pure,
@@ -84,6 +85,7 @@ def Attn_QkvProjectionOp : Attn_Op<"qkv_projection", [Pure,
     type($key) `,` type($value)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Attn_OutputProjectionOp : Attn_Op<"output_projection", [Pure,
@@ -118,6 +120,7 @@ def Attn_OutputProjectionOp : Attn_Op<"output_projection", [Pure,
     attr-dict `:` type($input) `,` type($weight) `->` type($result)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Attn_SplitHeadsOp : Attn_Op<"split_heads", [Pure]> {

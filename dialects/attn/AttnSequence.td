@@ -40,6 +40,7 @@ def Attn_EmbeddingOp : Attn_Op<"embedding", [Pure, AttrSizedOperandSegments,
     type($result)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Attn_PositionsOp : Attn_Op<"positions", [Pure]> {
