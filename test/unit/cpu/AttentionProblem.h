@@ -1,5 +1,4 @@
-//===- AttentionProblem.h - attention kernels and what they should give -*- C++
-//-*-===//
+//===- AttentionProblem.h - attention and what it should give ---*- C++ -*-===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
