@@ -42,9 +42,10 @@ public:
   AttentionRun(attn::AttentionOp op, Tensor query, Tensor key, Tensor value,
                ArrayRef<Tensor> scoreCaptures, ArrayRef<Tensor> maskCaptures,
                Precision precision)
-      : query(query), key(key), value(value), queryHeads(op.getQueryHeads()),
-        keyHeads(op.getKeyHeads()), headSize(op.getHeadSize()),
-        valueSize(op.getValueSize()), precision(precision) {
+      : query(std::move(query)), key(std::move(key)), value(std::move(value)),
+        queryHeads(op.getQueryHeads()), keyHeads(op.getKeyHeads()),
+        headSize(op.getHeadSize()), valueSize(op.getValueSize()),
+        precision(precision) {
     // The index space of both regions is (b, h, q, kv).
     if (attn::CapturedRegion region = op.getScoreRegion())
       score.emplace(region, scoreCaptures, /*rank=*/4);

@@ -210,7 +210,7 @@ struct FuseQkv : impl::FuseQkvBase<FuseQkv> {
       obstacle = {parts[0].linear, "one projection serves twice"};
       return false;
     }
-    for (SmallVector<Value> values : getConcatenations(parts))
+    for (const SmallVector<Value> &values : getConcatenations(parts))
       if (!WeightConcatenation(getOperation(), values)
                .isPossible(obstacle.culprit, obstacle.why))
         return false;

@@ -19,116 +19,24 @@ using namespace llvm;
 
 namespace attnc {
 
+// C11, C++20, their alternative tokens, and what attn/attn.h's headers make
+// macros or types of.
+static constexpr StringLiteral kKeywords(
+    "alignas alignof and and_eq asm auto bitand bitor bool break case catch "
+    "char char8_t char16_t char32_t class co_await co_return co_yield compl "
+    "concept const const_cast consteval constexpr constinit continue "
+    "decltype default delete do double dynamic_cast else enum explicit "
+    "export extern false float for friend goto if inline int linux long "
+    "mutable namespace new noexcept not not_eq operator or or_eq private "
+    "protected public register reinterpret_cast requires restrict return "
+    "short signed sizeof static static_assert static_cast struct switch "
+    "template this thread_local throw true try typedef typeid typename "
+    "typeof union unix unsigned using virtual void volatile wchar_t while "
+    "xor xor_eq NULL int8_t int16_t int32_t int64_t uint8_t uint16_t "
+    "uint32_t uint64_t size_t attn_status");
+
 static bool isKeyword(StringRef name) {
-  // C11, C++20, their alternative tokens, and what attn/attn.h's headers make
-  // macros or types of.
-  static const StringSet<> words = {"alignas",
-                                    "alignof",
-                                    "and",
-                                    "and_eq",
-                                    "asm",
-                                    "auto",
-                                    "bitand",
-                                    "bitor",
-                                    "bool",
-                                    "break",
-                                    "case",
-                                    "catch",
-                                    "char",
-                                    "char8_t",
-                                    "char16_t",
-                                    "char32_t",
-                                    "class",
-                                    "co_await",
-                                    "co_return",
-                                    "co_yield",
-                                    "compl",
-                                    "concept",
-                                    "const",
-                                    "const_cast",
-                                    "consteval",
-                                    "constexpr",
-                                    "constinit",
-                                    "continue",
-                                    "decltype",
-                                    "default",
-                                    "delete",
-                                    "do",
-                                    "double",
-                                    "dynamic_cast",
-                                    "else",
-                                    "enum",
-                                    "explicit",
-                                    "export",
-                                    "extern",
-                                    "false",
-                                    "float",
-                                    "for",
-                                    "friend",
-                                    "goto",
-                                    "if",
-                                    "inline",
-                                    "int",
-                                    "linux",
-                                    "long",
-                                    "mutable",
-                                    "namespace",
-                                    "new",
-                                    "noexcept",
-                                    "not",
-                                    "not_eq",
-                                    "operator",
-                                    "or",
-                                    "or_eq",
-                                    "private",
-                                    "protected",
-                                    "public",
-                                    "register",
-                                    "reinterpret_cast",
-                                    "requires",
-                                    "restrict",
-                                    "return",
-                                    "short",
-                                    "signed",
-                                    "sizeof",
-                                    "static",
-                                    "static_assert",
-                                    "static_cast",
-                                    "struct",
-                                    "switch",
-                                    "template",
-                                    "this",
-                                    "thread_local",
-                                    "throw",
-                                    "true",
-                                    "try",
-                                    "typedef",
-                                    "typeid",
-                                    "typename",
-                                    "typeof",
-                                    "union",
-                                    "unix",
-                                    "unsigned",
-                                    "using",
-                                    "virtual",
-                                    "void",
-                                    "volatile",
-                                    "wchar_t",
-                                    "while",
-                                    "xor",
-                                    "xor_eq",
-                                    "NULL",
-                                    "int8_t",
-                                    "int16_t",
-                                    "int32_t",
-                                    "int64_t",
-                                    "uint8_t",
-                                    "uint16_t",
-                                    "uint32_t",
-                                    "uint64_t",
-                                    "size_t",
-                                    "attn_status"};
-  return words.contains(name);
+  return is_contained(split(kKeywords, ' '), name);
 }
 
 static Error checkName(StringRef kind, StringRef name) {

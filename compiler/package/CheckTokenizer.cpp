@@ -62,6 +62,7 @@ Error checkTokenizer(LibraryDescription &library, ArrayRef<ModelFile> files,
   for (const ModelFile &file : files) {
     StringRef name = file.name;
     // The name ends where the string does: it is passed on as a C string.
+    // NOLINTBEGIN(bugprone-suspicious-stringview-data-usage)
     if (!name.consume_front(kFolder) || !attnrt::isTokenizerFile(name.data()))
       continue;
     ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
@@ -73,6 +74,7 @@ Error checkTokenizer(LibraryDescription &library, ArrayRef<ModelFile> files,
               "' cannot be read: " + buffer.getError().message());
     opened.push_back(
         {name.data(), (*buffer)->getBufferStart(), (*buffer)->getBufferSize()});
+    // NOLINTEND(bugprone-suspicious-stringview-data-usage)
     buffers.push_back(std::move(*buffer));
   }
   library.hasText = !opened.empty();

@@ -26,7 +26,7 @@ static Error failed(const Twine &what, std::error_code code) {
 OutputSet::~OutputSet() {
   for (const File &file : files)
     if (!file.temporary.empty()) {
-      sys::fs::remove(file.temporary);
+      (void)sys::fs::remove(file.temporary);
       sys::DontRemoveFileOnSignal(file.temporary);
     }
 }
@@ -64,7 +64,7 @@ Expected<std::string> OutputSet::create(StringRef name) {
           model, descriptor, temporary, sys::fs::OF_None,
           sys::fs::all_read | sys::fs::all_write))
     return failed("a file in '" + parent + "' cannot be created", code);
-  sys::Process::SafelyCloseFileDescriptor(descriptor);
+  (void)sys::Process::SafelyCloseFileDescriptor(descriptor);
   sys::RemoveFileOnSignal(temporary);
   files.push_back({std::string(temporary), std::string(final)});
   return std::string(temporary);
