@@ -33,8 +33,8 @@ attn.size @size_c2_syntax derived "1 - 2"
 
 // -----
 
-// expected-error @+1 {{expects a C identifier as its name, got 'size_c3-x'}}
-attn.size @"size_c3-x" min 1 max 2
+// expected-error @+1 {{expects a C identifier as its name, got 'size_c3.x'}}
+attn.size @size_c3.x min 1 max 2
 
 // -----
 
