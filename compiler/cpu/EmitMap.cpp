@@ -60,10 +60,9 @@ LogicalResult KernelEmitter::emitMap(attn::MapOp op) {
     return success();
   }
   SizeExpr last = shape.pop_back_val();
-  if (row && !last.isNumber())
-    return op.emitError(
-               "error[A0508]: a row region needs rows of a static length, "
-               "not '")
+  if (row && !last.isNumber() && !isRowChain(row))
+    return op.emitError("error[A0508]: a row region that reads a row twice "
+                        "needs rows of a static length, not '")
            << last.str() << "'; fix the size of the last dimension";
   Value rows = size(attn::getProduct(shape));
   Value columns = size(last);
@@ -81,7 +80,7 @@ LogicalResult KernelEmitter::emitMap(attn::MapOp op) {
     }
     emitColumns(*this, element, place, dims, begin, end);
     if (row)
-      emitRow(row, place, last.number(), dims);
+      emitRow(row, place, last, dims);
   });
   return success();
 }

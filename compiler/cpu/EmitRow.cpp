@@ -23,8 +23,8 @@ namespace attnc::cpu {
 namespace {
 class RowEmitter {
 public:
-  RowEmitter(KernelEmitter &emitter, int64_t columns)
-      : e(emitter), b(emitter.b), loc(emitter.loc), columns(columns) {}
+  RowEmitter(KernelEmitter &emitter, const SizeExpr &length)
+      : e(emitter), b(emitter.b), loc(emitter.loc), length(length) {}
 
   void run(const attn::CapturedRegion &region, Value row, ArrayRef<Value> dims);
 
@@ -39,7 +39,11 @@ private:
   void emitSoftmax(Value source, Value target);
   void emitMap(attn::MapOp op, Value target);
 
+  bool isStatic() const { return length.isNumber(); }
+  /// The number of columns as f32.
+  Value columnCount();
   void visit(function_ref<void(Value column, Value mask)> body);
+  void visitDynamic(function_ref<void(Value column, Value mask)> body);
   SmallVector<Value> accumulate(ArrayRef<Value> initial, Term term,
                                 function_ref<Value(Value, Value)> combine);
   SmallVector<Value> sums(unsigned count, Term addTerms);
@@ -55,7 +59,7 @@ private:
   KernelEmitter &e;
   OpBuilder &b;
   Location loc;
-  int64_t columns;
+  SizeExpr length; ///< columns
   llvm::DenseMap<Value, Value> places; ///< where a row or capture lies
 };
 } // namespace
@@ -64,7 +68,10 @@ private:
 
 /// Every vector of the row; `mask` is null where all lanes are columns.
 void RowEmitter::visit(function_ref<void(Value, Value)> body) {
-  const int64_t lanes = e.lanes, whole = columns / lanes * lanes;
+  if (!isStatic())
+    return visitDynamic(body);
+  const int64_t lanes = e.lanes, columns = length.number();
+  const int64_t whole = columns / lanes * lanes;
   if (whole == lanes)
     body(e.i64(0), Value());
   else if (whole)
@@ -72,6 +79,21 @@ void RowEmitter::visit(function_ref<void(Value, Value)> body) {
            [&](Value column) { body(column, Value()); });
   if (whole < columns)
     body(e.i64(whole), e.tailMask(e.i64(columns - whole)));
+}
+
+void RowEmitter::visitDynamic(function_ref<void(Value, Value)> body) {
+  Value columns = e.size(length), lanes = e.i64(e.lanes);
+  Value whole = e.mul(e.div(columns, lanes), lanes);
+  e.loop(e.i64(0), whole, e.lanes,
+         [&](Value column) { body(column, Value()); });
+  e.ifThen(e.lessThan(whole, columns),
+           [&] { body(whole, e.tailMask(e.sub(columns, whole))); });
+}
+
+Value RowEmitter::columnCount() {
+  if (isStatic())
+    return e.f32(length.number());
+  return arith::SIToFPOp::create(b, loc, b.getF32Type(), e.size(length));
 }
 
 /// Folds `term` over the row in kParts vectors of each of the initial values:
@@ -82,7 +104,8 @@ RowEmitter::accumulate(ArrayRef<Value> initial, Term term,
   // Four chains hide the latency of an addition.
   constexpr int64_t kParts = 4;
   const int64_t lanes = e.lanes, step = kParts * lanes;
-  const int64_t whole = columns / step * step;
+  Value columns = e.size(length);
+  Value whole = e.mul(e.div(columns, e.i64(step)), e.i64(step));
   const size_t width = initial.size();
   SmallVector<Value> parts;
   for (int64_t i = 0; i < kParts; ++i)
@@ -91,19 +114,29 @@ RowEmitter::accumulate(ArrayRef<Value> initial, Term term,
                    Value mask) {
     term(column, mask, parts.slice(part * width, width));
   };
-  if (whole)
-    parts = e.loop(e.i64(0), e.i64(whole), step, parts,
+  if (!isStatic() || length.number() >= step)
+    parts = e.loop(e.i64(0), whole, step, parts,
                    [&](Value column, ValueRange carried) {
                      SmallVector<Value> next(carried);
                      for (int64_t i = 0; i < kParts; ++i)
                        addTo(next, i, e.add(column, e.i64(i * lanes)), Value());
                      return next;
                    });
-  for (int64_t column = whole; column < columns; column += lanes) {
+  // What is left: up to kParts vectors. Of a length known at run time only, each
+  // is masked; a term of no lanes adds nothing.
+  for (int64_t part = 0; part < kParts; ++part) {
+    Value column = e.add(whole, e.i64(part * lanes));
     Value mask;
-    if (columns - column < lanes)
-      mask = e.tailMask(e.i64(columns - column));
-    addTo(parts, (column - whole) / lanes, e.i64(column), mask);
+    if (isStatic()) {
+      const int64_t left = length.number() % step - part * lanes;
+      if (left <= 0)
+        break;
+      if (left < lanes)
+        mask = e.tailMask(e.i64(left));
+    } else {
+      mask = e.tailMask(e.sub(columns, column));
+    }
+    addTo(parts, part, column, mask);
   }
   SmallVector<Value> result;
   for (size_t i = 0; i < width; ++i)
@@ -145,7 +178,7 @@ Value RowEmitter::inverseRoot(Value mean, const APFloat &epsilon) {
 /// to the mean is found while the squares are summed, and taken back.
 void RowEmitter::emitLayerNorm(attn::NormOp op, Value source, Value target) {
   auto overColumns = [&](Value total) -> Value {
-    return arith::DivFOp::create(b, loc, total, e.f32(columns));
+    return arith::DivFOp::create(b, loc, total, columnCount());
   };
   Value total = sums(1, [&](Value column, Value mask, Values carried) {
     carried[0] =
@@ -203,7 +236,7 @@ void RowEmitter::emitNorm(attn::NormOp op, Value target) {
       store(arith::DivFOp::create(b, loc, x, divisor), target, column, mask);
     });
   }
-  Value mean = arith::DivFOp::create(b, loc, squares, e.f32(columns));
+  Value mean = arith::DivFOp::create(b, loc, squares, columnCount());
   Value scale = e.splat(inverseRoot(mean, op.getEpsilon()));
   visit([&](Value column, Value mask) {
     Value y = arith::MulFOp::create(b, loc, load(source, column, mask), scale);
@@ -276,7 +309,7 @@ void RowEmitter::emitMap(attn::MapOp op, Value target) {
           mask);
   });
   if (attn::CapturedRegion row = op.getRowEpilogue()) {
-    RowEmitter nested(e, columns);
+    RowEmitter nested(e, length);
     for (auto [index, capture] : llvm::enumerate(row.captures))
       nested.places[row.block().getArgument(index + 1)] =
           places.lookup(capture);
@@ -319,8 +352,8 @@ Value RowEmitter::destination(Operation *op, Value row) {
       if (op->isBeforeInBlock(user)) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToStart(&e.function.front());
-        Value count =
-            arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(columns));
+        Value count = arith::ConstantOp::create(
+            b, loc, b.getI64IntegerAttr(length.number()));
         constexpr unsigned kAlignment = 64;
         return LLVM::AllocaOp::create(
             b, loc, LLVM::LLVMPointerType::get(b.getContext()), b.getF32Type(),
@@ -354,8 +387,24 @@ void RowEmitter::run(const attn::CapturedRegion &region, Value row,
     });
 }
 
+bool KernelEmitter::isRowChain(const attn::CapturedRegion &region) {
+  Block &block = region.block();
+  Value row = block.getArgument(0);
+  for (Operation &op : block) {
+    if (!row.hasOneUse() || *row.getUsers().begin() != &op)
+      return false;
+    auto map = dyn_cast<attn::MapOp>(op);
+    if (map && map.getRowEpilogue() && !isRowChain(map.getRowEpilogue()))
+      return false;
+    if (op.getNumResults() == 1)
+      row = op.getResult(0);
+  }
+  return true;
+}
+
 void KernelEmitter::emitRow(const attn::CapturedRegion &region, Value row,
-                            int64_t columns, ArrayRef<Value> dims) {
+                            const SizeExpr &columns, ArrayRef<Value> dims) {
+  assert((columns.isNumber() || isRowChain(region)) && "rows that are kept");
   RowEmitter(*this, columns).run(region, row, dims);
 }
 

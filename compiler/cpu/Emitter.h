@@ -171,7 +171,10 @@ public:
   /// on `columns` elements at `row`; `dims` are the row's leading indices.
   /// Declared here, written in EmitRow.cpp.
   void emitRow(const attn::CapturedRegion &region, mlir::Value row,
-               int64_t columns, llvm::ArrayRef<mlir::Value> dims);
+               const SizeExpr &columns, llvm::ArrayRef<mlir::Value> dims);
+  /// Whether every op of a row region takes the row over from the one before,
+  /// so that no second row is kept: what rows of dynamic length need.
+  static bool isRowChain(const attn::CapturedRegion &region);
 
   //===-- one function per computing op
   //-------------------------------------===//
