@@ -18,9 +18,9 @@
 #include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Object/Binary.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 
 LLD_HAS_DRIVER(elf)
 
@@ -62,6 +62,20 @@ static Expected<std::string> findSystemLibrary(StringRef name,
                    "none of the system's library folders; install " + package);
 }
 
+namespace {
+/// A file that goes with its scope, or with the process by a signal.
+struct Temporary {
+  explicit Temporary(const Twine &name) : path(name.str()) {
+    sys::RemoveFileOnSignal(path);
+  }
+  ~Temporary() {
+    sys::fs::remove(path);
+    sys::DontRemoveFileOnSignal(path);
+  }
+  const std::string path;
+};
+} // namespace
+
 /// Writes a file that the linker reads, beside the output.
 static Error writeLinkInput(StringRef path, const Twine &contents) {
   return writeFile(path, [&](raw_fd_ostream &os) {
@@ -71,14 +85,12 @@ static Error writeLinkInput(StringRef path, const Twine &contents) {
 }
 
 Error linkShared(const LinkInputs &inputs, StringRef output) {
-  std::string runtime = (output + ".runtime.a").str();
-  std::string exports = (output + ".exports").str();
-  FileRemover removeRuntime(runtime), removeExports(exports);
-  if (Error error = writeLinkInput(runtime, getRuntimeArchive()))
+  Temporary runtime(output + ".runtime.a"), exports(output + ".exports");
+  if (Error error = writeLinkInput(runtime.path, getRuntimeArchive()))
     return error;
   // Exports NAME_* and nothing else.
-  if (Error error = writeLinkInput(exports, "{ global: " + inputs.name +
-                                                "_*; local: *; };\n"))
+  if (Error error = writeLinkInput(exports.path, "{ global: " + inputs.name +
+                                                     "_*; local: *; };\n"))
     return error;
   Expected<std::string> libc = findSystemLibrary("libc.so.6", "libc6");
   if (!libc)
@@ -105,10 +117,10 @@ Error linkShared(const LinkInputs &inputs, StringRef output) {
                                      "noexecstack",
                                      "-s",
                                      "--version-script",
-                                     exports};
+                                     exports.path};
   arguments.insert(arguments.end(), inputs.objects.begin(),
                    inputs.objects.end());
-  arguments.push_back(runtime);
+  arguments.push_back(runtime.path);
   if (inputs.openblas) {
     Expected<std::string> blas =
         findSystemLibrary("libopenblas.so.0", "libopenblas0");
@@ -149,23 +161,21 @@ static Error localize(const LinkInputs &inputs, StringRef input,
 }
 
 Error linkStatic(const LinkInputs &inputs, StringRef output) {
-  std::string runtime = (output + ".runtime.a").str();
-  std::string merged = (output + ".merged.o").str();
-  std::string local = (output + ".local.o").str();
-  FileRemover removeRuntime(runtime), removeMerged(merged), removeLocal(local);
-  if (Error error = writeLinkInput(runtime, getRuntimeArchive()))
+  Temporary runtime(output + ".runtime.a"), merged(output + ".merged.o");
+  Temporary local(output + ".local.o");
+  if (Error error = writeLinkInput(runtime.path, getRuntimeArchive()))
     return error;
-  std::vector<std::string> arguments{"-r", "-o", merged};
+  std::vector<std::string> arguments{"-r", "-o", merged.path};
   arguments.insert(arguments.end(), inputs.objects.begin(),
                    inputs.objects.end());
-  arguments.push_back(runtime);
+  arguments.push_back(runtime.path);
   if (Error error = runLld(arguments))
     return error;
-  if (Error error = localize(inputs, merged, local))
+  if (Error error = localize(inputs, merged.path, local.path))
     return linkError(toString(std::move(error)));
 
   Expected<NewArchiveMember> member =
-      NewArchiveMember::getFile(local, /*Deterministic=*/true);
+      NewArchiveMember::getFile(local.path, /*Deterministic=*/true);
   if (!member)
     return member.takeError();
   std::string memberName = inputs.name + ".o";
