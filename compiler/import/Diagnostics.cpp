@@ -49,7 +49,7 @@ void reportWarning(mlir::MLIRContext *context, StringRef code,
                    const Twine &what, const Twine &todo) {
   mlir::InFlightDiagnostic diagnostic =
       mlir::emitWarning(mlir::UnknownLoc::get(context))
-      << "[" << code << "] " << what;
+      << "warning[" << code << "]: " << what;
   attachNote(diagnostic, todo);
 }
 

@@ -40,8 +40,9 @@ static std::string describe(Location location) {
 
 static void print(const Diagnostic &diagnostic, llvm::StringRef kind) {
   std::string text = diagnostic.str();
-  // Messages for users bring their own `error[A0123]: `.
-  bool labelled = llvm::StringRef(text).starts_with("error[");
+  // Messages for users bring their own `error[A0123]: ` or `warning[...]: `.
+  bool labelled = llvm::StringRef(text).starts_with("error[") ||
+                  llvm::StringRef(text).starts_with("warning[");
   llvm::errs() << (labelled ? "" : describe(diagnostic.getLocation()))
                << (labelled ? "" : kind) << text << "\n";
   for (const Diagnostic &note : diagnostic.getNotes())

@@ -104,7 +104,7 @@ TEST_F(Folder, BoundsFollowTheOptions) {
   model = import(options);
   ASSERT_NE(model, nullptr) << messages;
   EXPECT_EQ(*model->module->lookupSymbol<attn::SizeOp>("seq").getMaximum(), 40);
-  EXPECT_NE(messages.find("[A0131] the model has 40 positions"),
+  EXPECT_NE(messages.find("warning[A0131]: the model has 40 positions"),
             std::string::npos)
       << messages;
   options.maxBatch = 0;

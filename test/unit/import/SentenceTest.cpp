@@ -195,7 +195,7 @@ TEST_F(Sentence, SaysWhatBecomesOfPrompts) {
   EXPECT_EQ(messages, "");
   edit(name, "default_prompt_name", "query");
   EXPECT_NE(import(), nullptr) << messages;
-  EXPECT_NE(messages.find("[A0130] "), std::string::npos) << messages;
+  EXPECT_NE(messages.find("warning[A0130]: "), std::string::npos) << messages;
   edit(pooling, "include_prompt", false);
   expectRefused("A0121", {"asks for the prompt 'query' that pooling"});
   edit(name, "default_prompt_name", std::nullopt);
