@@ -46,13 +46,13 @@ static constexpr float kExp2[] = {
 static constexpr float kTanh[] = {-0.00570497848f, 0.0206390787f,
                                   -0.0537397116f, 0.133314416f, -0.333332807f};
 static constexpr float kTanhSplit = 0.625f;
-// kErfSmall: erf(x) / x - 1, s = x^2, x <= ERF_SPLIT; error 1.6e-08
+// kErfSmall: erf(x) / x - 1, s = x^2, x <= kErfSplit; error 1.6e-08
 static constexpr float kErfSmall[] = {-0.000599085062f, 0.00499317935f,
                                       -0.026766615f,    0.112818159f,
                                       -0.376124948f,    0.128379151f};
 static constexpr float kErfSplit = 0.921875f;
 static constexpr float kErfTop = 4.0f;
-// kErfLarge: log2(1 - erf(x)) / x, x >= ERF_SPLIT; error 2.9e-09
+// kErfLarge: log2(1 - erf(x)) / x, x >= kErfSplit; error 2.9e-09
 static constexpr float kErfLarge[] = {0.00030797231f, -0.00463220058f,
                                       0.0330044329f,  -0.151832134f,
                                       -0.917168796f,  -1.62809598f};

@@ -95,12 +95,12 @@ def tables():
     def erf_rest(s):
         x = mpmath.sqrt(s)
         return mpmath.erf(x) / x - 1
-    yield ("kErfSmall: erf(x) / x - 1, s = x^2, x <= ERF_SPLIT",
+    yield ("kErfSmall: erf(x) / x - 1, s = x^2, x <= kErfSplit",
            *fit_polynomial(erf_rest, 1e-8, ERF_SPLIT**2, 5, (),
                            lambda s: erf_rest(s) + 1))
     # 1 - erf(x) = exp2(x P(x)) above; an error of the exponent counts times
     # 1 - erf(x), and x is |x| at most ERF_TOP.
-    yield ("kErfLarge: log2(1 - erf(x)) / x, x >= ERF_SPLIT",
+    yield ("kErfLarge: log2(1 - erf(x)) / x, x >= kErfSplit",
            *fit_polynomial(lambda x: mpmath.log(mpmath.erfc(x), 2) / x,
                            ERF_SPLIT, ERF_TOP, 5, (),
                            lambda x: 1 / (x * mpmath.erfc(x) * mpmath.log(2))))
