@@ -1,4 +1,5 @@
-//===- Precompiled.h - the headers that every room includes -------*- C++ -*-===//
+//===- Precompiled.h - the headers that every room includes -------*- C++
+//-*-===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
