@@ -89,7 +89,7 @@ echo "== attnc: tests ($(nproc) cores; instruction sets that run here: $(
 
 need "install packages" bash compiler/packages.sh build test
 need "configure" cmake --preset ci
-need "build" cmake --build --preset ci
+need "build" cmake --build --preset ci --target all fuzz
 check "lint" python3 test/lint/lint.py
 if [ -z "${ATTNC_TEST_MODEL:-}" ]; then
   if fetch_model >"$log_dir/model.log" 2>&1; then
@@ -98,7 +98,7 @@ if [ -z "${ATTNC_TEST_MODEL:-}" ]; then
     skip "trained encoder" "the Python package index cannot be reached; see $log_dir/model.log"
   fi
 fi
-check "unit" ctest --test-dir build --output-on-failure -j 2 -E '^lit$'
+check "unit" ctest --test-dir build --output-on-failure -j 2 -E '^lit$' -LE fuzz
 count unit
 check "lit" /usr/lib/llvm-22/bin/lit -v build/test
 count lit

@@ -59,7 +59,7 @@ private:
   KernelEmitter &e;
   OpBuilder &b;
   Location loc;
-  SizeExpr length; ///< columns
+  SizeExpr length;                     ///< columns
   llvm::DenseMap<Value, Value> places; ///< where a row or capture lies
 };
 } // namespace
@@ -122,8 +122,8 @@ RowEmitter::accumulate(ArrayRef<Value> initial, Term term,
                        addTo(next, i, e.add(column, e.i64(i * lanes)), Value());
                      return next;
                    });
-  // What is left: up to kParts vectors. Of a length known at run time only, each
-  // is masked; a term of no lanes adds nothing.
+  // What is left: up to kParts vectors. Of a length known at run time only,
+  // each is masked; a term of no lanes adds nothing.
   for (int64_t part = 0; part < kParts; ++part) {
     Value column = e.add(whole, e.i64(part * lanes));
     Value mask;

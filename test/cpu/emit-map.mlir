@@ -46,14 +46,19 @@ kernel.variant @v target "x86-64-v3" {
 attn.size @rows min 1 max 64
 kernel.variant @v target "x86-64-v3" {
   kernel.func @rows(%x: tensor<2x?xf32, #attn.sizes<2, rows>>) -> tensor<2x?xf32, #attn.sizes<2, rows>> {
-    // expected-error @+1 {{error[A0508]: a row region needs rows of a static length, not 'rows'; fix the size of the last dimension}}
+    // expected-error @+1 {{error[A0508]: a row region that reads a row twice needs rows of a static length, not 'rows'; fix the size of the last dimension}}
     %y = attn.map element(%x at affine_map<(d0, d1) -> (d0, d1)> : tensor<2x?xf32, #attn.sizes<2, rows>>) {
     ^bb0(%a: f32):
       attn.yield %a : f32
     } row() {
     ^bb0(%r: tensor<?xf32, #attn.sizes<rows>>):
       %s = attn.softmax %r : tensor<?xf32, #attn.sizes<rows>>
-      attn.yield %s : tensor<?xf32, #attn.sizes<rows>>
+      %t = attn.map element(%r at affine_map<(d0) -> (d0)> : tensor<?xf32, #attn.sizes<rows>>, %s at affine_map<(d0) -> (d0)> : tensor<?xf32, #attn.sizes<rows>>) {
+      ^bb0(%a: f32, %b: f32):
+        %sum = arith.addf %a, %b : f32
+        attn.yield %sum : f32
+      } : tensor<?xf32, #attn.sizes<rows>>
+      attn.yield %t : tensor<?xf32, #attn.sizes<rows>>
     } : tensor<2x?xf32, #attn.sizes<2, rows>>
     kernel.return %y : tensor<2x?xf32, #attn.sizes<2, rows>>
   }
