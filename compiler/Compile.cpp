@@ -204,7 +204,6 @@ llvm::Expected<CompileResult> Compiler::run() {
                      [&](const Stage &stage, ModuleOp module) {
                        return sawStage(stage.name, module);
                      }};
-  runner.printStatistics = options.printStatistics;
   if (failed(
           runner.run(module, {Stage::Optimize, Stage::Required}, options.emit)))
     return alreadyReported();
@@ -234,7 +233,6 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
                      [&](const Stage &stage, ModuleOp module) {
                        return sawStage(stage.name, module, prefix);
                      }};
-  runner.printStatistics = options.printStatistics;
   if (failed(runner.run(*module, {Stage::Schedule}, options.emit)))
     return alreadyReported();
   if (emitting() && found)

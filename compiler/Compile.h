@@ -27,7 +27,6 @@ struct CompileOptions {
   bool embedWeights = false;
   std::string dumpDirectory; ///< --dump-ir, or empty
   std::string emit;          ///< --emit: a stage, "ll", "s", or empty
-  bool printStatistics = false;
   /// Called when a part of the work begins: "import", "optimize", ...
   std::function<void(llvm::StringRef what)> progress = [](llvm::StringRef) {};
 };

@@ -113,7 +113,7 @@ struct CrashOnRequest : PassInstrumentation {
 } // namespace
 
 static LogicalResult runStage(const Stage &stage, ModuleOp module,
-                              llvm::StringRef reproducer, bool statistics) {
+                              llvm::StringRef reproducer) {
   PassManager passes(module.getContext());
   stage.populate(passes);
   if (const char *failing = std::getenv("ATTNC_TEST_FAIL_STAGE"))
@@ -122,8 +122,6 @@ static LogicalResult runStage(const Stage &stage, ModuleOp module,
   // Our own verifiers are the only net in builds without assertions.
   passes.enableVerifier(true);
   passes.enableCrashReproducerGeneration(reproducer);
-  if (statistics)
-    passes.enableStatistics();
   // A mistake in what the user gave has a code; anything else is ours.
   bool usersMistake = false;
   {
@@ -180,7 +178,7 @@ LogicalResult StageRunner::run(ModuleOp module,
         stage.kind != Stage::Optimize ||
         (options.optimize && !options.disabledPasses.count(stage.name));
     if (enabled) {
-      if (failed(runStage(stage, module, reproducer, printStatistics)))
+      if (failed(runStage(stage, module, reproducer)))
         return failure();
       if (afterStage && failed(afterStage(stage, module)))
         return failure();

@@ -58,7 +58,6 @@ struct StageRunner {
   const Target *target;
   std::function<mlir::LogicalResult(const Stage &, mlir::ModuleOp)> afterStage;
   std::string reproducer = "attnc-reproducer.mlir";
-  bool printStatistics = false;
 
   /// Stages of these kinds.
   mlir::LogicalResult run(mlir::ModuleOp module,

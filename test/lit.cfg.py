@@ -16,10 +16,16 @@
 #                 %model the trained encoder's folder ($ATTNC_TEST_MODEL).
 # Features:       avx2, avx512, amx what this machine executes; asm LLVM's tools
 #                 assemble x86-64; attnc the command line tool is built;
-#                 trained-encoder %model is there.
+#                 trained-encoder %model is there; gcc GCC is beside the
+#                 build's compiler; sanitizers that compiler links them;
+#                 numpy, pip %python has them (pip with what it needs to
+#                 install from a folder).
 #
 # ===----------------------------------------------------------------------===//
+import importlib.util
 import os
+import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -78,8 +84,28 @@ add_feature("asm", "X86" in config.llvm_targets.split(";"))
 add_feature(
     "attnc", os.access(os.path.join(config.attnc_tools_dir, "attnc"), os.X_OK)
 )
+add_feature("gcc", shutil.which("gcc") and shutil.which("g++"))
+add_feature(
+    "sanitizers",
+    subprocess.run(
+        [config.host_cc, "-fsanitize=thread", "-xc", "-", "-o", os.devnull],
+        input=b"int main(void) { return 0; }",
+        stderr=subprocess.DEVNULL,
+    ).returncode
+    == 0,
+)
 model = os.environ.get("ATTNC_TEST_MODEL", "")
 add_feature(
     "trained-encoder", os.path.isfile(os.path.join(model, "model.safetensors"))
 )
 config.substitutions.append(("%model", model))
+
+
+def has_modules(*names):
+    return all(importlib.util.find_spec(name) for name in names)
+
+
+add_feature("numpy", has_modules("numpy"))
+add_feature("pip", has_modules("pip", "setuptools", "wheel"))
+if not has_modules("numpy"):
+    lit_config.note("no NumPy for %s: examples/python is skipped" % sys.executable)

@@ -62,10 +62,9 @@ static Error clash(const Twine &what) {
 
 static Error checkEntry(const EntryDescription &entry) {
   static const StringSet<> taken = {
-      "open",     "close",           "last_error",    "info",
-      "session",  "session_open",    "session_close", "cancel",
-      "library",  "session_bytes",   "tokenize",      "encode_text",
-      "describe", "embedded_weights"};
+      "open",         "close",         "last_error", "info",    "session",
+      "session_open", "session_close", "cancel",     "library", "session_bytes",
+      "tokenize",     "encode_text",   "describe"};
   if (Error error = checkName("entry", entry.name))
     return error;
   if (taken.contains(entry.name))

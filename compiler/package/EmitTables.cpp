@@ -168,7 +168,7 @@ private:
         path += '\\';
       path += c;
     }
-    std::string symbol = library.name + "_embedded_weights";
+    std::string symbol = "attnrt_embedded_weights"; // local once linked
     module->setModuleInlineAsm(
         ".section .rodata.attn_weights,\"a\",@progbits\n.balign 64\n.hidden " +
         symbol + "\n.globl " + symbol + "\n" + symbol + ":\n.incbin \"" + path +

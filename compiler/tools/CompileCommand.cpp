@@ -40,7 +40,7 @@ cl::opt<std::string> weights("weights", cl::init("f32"),
                              cl::value_desc("TYPE"), IN_COMPILE);
 cl::opt<std::string>
     gemm("gemm", cl::desc("Who multiplies matrices: openblas (default: attnc)"),
-         cl::value_desc("PROVIDER"), IN_COMPILE);
+         cl::value_desc("openblas|attnc"), IN_COMPILE);
 cl::opt<bool> embedWeights("embed-weights",
                            cl::desc("Put the weights into the library"),
                            IN_COMPILE);
@@ -74,7 +74,9 @@ cl::opt<bool> printFusions("print-fusions",
                                     "and because of which op"),
                            IN_COMPILE);
 cl::opt<bool> statistics("print-statistics",
-                         cl::desc("Print what each pass counted"), IN_COMPILE);
+                         cl::desc("Print how many sites each pass rewrote "
+                                  "and declined"),
+                         IN_COMPILE);
 cl::opt<bool> json("json", cl::desc("Print one JSON object"), IN_COMPILE);
 cl::opt<bool> quiet("q", cl::desc("Print errors only"), IN_COMPILE);
 cl::opt<bool> verbose("v", cl::desc("Print times of every part"), IN_COMPILE);
@@ -127,7 +129,6 @@ int readOptions(CompileOptions &options) {
   options.embedWeights = embedWeights;
   options.dumpDirectory = dump;
   options.emit = emit;
-  options.printStatistics = statistics;
   if (model.empty())
     return usage("no MODEL; give a folder or an .mlir file", "compile");
   if (quiet && verbose)
@@ -178,16 +179,30 @@ int readOptions(CompileOptions &options) {
   return kSuccess;
 }
 
-void printFiles(const CompileResult &result, bool asJson) {
+void printCounts(ArrayRef<PassCounts> passes) {
+  errs() << format("%-24s %8s %8s\n", "pass", "applied", "missed");
+  for (const PassCounts &counts : passes)
+    errs() << format("%-24s %8lld %8lld\n", counts.pass.c_str(),
+                     static_cast<long long>(counts.applied),
+                     static_cast<long long>(counts.missed));
+}
+
+void printFiles(const CompileResult &result, ArrayRef<PassCounts> passes,
+                bool asJson) {
   if (asJson) {
     json::Array files;
+    json::Object counted;
+    for (const PassCounts &counts : passes)
+      counted[counts.pass] =
+          json::Object{{"applied", counts.applied}, {"missed", counts.missed}};
     for (const std::string &file : result.files) {
       uint64_t bytes = 0;
       sys::fs::file_size(file, bytes);
       files.push_back(
           json::Object{{"path", file}, {"bytes", static_cast<int64_t>(bytes)}});
     }
-    printJson(json::Object{{"files", std::move(files)}});
+    printJson(json::Object{{"files", std::move(files)},
+                           {"passes", std::move(counted)}});
     return;
   }
   for (const std::string &file : result.files) {
@@ -214,16 +229,18 @@ int run() {
   context.printOpOnDiagnostic(false); // the op's text follows on request only
   DiagnosticPrinter diagnostics(context, printFusions);
   // The linker runs in this process and resets every command-line option.
-  bool silent = quiet, asJson = json;
+  bool silent = quiet, asJson = json, counting = statistics;
   Progress progress(silent || asJson || !emit.empty(), verbose);
   options.progress = [&](StringRef what) { progress.begin(what); };
   Expected<CompileResult> result = compileModel(context, options, outs());
   progress.finish();
+  if (counting)
+    printCounts(diagnostics.counts());
   if (!result)
     return report(result.takeError());
   if (!options.emit.empty() || (silent && !asJson))
     return kSuccess;
-  printFiles(*result, asJson);
+  printFiles(*result, diagnostics.counts(), asJson);
   return kSuccess;
 }
 

@@ -51,7 +51,7 @@ static void print(const Diagnostic &diagnostic, llvm::StringRef kind) {
 }
 
 DiagnosticPrinter::DiagnosticPrinter(MLIRContext &context, bool printRemarks)
-    : handler(&context, [printRemarks](Diagnostic &diagnostic) {
+    : handler(&context, [this, printRemarks](Diagnostic &diagnostic) {
         switch (diagnostic.getSeverity()) {
         case DiagnosticSeverity::Error:
           print(diagnostic, "error: ");
@@ -60,6 +60,7 @@ DiagnosticPrinter::DiagnosticPrinter(MLIRContext &context, bool printRemarks)
           print(diagnostic, "warning: ");
           break;
         case DiagnosticSeverity::Remark:
+          count(diagnostic.str());
           if (printRemarks)
             print(diagnostic, "");
           break;
@@ -68,5 +69,20 @@ DiagnosticPrinter::DiagnosticPrinter(MLIRContext &context, bool printRemarks)
         }
         return success();
       }) {}
+
+void DiagnosticPrinter::count(llvm::StringRef remark) {
+  if (!remark.consume_front("["))
+    return;
+  auto [pass, rest] = remark.split("] ");
+  bool applied = rest.starts_with("applied:");
+  if (!applied && !rest.starts_with("missed:"))
+    return;
+  auto at = llvm::find_if(passes, [&pass = pass](const PassCounts &counts) {
+    return counts.pass == pass;
+  });
+  PassCounts &counts =
+      at == passes.end() ? passes.emplace_back(PassCounts{pass.str()}) : *at;
+  ++(applied ? counts.applied : counts.missed);
+}
 
 } // namespace attnc::tools
