@@ -13,9 +13,10 @@ build=(ca-certificates clang-22 cmake ccache lld-22 liblld-22-dev
        libmlir-22-dev llvm-22-dev llvm-22-tools mlir-22-tools
        ninja-build python3 python3-pip zlib1g-dev libzstd-dev libopenblas0-serial)
 # GoogleTest, lit and FileCheck (llvm-22-tools), sanitizers, OpenBLAS's provider,
-# formatting and linting; g++ checks that headers are not clang's alone.
+# formatting and linting; g++ checks that headers are not clang's alone. oneTBB
+# and NumPy are hosts of compiled models.
 test=(clang-format-22 clang-tidy-22 g++ gcc git libclang-rt-22-dev libgmock-dev
-      libgtest-dev python3-venv file)
+      libgtest-dev libtbb-dev python3-numpy python3-venv file)
 
 wanted=()
 for group in "$@"; do
