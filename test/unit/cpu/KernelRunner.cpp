@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "KernelRunner.h"
+#include "attn/abi.h"
 #include "compiler/Passes.h"
 #include "compiler/cpu/Codegen.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -193,32 +194,21 @@ void *KernelRunner::lookup(const std::string &symbol) const {
   return address->toPtr<void *>();
 }
 
-// attn_frame of include/attn/abi.h.
-struct Frame {
-  int64_t *sizes;
-  unsigned char *arena;
-  const int64_t *slotOffsets;
-  void *const *arguments;
-  const unsigned char *const *weights;
-  unsigned char *scratch;
-  int64_t scratchStride;
-};
-
 void KernelRunner::run(const std::string &symbol, std::vector<int64_t> &sizes,
                        const std::vector<void *> &arguments, int workers,
                        size_t scratchBytes) const {
-  using Caller = void (*)(const Frame *, int32_t, int32_t, void *const *);
+  using Caller = void (*)(const attn_frame *, int32_t, int32_t, void *const *);
   auto caller = reinterpret_cast<Caller>(lookup("call_" + symbol));
   if (!caller)
     abort();
   GuardedBuffer scratch(scratchBytes * workers / 4);
-  Frame frame = {sizes.data(),
-                 nullptr,
-                 nullptr,
-                 nullptr,
-                 nullptr,
-                 static_cast<unsigned char *>(scratch.data()),
-                 static_cast<int64_t>(scratchBytes)};
+  attn_frame frame = {sizes.data(),
+                      nullptr,
+                      nullptr,
+                      nullptr,
+                      nullptr,
+                      static_cast<unsigned char *>(scratch.data()),
+                      static_cast<int64_t>(scratchBytes)};
   for (int worker = 0; worker < workers; ++worker)
     caller(&frame, worker, workers, arguments.data());
 }

@@ -13,7 +13,6 @@
 
 using namespace attnc;
 using llvm::json::Object;
-using llvm::json::Value;
 
 namespace {
 class Folder : public ImportFixture {
