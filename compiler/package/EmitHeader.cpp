@@ -85,7 +85,7 @@ static constexpr const char *kOpening =
  *
  * Source: {1}
  *
- * Link with lib{0}.so or lib{0}.a (then also -lpthread on glibc before 2.34).
+ * Link with lib{0}.so or lib{0}.a; either needs glibc 2.34 or newer.
  * A model is immutable and shared by threads; a session belongs to one thread
  * at a time. Every function that can fail returns an attn_status;
  * {0}_last_error() tells more, per thread. See attn/attn.h for the types.

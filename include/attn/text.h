@@ -48,19 +48,11 @@ typedef struct attn_text_batch {
   int64_t longest;            /* out: tokens of the longest row */
 } attn_text_batch;
 
+/* clang-format off */
 #define ATTN_TEXT_BATCH_INIT                                                   \
-  {sizeof(attn_text_batch),                                                    \
-   0,                                                                          \
-   NULL,                                                                       \
-   NULL,                                                                       \
-   NULL,                                                                       \
-   NULL,                                                                       \
-   0,                                                                          \
-   0,                                                                          \
-   NULL,                                                                       \
-   NULL,                                                                       \
-   NULL,                                                                       \
-   0}
+  { sizeof(attn_text_batch), 0, NULL, NULL, NULL, NULL, 0, 0, NULL,            \
+    NULL, NULL, 0 }
+/* clang-format on */
 
 #ifdef __cplusplus
 }
