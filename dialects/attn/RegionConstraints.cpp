@@ -111,7 +111,8 @@ static LogicalResult verifyArguments(Operation *op, StringRef name,
 
 static LogicalResult verifyYield(Operation *op, StringRef name, Block &block,
                                  Type expected) {
-  auto yield = dyn_cast<YieldOp>(block.empty() ? nullptr : &block.back());
+  auto yield =
+      dyn_cast_or_null<YieldOp>(block.empty() ? nullptr : &block.back());
   if (!yield)
     return op->emitOpError()
            << "expects the " << name << " to end with attn.yield";

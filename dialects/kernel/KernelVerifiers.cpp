@@ -61,6 +61,8 @@ LogicalResult VariantOp::verify() {
     return error;
   }
   // variant_c2
+  if (getBody().empty())
+    return emitOpError("expects a body");
   for (Operation &op : getBody().front())
     if (!isa<FuncOp, ProgramOp>(op)) {
       InFlightDiagnostic error = emitOpError(
@@ -186,7 +188,7 @@ LogicalResult ProgramOp::verify() {
       return dispatch.emitOpError()
              << "expects phase " << phase
              << " or later, that of the dispatch before; got "
-             << dispatch.getPhase();
+             << int64_t(dispatch.getPhase());
     phase = dispatch.getPhase();
   }
   return hasSlots() ? verifySlotForm(*this) : success();
@@ -249,7 +251,7 @@ LogicalResult ViewOp::verify() {
   SizeExpr row = attn::getProduct(ArrayRef(base).drop_front(shared));
   SizeExpr part = attn::getProduct(ArrayRef(result).drop_front(shared));
   if (row.isNumber() && part.isNumber() && offset >= 0 &&
-      offset + part.number() <= row.number())
+      part.number() <= row.number() - offset)
     return success();
   return emitOpError() << "expects " << part.str() << " elements from "
                        << offset << " on to fit into rows of " << row.str()
