@@ -39,6 +39,9 @@ Command infoCommand();
 Command targetsCommand();
 Command explainCommand();
 
+/// Prints the manual page ("man") or the shell's completion ("bash").
+int generate(llvm::StringRef what, llvm::ArrayRef<Command> commands);
+
 /// Prints an error (its text already holds `error[A....]`) and returns
 /// kFailure.
 int report(llvm::Error error);

@@ -12,8 +12,10 @@
 #include "compiler/tools/Version.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
 
 using namespace llvm;
 
@@ -78,7 +80,11 @@ static int reportMistakes(StringRef messages, StringRef program) {
 }
 
 static int runMain(int argc, char **argv) {
+  setBugReportMsg("attnc crashed. Please report it with the command line, the "
+                  "input and the lines below.\n");
   InitLLVM init(argc, argv);
+  // A file-size limit makes writing fail, which is reported like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   InitializeNativeTarget();
   InitializeNativeTargetAsmPrinter();
   InitializeNativeTargetAsmParser();
@@ -96,6 +102,8 @@ static int runMain(int argc, char **argv) {
     (argc == 1 ? errs() : outs()) << kOverview;
     return argc == 1 ? kUsage : kSuccess;
   }
+  if (StringRef what = argv[1]; what.consume_front("--generate="))
+    return generate(what, commands);
   if (!StringRef(argv[1]).starts_with("-") &&
       none_of(commands, [&](const Command &command) {
         return command.options.getName() == argv[1];
