@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The text behind NAME_last_error(): one line per thread, in thread-local
-// storage of fixed size, so that reporting a failure needs no memory. It is the
-// runtime's only state outside models and sessions.
+// The text behind NAME_last_error(): one line per thread, in a table of fixed
+// size, so that reporting a failure needs no memory. It is the runtime's only
+// state outside models and sessions.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTN_RUNTIME_ERRORS_H

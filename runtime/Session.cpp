@@ -152,6 +152,11 @@ attn_status attnrt::growArena(attn_session &session, uint64_t bytes) {
     }
     before = 0;
   }
+  if (!arena && memory.limit() == 0)
+    return fail(ATTN_ERROR_OUT_OF_MEMORY,
+                "%s: the session's arena needs %" PRIu64
+                " bytes, and the allocator has none",
+                session.model->library.name, bytes);
   if (!arena)
     return fail(ATTN_ERROR_OUT_OF_MEMORY,
                 "%s: the session's arena needs %" PRIu64 " bytes; %" PRIu64

@@ -87,7 +87,7 @@ attn_status Weights::resolve(const attn_abi_library &library, Memory &memory) {
   if (library.weight_count == 0)
     return ATTN_OK;
   resolved = static_cast<const unsigned char **>(memory.allocate(
-      sizeof(*resolved) * library.weight_count, "the weights' addresses"));
+      sizeof(*resolved) * library.weight_count, "the table of weights"));
   if (!resolved)
     return ATTN_ERROR_OUT_OF_MEMORY;
   count = library.weight_count;
