@@ -15,8 +15,8 @@
 #   NAME           target of the shared library (of the archive with STATIC):
 #                  link it and include "NAME.h"
 #   NAME_static    target of the archive
-#   NAME_WEIGHTS   variable: the weights file; empty with EMBED_WEIGHTS. The
-#                  shared library finds it beside itself.
+#   NAME_WEIGHTS   variable: the weights file, to install it; empty with
+#                  EMBED_WEIGHTS. The shared library finds it beside itself.
 #   TARGET         what `attnc targets` lists (default: native; required when
 #                  cross-compiling)
 #   OPTIONS        more options of `attnc compile`, as they are
@@ -49,11 +49,12 @@ endfunction()
 # Sets RESULT to the libraries that the archive needs beyond libc.
 function(_attnc_static_needs NAME TARGETS GEMM RESULT)
   if("native" IN_LIST TARGETS)
-    execute_process(COMMAND "${attnc_EXECUTABLE}" targets
+    get_target_property(attnc attnc::attnc IMPORTED_LOCATION)
+    execute_process(COMMAND "${attnc}" targets
       OUTPUT_VARIABLE listed RESULT_VARIABLE code)
-    if(NOT code EQUAL 0)
-      message(FATAL_ERROR "attnc_add_model(${NAME}): ${attnc_EXECUTABLE} does "
-        "not run (${code}).")
+    if(NOT code STREQUAL "0")
+      message(FATAL_ERROR "attnc_add_model(${NAME}): ${attnc} does not run: "
+        "${code}.")
     endif()
     string(REGEX MATCH "(^|\n)([^ \n]+)[^\n]*\\(native\\)" line "${listed}")
     list(APPEND TARGETS ${CMAKE_MATCH_2})
@@ -111,8 +112,10 @@ function(attnc_add_model NAME)
 
   set(inputs "${model}")
   if(IS_DIRECTORY "${model}")
-    file(GLOB_RECURSE inputs CONFIGURE_DEPENDS LIST_DIRECTORIES OFF "${model}/*")
-    list(FILTER inputs EXCLUDE REGEX "/\\.[^/]*/") # .git and caches
+    file(GLOB_RECURSE inputs CONFIGURE_DEPENDS LIST_DIRECTORIES OFF
+      RELATIVE "${model}" "${model}/*")
+    list(FILTER inputs EXCLUDE REGEX "(^|/)\\.[^/]*/") # .git and caches
+    list(TRANSFORM inputs PREPEND "${model}/")
   endif()
   set(directory "${CMAKE_CURRENT_BINARY_DIR}/attnc/${NAME}")
   file(MAKE_DIRECTORY "${directory}")
@@ -133,7 +136,7 @@ function(attnc_add_model NAME)
   add_custom_command(OUTPUT ${outputs}
     COMMAND attnc::attnc compile "${model}" -o "${directory}" -q ${options}
             ${ARG_OPTIONS}
-    DEPENDS "${attnc_EXECUTABLE}" ${inputs} ${ARG_DEPENDS}
+    DEPENDS "$<TARGET_FILE:attnc::attnc>" ${inputs} ${ARG_DEPENDS}
     WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
     COMMENT "Compiling the model ${NAME}"
     VERBATIM)
@@ -148,19 +151,29 @@ function(attnc_add_model NAME)
   _attnc_import(${NAME}_static STATIC "${directory}" lib${NAME}.a)
   set_target_properties(${NAME}_static PROPERTIES
     INTERFACE_LINK_LIBRARIES "${needs}")
+  if(NOT ARG_EMBED_WEIGHTS)
+    set_property(TARGET ${NAME} PROPERTY ATTNC_WEIGHTS
+      "${directory}/${NAME}.weights")
+  endif()
+  set_property(TARGET ${NAME} PROPERTY ATTNC_MODEL "${model}")
   add_dependencies(${NAME} ${NAME}_compile)
   add_dependencies(${NAME}_static ${NAME}_compile)
 endfunction()
 
 function(attnc_copy_weights PROGRAM)
   foreach(name IN LISTS ARGN)
-    if(NOT DEFINED ${name}_WEIGHTS)
-      message(FATAL_ERROR "attnc_copy_weights(${PROGRAM}): ${name} is not a "
-        "model that attnc_add_model added in this folder or above.")
+    set(model)
+    if(TARGET ${name})
+      get_target_property(model ${name} ATTNC_MODEL)
     endif()
-    if(${name}_WEIGHTS)
+    if(NOT model)
+      message(FATAL_ERROR "attnc_copy_weights(${PROGRAM}): ${name} is not a "
+        "model that attnc_add_model added.")
+    endif()
+    get_target_property(weights ${name} ATTNC_WEIGHTS)
+    if(weights)
       add_custom_command(TARGET ${PROGRAM} POST_BUILD
-        COMMAND ${CMAKE_COMMAND} -E copy_if_different "${${name}_WEIGHTS}"
+        COMMAND ${CMAKE_COMMAND} -E copy_if_different "${weights}"
                 $<TARGET_FILE_DIR:${PROGRAM}>
         VERBATIM)
     endif()
