@@ -29,6 +29,9 @@
 #
 # ===----------------------------------------------------------------------===//
 
+# As written for, whatever the project asks of its own code.
+cmake_policy(VERSION 3.13...3.25)
+
 # Stops with a message unless the build can use what attnc makes.
 function(_attnc_check_machine NAME TARGETS)
   if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR
