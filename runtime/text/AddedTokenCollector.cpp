@@ -57,7 +57,7 @@ attn_status AddedTokenCollector::find(const JsonString &content,
   if (!text.resize(before + content.size))
     return ATTN_ERROR_OUT_OF_MEMORY;
   size_t size = content.decode(text.data() + before);
-  id = tokenizer.wordPiece.vocabulary.find(text.data() + before, size);
+  id = tokenizer.vocabulary.find(text.data() + before, size);
   text.resize(before);
   return ATTN_OK;
 }
@@ -72,7 +72,7 @@ attn_status AddedTokenCollector::add(const char *file,
                 shown(entry.content), entry.content.text);
 
   Buffer<char> &text = tokenizer.tokenText;
-  const Vocabulary &vocabulary = tokenizer.wordPiece.vocabulary;
+  const Vocabulary &vocabulary = tokenizer.vocabulary;
   Token token;
   token.entry = entry;
   token.start = text.size();
@@ -103,22 +103,23 @@ attn_status AddedTokenCollector::add(const char *file,
 attn_status AddedTokenCollector::finish() {
   // Normalized tokens are looked for in their own normalized form.
   Buffer<char> &text = tokenizer.tokenText;
-  Buffer<char> normalized(tokenizer.memory, "added tokens");
-  Buffer<uint32_t> marks(tokenizer.memory, "added tokens");
+  NormalizerScratch scratch(tokenizer.memory);
   for (Token &token : tokens) {
     if (!token.entry.normalized)
       continue;
-    normalized.clear();
-    if (!tokenizer.normalizer.apply(text.data() + token.start, token.size,
-                                    normalized, marks))
+    const char *normalized = text.data() + token.start;
+    size_t size = token.size;
+    if (!tokenizer.normalizer.apply(normalized, size, scratch))
       return ATTN_ERROR_OUT_OF_MEMORY;
-    if (normalized.empty())
+    if (size == 0)
       return fail(ATTN_ERROR_WEIGHTS,
                   "the added token with id %d is empty once it is normalized",
                   token.entry.id);
+    if (tokenizer.normalizer.size() == 0)
+      continue; // it stands where it stood
     token.start = text.size();
-    token.size = normalized.size();
-    if (!text.append(normalized.data(), normalized.size()))
+    token.size = size;
+    if (!text.append(normalized, size))
       return ATTN_ERROR_OUT_OF_MEMORY;
   }
   // From here on the bytes stay where they are.

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Reads the post_processor of tokenizer.json into row templates, one for a text
-// and one for a pair. Known: TemplateProcessing, BertProcessing.
+// and one for a pair.
 //
 //===----------------------------------------------------------------------===//
 #include "TokenizerReading.h"
@@ -144,7 +144,8 @@ static void readNamedId(JsonReader &reader, int32_t &id) {
     reader.fail("expected a token and its id");
 }
 
-static attn_status readBert(const char *file, JsonReader reader,
+/// BertProcessing and RobertaProcessing.
+static attn_status readPair(const char *file, JsonReader reader, bool roberta,
                             Tokenizer &tokenizer) {
   JsonString key;
   int32_t separator = -1, classifier = -1;
@@ -155,14 +156,17 @@ static attn_status readBert(const char *file, JsonReader reader,
       else if (key == "cls")
         readNamedId(reader, classifier);
       else
-        reader.skip();
+        reader.skip(); // trim_offsets, add_prefix_space: no matter of ids
     }
   if (reader.failed())
     return malformed(file, reader);
   if (separator < 0 || classifier < 0)
     return fail(ATTN_ERROR_WEIGHTS, "%s: the post_processor has no \"%s\"",
                 file, separator < 0 ? "sep" : "cls");
-  tokenizer.useBertTemplates(classifier, separator);
+  if (roberta)
+    tokenizer.useRobertaTemplates(classifier, separator);
+  else
+    tokenizer.useBertTemplates(classifier, separator);
   return ATTN_OK;
 }
 
@@ -177,33 +181,81 @@ void Tokenizer::useBertTemplates(int32_t classifier, int32_t separator) {
   pair = row;
 }
 
-attn_status readPostProcessor(const char *file, const JsonSection &section,
-                              Tokenizer &tokenizer) {
-  if (!section.present) {
-    tokenizer.single.add(Kind::FirstText, 0);
-    tokenizer.pair.add(Kind::FirstText, 0);
-    tokenizer.pair.add(Kind::SecondText, 1);
-    return ATTN_OK;
-  }
-  JsonReader reader = section.reader;
-  JsonString key, type;
+void Tokenizer::useRobertaTemplates(int32_t classifier, int32_t separator) {
+  RowTemplate row;
+  row.add(Kind::Token, 0, classifier);
+  row.add(Kind::FirstText, 0);
+  row.add(Kind::Token, 0, separator);
+  single = row;
+  row.add(Kind::Token, 0, separator);
+  row.add(Kind::SecondText, 0);
+  row.add(Kind::Token, 0, separator);
+  pair = row;
+}
+
+void Tokenizer::usePlainTemplates() {
+  single.add(Kind::FirstText, 0);
+  pair.add(Kind::FirstText, 0);
+  pair.add(Kind::SecondText, 1);
+}
+
+static attn_status readProcessor(const char *file, const JsonReader &start,
+                                 Tokenizer &tokenizer);
+
+/// [ByteLevel, TemplateProcessing]: at most one of them may add tokens.
+static attn_status readSequence(const char *file, JsonReader reader,
+                                Tokenizer &tokenizer) {
+  JsonString key;
   if (reader.enterObject())
     while (reader.nextMember(key)) {
-      if (key == "type")
-        reader.readString(type);
-      else
+      if (key != "processors") {
         reader.skip();
+        continue;
+      }
+      if (reader.enterArray())
+        while (reader.nextElement()) {
+          JsonSection inner;
+          inner.take(reader);
+          if (reader.failed())
+            break;
+          // Depth is bounded by the reader's.
+          if (attn_status status = readProcessor(file, inner.reader, tokenizer))
+            return status;
+        }
     }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (type == "TemplateProcessing")
-    return readTemplates(file, section.reader, tokenizer);
-  if (type == "BertProcessing")
-    return readBert(file, section.reader, tokenizer);
-  return fail(ATTN_ERROR_UNAVAILABLE,
-              "%s: the post_processor is of type \"%.*s\"; known: "
-              "TemplateProcessing, BertProcessing, or null",
-              file, shown(type), type.text ? type.text : "");
+  return reader.failed() ? malformed(file, reader) : ATTN_OK;
+}
+
+static attn_status readProcessor(const char *file, const JsonReader &start,
+                                 Tokenizer &tokenizer) {
+  JsonString type;
+  if (attn_status status = readType(file, start, type))
+    return status;
+  if (type == "ByteLevel")
+    return ATTN_OK; // moves offsets only
+  if (type == "Sequence")
+    return readSequence(file, start, tokenizer);
+  bool isTemplate = type == "TemplateProcessing";
+  bool isRoberta = type == "RobertaProcessing";
+  if (!isTemplate && !isRoberta && type != "BertProcessing")
+    return unknownKind(file, "post_processor", type,
+                       "TemplateProcessing, BertProcessing, RobertaProcessing, "
+                       "ByteLevel, Sequence, or null");
+  if (tokenizer.single.count)
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: two post_processors of a sequence add tokens", file);
+  return isTemplate ? readTemplates(file, start, tokenizer)
+                    : readPair(file, start, isRoberta, tokenizer);
+}
+
+attn_status readPostProcessor(const char *file, const JsonSection &section,
+                              Tokenizer &tokenizer) {
+  if (section.present)
+    if (attn_status status = readProcessor(file, section.reader, tokenizer))
+      return status;
+  if (!tokenizer.single.count)
+    tokenizer.usePlainTemplates();
+  return ATTN_OK;
 }
 
 } // namespace attnrt

@@ -6,14 +6,14 @@
 //===----------------------------------------------------------------------===//
 //
 // Each text: invalid bytes replaced, cut at added tokens, the rest normalized,
-// cut at added tokens again, cut into words at white space and punctuation, and
-// each word cut by WordPiece. Then rows are truncated as `tokenizers` does, and
-// written once all of them are known: a call that fails has written nothing.
+// cut at added tokens again, cut into words by the pre-tokenizer, and each word
+// cut into tokens by the model. Then rows are truncated as `tokenizers` does,
+// and written once all of them are known: a call that fails has written
+// nothing.
 //
 //===----------------------------------------------------------------------===//
 #include "Errors.h"
 #include "TokenizerState.h"
-#include "Unicode.h"
 #include "Utf8.h"
 
 namespace attnrt {
@@ -33,9 +33,9 @@ public:
 
 private:
   bool appendText(const char *text, size_t size);
-  bool appendPiece(const char *text, size_t size);
-  bool appendWords(const char *text, size_t size);
-  bool appendWord(const char *begin, const char *end, size_t characters);
+  bool appendPiece(const char *text, size_t size, bool first);
+  static bool takeWord(void *context, const char *word, size_t size,
+                       size_t characters);
   void truncate(size_t room, size_t &first, size_t &second) const;
   void keep(size_t start, size_t had, size_t stays);
   size_t write(const TokenizerScratch::Row &lengths, size_t offset) const;
@@ -47,6 +47,7 @@ private:
   const RowTemplate &row;
   size_t maximum = 0;       // tokens of a row
   size_t enough = SIZE_MAX; // of scratch.ids: more would be cut off anyway
+  bool outOfMemory = false;
 };
 
 //===----------------------------------------------------------------------===//
@@ -82,7 +83,8 @@ bool BatchTokenizer::appendText(const char *text, size_t size) {
         segment.id >= 0
             ? scratch.ids.push(segment.id)
             : appendPiece(segment.begin,
-                          static_cast<size_t>(segment.end - segment.begin));
+                          static_cast<size_t>(segment.end - segment.begin),
+                          segment.begin == text);
     if (!done)
       return false;
   }
@@ -90,54 +92,42 @@ bool BatchTokenizer::appendText(const char *text, size_t size) {
 }
 
 /// Normalizes, and cuts at the added tokens that are looked for behind that.
-bool BatchTokenizer::appendPiece(const char *text, size_t size) {
-  Buffer<char> &normalized = scratch.normalized;
-  normalized.clear();
-  if (!tokenizer.normalizer.apply(text, size, normalized, scratch.marks))
+/// `first`: the piece starts where the text does.
+bool BatchTokenizer::appendPiece(const char *text, size_t size, bool first) {
+  if (!tokenizer.normalizer.apply(text, size, scratch.normalizer))
     return false;
-  AddedTokenScanner scanner(tokenizer.normalizedTokens, normalized.data(),
-                            normalized.size());
+  AddedTokenScanner scanner(tokenizer.normalizedTokens, text, size);
   for (TextSegment segment; !isFull() && scanner.next(segment);) {
-    bool done =
-        segment.id >= 0
-            ? scratch.ids.push(segment.id)
-            : appendWords(segment.begin,
-                          static_cast<size_t>(segment.end - segment.begin));
-    if (!done)
+    bool failed = false;
+    if (segment.id >= 0)
+      failed = !scratch.ids.push(segment.id);
+    else
+      tokenizer.preTokenizer.cut(
+          segment.begin, static_cast<size_t>(segment.end - segment.begin),
+          first && segment.begin == text, scratch.rewritten, {this, takeWord},
+          failed);
+    if (failed || outOfMemory)
       return false;
   }
   return true;
 }
 
-/// Cuts at white space, which goes, and around punctuation, which stays.
-bool BatchTokenizer::appendWords(const char *text, size_t size) {
-  const char *end = text + size;
-  const char *word = text;
-  size_t characters = 0;
-  for (const char *at = text; at != end;) {
-    const char *start = at;
-    uint32_t code = decodeCharacter(at);
-    bool space = isSpace(code);
-    if (!space && !(characterFlags(code) & kPunctuation)) {
-      ++characters;
-      continue;
-    }
-    if (characters && !appendWord(word, start, characters))
-      return false;
-    if (!space && !appendWord(start, at, 1))
-      return false;
-    if (isFull())
-      return true;
-    word = at;
-    characters = 0;
+/// Appends a word's ids; false to end the cutting.
+bool BatchTokenizer::takeWord(void *context, const char *word, size_t size,
+                              size_t characters) {
+  BatchTokenizer &self = *static_cast<BatchTokenizer *>(context);
+  TokenizerScratch &scratch = self.scratch;
+  switch (self.tokenizer.model) {
+  case ModelKind::WordPiece:
+    self.outOfMemory = !self.tokenizer.wordPiece.append(
+        word, size, characters, scratch.hashes, scratch.ids);
+    break;
+  case ModelKind::Bpe:
+    self.outOfMemory =
+        !self.tokenizer.bpe.append(word, size, scratch.bpe, scratch.ids);
+    break;
   }
-  return !characters || appendWord(word, end, characters);
-}
-
-bool BatchTokenizer::appendWord(const char *begin, const char *end,
-                                size_t characters) {
-  return tokenizer.wordPiece.append(begin, static_cast<size_t>(end - begin),
-                                    characters, scratch.hashes, scratch.ids);
+  return !self.outOfMemory && !self.isFull();
 }
 
 //===----------------------------------------------------------------------===//
@@ -258,6 +248,14 @@ attn_status BatchTokenizer::run() {
     if (!scratch.rows.push(lengths))
       return ATTN_ERROR_OUT_OF_MEMORY;
   }
+  if (tokenizer.padId < 0)
+    for (const TokenizerScratch::Row &lengths : scratch.rows)
+      if (lengths.first + lengths.second + row.tokens != columns)
+        return fail(ATTN_ERROR_INVALID_ARGUMENT,
+                    "this tokenizer has no pad token, and a row of %zu tokens "
+                    "is to fill %zu; give texts of one length, or one at a "
+                    "time",
+                    lengths.first + lengths.second + row.tokens, columns);
   size_t offset = 0;
   for (const TokenizerScratch::Row &lengths : scratch.rows)
     offset += write(lengths, offset);

@@ -17,10 +17,22 @@
 namespace attnrt {
 
 // In the order of their role below.
-static const char *const fileNames[] = {
-    "tokenizer.json", "vocab.txt", "tokenizer_config.json",
-    "special_tokens_map.json", "sentence_bert_config.json"};
-enum { TokenizerJson, VocabularyText, Config, SpecialTokens, SentenceConfig };
+static const char *const fileNames[] = {"tokenizer.json",
+                                        "vocab.txt",
+                                        "vocab.json",
+                                        "merges.txt",
+                                        "tokenizer_config.json",
+                                        "special_tokens_map.json",
+                                        "sentence_bert_config.json"};
+enum {
+  TokenizerJson,
+  VocabularyText,
+  VocabularyJson,
+  Merges,
+  Config,
+  SpecialTokens,
+  SentenceConfig
+};
 static constexpr size_t kFileCount = sizeof(fileNames) / sizeof(*fileNames);
 
 // Offsets inside a file are kept in 32 bits; no vocabulary comes near this.
@@ -43,8 +55,8 @@ static attn_status sortFiles(const TokenizerFile *files, size_t count,
     if (role == kFileCount)
       return fail(ATTN_ERROR_INVALID_ARGUMENT,
                   "\"%s\" is not a file of a tokenizer; known: tokenizer.json, "
-                  "vocab.txt, tokenizer_config.json, special_tokens_map.json, "
-                  "sentence_bert_config.json",
+                  "vocab.txt, vocab.json, merges.txt, tokenizer_config.json, "
+                  "special_tokens_map.json, sentence_bert_config.json",
                   files[i].name);
     if (byRole[role])
       return fail(ATTN_ERROR_INVALID_ARGUMENT, "%s is given twice",
@@ -54,9 +66,11 @@ static attn_status sortFiles(const TokenizerFile *files, size_t count,
                   files[i].name, files[i].size, kLargestFile);
     byRole[role] = &files[i];
   }
-  if (!byRole[TokenizerJson] && !byRole[VocabularyText])
+  if (!byRole[TokenizerJson] && !byRole[VocabularyText] &&
+      !(byRole[VocabularyJson] && byRole[Merges]))
     return fail(ATTN_ERROR_INVALID_ARGUMENT,
-                "a tokenizer needs tokenizer.json or vocab.txt");
+                "a tokenizer needs tokenizer.json, or vocab.txt, or vocab.json "
+                "and merges.txt");
   return ATTN_OK;
 }
 
@@ -90,9 +104,13 @@ static attn_status readFiles(const TokenizerFile *const *files,
        (status = config.readSentenceConfig(*files[SentenceConfig]))))
     return status;
   tokenizer.maximumLength = config.maximumLength;
-  status = files[TokenizerJson]
-               ? readTokenizerJson(*files[TokenizerJson], config, tokenizer)
-               : readVocabularyFile(*files[VocabularyText], config, tokenizer);
+  if (files[TokenizerJson])
+    status = readTokenizerJson(*files[TokenizerJson], config, tokenizer);
+  else if (files[VocabularyText])
+    status = readVocabularyFile(*files[VocabularyText], config, tokenizer);
+  else
+    status = readMergesFiles(*files[VocabularyJson], *files[Merges], config,
+                             tokenizer);
   return status ? status : checkIds(tokenizer);
 }
 
@@ -124,7 +142,8 @@ void closeTokenizer(Tokenizer *tokenizer) {
 
 TokenizerFacts describeTokenizer(const Tokenizer &tokenizer) {
   TokenizerFacts facts = {};
-  facts.kind = "WordPiece";
+  static const char *const kinds[] = {"WordPiece", "BPE"};
+  facts.kind = kinds[static_cast<size_t>(tokenizer.model)];
   facts.vocabularySize = int64_t(tokenizer.largestId) + 1;
   facts.maximumLength = tokenizer.maximumLength;
   facts.specialTokens = static_cast<int64_t>(tokenizer.single.tokens);
@@ -136,7 +155,7 @@ TokenizerFacts describeTokenizer(const Tokenizer &tokenizer) {
     for (size_t i = 0; i < row->count; ++i)
       if (row->pieces[i].typeId > facts.largestTypeId)
         facts.largestTypeId = row->pieces[i].typeId;
-  facts.lowercases = tokenizer.normalizer.options().lowercase;
+  facts.lowercases = tokenizer.normalizer.lowercases();
   return facts;
 }
 

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The runtime's tokenizer: WordPiece with BERT's normalization, from the files
-// of a HuggingFace folder. A tokenizer is immutable and may be used from any
-// number of threads at once, each with its own TokenizerScratch.
+// The runtime's tokenizer: WordPiece and BPE, from the files of a HuggingFace
+// folder. A tokenizer is immutable and may be used from any number of threads
+// at once, each with its own TokenizerScratch.
 //
 // Of these files, those that travel with the model are given; others are
 // refused:
@@ -15,9 +15,11 @@
 //   tokenizer.json            everything; used alone where it is there, but for
 //                             the limits, the pad token and the truncation side
 //   vocab.txt                 one token a line, for folders without the above
-//   tokenizer_config.json     do_lower_case, strip_accents, the special
-//   tokens... special_tokens_map.json   special tokens, over those of
-//   tokenizer_config.json sentence_bert_config.json max_seq_length
+//   vocab.json, merges.txt    the same for byte-level BPE
+//   tokenizer_config.json     do_lower_case, strip_accents, add_prefix_space,
+//                             the class, the special tokens
+//   special_tokens_map.json   special tokens, over those of the above
+//   sentence_bert_config.json max_seq_length
 //
 // The lengths that tokenizer.json gives for padding and truncation belong to
 // the call that its author made last, and are not used.
@@ -31,7 +33,8 @@
 #ifndef ATTN_RUNTIME_TEXT_TOKENIZER_H
 #define ATTN_RUNTIME_TEXT_TOKENIZER_H
 
-#include "Buffer.h"
+#include "Bpe.h"
+#include "NormalizerChain.h"
 #include "attn/text.h"
 
 namespace attnrt {
@@ -44,12 +47,12 @@ struct TokenizerFile {
 
 /// What a tokenizer says of itself.
 struct TokenizerFacts {
-  const char *kind;       ///< "WordPiece"
+  const char *kind;       ///< "WordPiece", "BPE"
   int64_t vocabularySize; ///< one more than the largest id it can give
   int64_t maximumLength;  ///< tokens a row may have by the files' own limits
                           ///< (max_seq_length, model_max_length); 0: none
   int64_t specialTokens;  ///< in a row of one text: "[CLS] text [SEP]" has 2
-  int32_t padId;
+  int32_t padId; ///< -1: none, and rows of one call must be equally long
   int32_t padTypeId;
   int32_t largestTypeId; ///< 0 if a model needs no token types for it
   bool lowercases;
@@ -71,24 +74,22 @@ bool isTokenizerFile(const char *name);
 
 /// Working memory of tokenize(): grows to what the longest text so far needed,
 /// so that a second call of the same size allocates nothing.
-class TokenizerScratch {
-public:
+struct TokenizerScratch {
   explicit TokenizerScratch(Memory &memory)
-      : valid(memory, "text"), normalized(memory, "text"),
-        marks(memory, "text"), hashes(memory, "text"), ids(memory, "text"),
+      : valid(memory, "text"), normalizer(memory), rewritten(memory, "text"),
+        hashes(memory, "text"), bpe(memory), ids(memory, "text"),
         rows(memory, "text") {}
 
-private:
-  friend class BatchTokenizer;
   struct Row {
-    size_t start;  // of the first text's ids in `ids`; the second's follow
-    size_t first;  // ids of the first text that stay
-    size_t second; // ids of the second text that stay
+    size_t start;  ///< of the first text's ids in `ids`; the second's follow
+    size_t first;  ///< ids of the first text that stay
+    size_t second; ///< ids of the second text that stay
   };
-  Buffer<char> valid;      // a text with its invalid bytes replaced
-  Buffer<char> normalized; // a piece of it, normalized
-  Buffer<uint32_t> marks;  // for the normalizer
-  Buffer<uint64_t> hashes; // for WordPiece
+  Buffer<char> valid; ///< a text with its invalid bytes replaced
+  NormalizerScratch normalizer;
+  Buffer<char> rewritten;  ///< a piece of it, as a pre-tokenizer writes it
+  Buffer<uint64_t> hashes; ///< for WordPiece
+  BpeScratch bpe;
   Buffer<int32_t> ids;
   Buffer<Row> rows;
 };

@@ -46,6 +46,8 @@ bool TokenizerConfig::readRole(const JsonString &key, JsonReader &reader) {
                           : key == "pad_token"  ? &pad
                           : key == "cls_token"  ? &classifier
                           : key == "mask_token" ? &mask
+                          : key == "bos_token"  ? &begin
+                          : key == "eos_token"  ? &end
                                                 : nullptr;
   if (!role)
     return false;
@@ -96,6 +98,8 @@ attn_status TokenizerConfig::readTokenizerConfig(const TokenizerFile &file) {
         readChoice(reader, stripsAccents);
       else if (key == "tokenize_chinese_chars")
         readChoice(reader, spacesChinese);
+      else if (key == "add_prefix_space")
+        readChoice(reader, prefixesSpace);
       else if (key == "model_max_length")
         readLimit(reader);
       else if (key == "tokenizer_class" && reader.peek() == JsonKind::String)

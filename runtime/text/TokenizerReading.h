@@ -33,6 +33,14 @@ struct JsonSection {
 /// "FILE, byte 17: expected a string".
 attn_status malformed(const char *file, const JsonReader &reader);
 
+/// "FILE: the PART is of type "TYPE"; known: KNOWN".
+attn_status unknownKind(const char *file, const char *part,
+                        const JsonString &type, const char *known);
+/// "FILE: the PART has no "FIELD"".
+attn_status missing(const char *file, const char *part, const char *field);
+/// The "type" of a part; empty if it has none.
+attn_status readType(const char *file, JsonReader reader, JsonString &type);
+
 /// At most 60 bytes of a string, for "%.*s".
 inline int shown(const JsonString &string) {
   return static_cast<int>(string.size < 60 ? string.size : 60);
@@ -60,11 +68,12 @@ struct TokenizerConfig {
   Choice lowercases = Choice::Unsaid;
   Choice stripsAccents = Choice::Unsaid;
   Choice spacesChinese = Choice::Unsaid;
+  Choice prefixesSpace = Choice::Unsaid;
   Choice truncatesLeft = Choice::Unsaid;
   int64_t maximumLength = 0; ///< the smallest limit; 0: none
   JsonString tokenizerClass;
   /// Special tokens by role; content.text == nullptr where unsaid.
-  AddedTokenEntry unknown, separator, pad, classifier, mask;
+  AddedTokenEntry unknown, separator, pad, classifier, mask, begin, end;
   JsonSection decoder;    ///< added_tokens_decoder
   JsonSection additional; ///< additional_special_tokens
 
@@ -110,6 +119,23 @@ private:
 attn_status readTokenizerJson(const TokenizerFile &file,
                               const TokenizerConfig &config,
                               Tokenizer &tokenizer);
+/// Its model: the vocabulary and how words are cut.
+attn_status readModel(const char *file, JsonReader &reader,
+                      Tokenizer &tokenizer);
+/// {"token": id, ...}, into the vocabulary, which must be indexed behind it.
+attn_status readVocabulary(const char *file, JsonReader &reader,
+                           Vocabulary &vocabulary);
+/// Adds the merge of two tokens, given by their bytes.
+attn_status addMerge(const char *file, const char *left, size_t leftSize,
+                     const char *right, size_t rightSize,
+                     const Vocabulary &vocabulary, Buffer<char> &text,
+                     Bpe &model);
+/// Its normalizer; none: text stays as it is.
+attn_status readNormalizer(const char *file, const JsonSection &section,
+                           NormalizerChain &chain);
+/// Its pre_tokenizer, which must fit the model.
+attn_status readPreTokenizer(const char *file, const JsonSection &section,
+                             Tokenizer &tokenizer);
 /// Its post_processor: rows without special tokens where it is absent.
 attn_status readPostProcessor(const char *file, const JsonSection &section,
                               Tokenizer &tokenizer);
@@ -117,6 +143,20 @@ attn_status readPostProcessor(const char *file, const JsonSection &section,
 attn_status readVocabularyFile(const TokenizerFile &file,
                                const TokenizerConfig &config,
                                Tokenizer &tokenizer);
+
+/// vocab.json and merges.txt with the small files.
+attn_status readMergesFiles(const TokenizerFile &vocabulary,
+                            const TokenizerFile &merges,
+                            const TokenizerConfig &config,
+                            Tokenizer &tokenizer);
+
+/// added_tokens_decoder, additional_special_tokens: what the small files add.
+attn_status addDecoder(const JsonSection &section,
+                       AddedTokenCollector &collector);
+attn_status addAdditional(const JsonSection &section,
+                          AddedTokenCollector &collector);
+/// Whether a class is called `name` or `name`Fast.
+bool isClass(const JsonString &given, const char *name);
 
 } // namespace attnrt
 

@@ -12,8 +12,9 @@
 #define ATTN_RUNTIME_TEXT_TOKENIZERSTATE_H
 
 #include "AddedTokens.h"
-#include "Json.h"
-#include "Normalizer.h"
+#include "Bpe.h"
+#include "NormalizerChain.h"
+#include "PreTokenizer.h"
 #include "Tokenizer.h"
 #include "WordPiece.h"
 
@@ -43,23 +44,35 @@ struct RowTemplate {
   }
 };
 
+enum class ModelKind : uint8_t { WordPiece, Bpe };
+
 struct Tokenizer {
   explicit Tokenizer(Memory &memory)
-      : memory(memory), wordPiece(memory), rawTokens(memory),
-        normalizedTokens(memory), tokenText(memory, "added tokens") {}
+      : memory(memory), normalizer(memory), vocabulary(memory),
+        wordPiece(memory, vocabulary), bpe(memory, vocabulary),
+        rawTokens(memory), normalizedTokens(memory),
+        tokenText(memory, "added tokens") {}
 
   /// [CLS] A [SEP], and [CLS] A [SEP] B [SEP] with token type 1 from B on.
   void useBertTemplates(int32_t classifier, int32_t separator);
+  /// <s> A </s>, and <s> A </s></s> B </s>.
+  void useRobertaTemplates(int32_t classifier, int32_t separator);
+  /// A, and A B with token type 1 for B.
+  void usePlainTemplates();
 
   Memory &memory;
-  Normalizer normalizer;
+  NormalizerChain normalizer;
+  PreTokenizer preTokenizer;
+  ModelKind model = ModelKind::WordPiece;
+  Vocabulary vocabulary; ///< of the model
   WordPiece wordPiece;
+  Bpe bpe;
   AddedTokenSet rawTokens;        ///< looked for in the text as it came
   AddedTokenSet normalizedTokens; ///< looked for in the normalized text
   Buffer<char> tokenText;         ///< their bytes
   RowTemplate single, pair;
   bool truncatesLeft = false;
-  int32_t padId = -1;
+  int32_t padId = -1; ///< -1: there is none
   int32_t padTypeId = 0;
   int32_t largestId = -1;
   int64_t maximumLength = 0;

@@ -81,12 +81,6 @@ int decompose(uint32_t code, uint32_t out[4]) {
   return count;
 }
 
-uint8_t combiningRank(uint32_t code) {
-  constexpr size_t entries = sizeof(combiningRanks) / sizeof(uint32_t);
-  return static_cast<uint8_t>(combiningRanks[lastNotAbove<uint32_t>(
-      combiningRanks, 0, entries, code << 8 | 0xFF)]);
-}
-
 int lowercase(uint32_t code, uint32_t out[2]) {
   if (code == 0x130) { // capital I with dot: the only one that becomes two
     out[0] = 'i';

@@ -44,10 +44,6 @@ inline bool isSpace(uint32_t code) {
 /// not yet put in order; returns how many code points, 4 at most.
 int decompose(uint32_t code, uint32_t out[4]);
 
-/// Orders combining marks as canonical combining classes do. Only for code
-/// points that kReorders and are no kMark. From 1 to 255.
-uint8_t combiningRank(uint32_t code);
-
 /// Writes the lower case of a code point that kLowers; returns how many code
 /// points, 2 at most.
 int lowercase(uint32_t code, uint32_t out[2]);

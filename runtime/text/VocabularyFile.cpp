@@ -15,7 +15,8 @@
 namespace attnrt {
 
 /// One token a line; its number is its id. Lines end in \n, \r\n or \r.
-static attn_status readLines(const TokenizerFile &file, WordPiece &model) {
+static attn_status readLines(const TokenizerFile &file,
+                             Vocabulary &vocabulary) {
   const char *at = file.data, *end = file.data + file.size;
   size_t valid = validPrefix(file.data, file.size);
   if (valid != file.size)
@@ -25,14 +26,21 @@ static attn_status readLines(const TokenizerFile &file, WordPiece &model) {
     const char *line = at;
     while (at != end && *at != '\n' && *at != '\r')
       ++at;
-    if (!model.vocabulary.add(line, static_cast<size_t>(at - line), id))
+    if (!vocabulary.add(line, static_cast<size_t>(at - line), id))
       return ATTN_ERROR_OUT_OF_MEMORY;
     if (end - at >= 2 && at[0] == '\r' && at[1] == '\n')
       ++at;
     if (at != end)
       ++at;
   }
-  return model.vocabulary.index() ? ATTN_OK : ATTN_ERROR_OUT_OF_MEMORY;
+  return vocabulary.index() ? ATTN_OK : ATTN_ERROR_OUT_OF_MEMORY;
+}
+
+bool isClass(const JsonString &given, const char *name) {
+  size_t size = strlen(name);
+  return given.equals(name, size) ||
+         (given.size == size + 4 && memcmp(given.text, name, size) == 0 &&
+          memcmp(given.text + size, "Fast", 4) == 0);
 }
 
 static attn_status checkClass(const JsonString &name) {
@@ -41,13 +49,9 @@ static attn_status checkClass(const JsonString &name) {
                                       "MobileBertTokenizer"};
   if (!name.text)
     return ATTN_OK;
-  for (const char *one : known) {
-    size_t size = strlen(one);
-    if (name.equals(one, size) ||
-        (name.size == size + 4 && memcmp(name.text, one, size) == 0 &&
-         memcmp(name.text + size, "Fast", 4) == 0))
+  for (const char *one : known)
+    if (isClass(name, one))
       return ATTN_OK;
-  }
   return fail(
       ATTN_ERROR_UNAVAILABLE,
       "tokenizer_config.json: the class \"%.*s\" is not known to work "
@@ -56,9 +60,9 @@ static attn_status checkClass(const JsonString &name) {
       shown(name), name.text);
 }
 
-/// added_tokens_decoder: {"103": {"content": "[MASK]", ...}, ...}.
-static attn_status addDecoder(const JsonSection &section,
-                              AddedTokenCollector &collector) {
+// added_tokens_decoder: {"103": {"content": "[MASK]", ...}, ...}.
+attn_status addDecoder(const JsonSection &section,
+                       AddedTokenCollector &collector) {
   static constexpr const char *file = "tokenizer_config.json";
   JsonReader reader = section.reader;
   JsonString key;
@@ -80,9 +84,9 @@ static attn_status addDecoder(const JsonSection &section,
   return reader.failed() ? malformed(file, reader) : ATTN_OK;
 }
 
-/// additional_special_tokens: names, or objects.
-static attn_status addAdditional(const JsonSection &section,
-                                 AddedTokenCollector &collector) {
+// additional_special_tokens: names, or objects.
+attn_status addAdditional(const JsonSection &section,
+                          AddedTokenCollector &collector) {
   static constexpr const char *file = "additional_special_tokens";
   JsonReader reader = section.reader;
   if (!section.present)
@@ -147,21 +151,24 @@ attn_status readVocabularyFile(const TokenizerFile &file,
                                Tokenizer &tokenizer) {
   WordPiece &model = tokenizer.wordPiece;
   attn_status status = checkClass(config.tokenizerClass);
-  if (status || (status = readLines(file, model)))
+  if (status || (status = readLines(file, tokenizer.vocabulary)))
     return status;
-  tokenizer.largestId = model.vocabulary.largestId();
+  tokenizer.largestId = tokenizer.vocabulary.largestId();
   if (!model.prefix.append("##", 2))
     return ATTN_ERROR_OUT_OF_MEMORY;
   model.finish();
 
-  NormalizerOptions options;
+  BertOptions options;
   options.cleanText = true;
   options.spaceChinese = config.spacesChinese != Choice::No;
   options.lowercase = config.lowercases != Choice::No;
   options.stripAccents = config.stripsAccents == Choice::Unsaid
                              ? options.lowercase
                              : config.stripsAccents == Choice::Yes;
-  tokenizer.normalizer.configure(options);
+  NormalizerStep normalizer;
+  normalizer.bert.configure(options);
+  tokenizer.normalizer.add(normalizer);
+  tokenizer.preTokenizer.add(PreTokenizerStep());
   tokenizer.truncatesLeft = config.truncatesLeft == Choice::Yes;
 
   AddedTokenCollector collector(tokenizer);

@@ -178,15 +178,11 @@ def main():
     print(f"static const LowercaseRange lowercaseRanges[{len(lowers)}] = {{")
     rows((f"{{0x{a:X}, 0x{b:X}, {s}, {d}}}" for a, b, s, d in lowers), 3)
 
-    kept = sorted(c for c in classes if strip(chr(c)) != "")
-    print("};\n\n// Ranks of the combining classes of what is reordered and not "
-          "a\n// nonspacing mark (those are stripped): code << 8 | rank.")
-    print(f"static const uint32_t combiningRanks[{len(kept)}] = {{")
-    rows((f"0x{c << 8 | classes[c]:X}" for c in kept), 7)
     print("};")
     print(f"{len(ranges)} ranges, {len(entries)} decompositions "
-          f"({len(text)} bytes), {len(lowers)} lower-case ranges, "
-          f"{len(kept)} ranks", file=sys.stderr)
+          f"({len(text)} bytes), {len(lowers)} lower-case ranges",
+          file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

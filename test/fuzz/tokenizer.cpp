@@ -59,10 +59,11 @@ static void checkText(const Tokenizer &tokenizer, Memory &memory,
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static const char *const names[] = {"tokenizer.json", "vocab.txt"};
+  static const char *const names[] = {"tokenizer.json", "vocab.txt",
+                                      "vocab.json", "tokenizer.json"};
   static const char *const more[] = {"tokenizer_config.json",
                                      "special_tokens_map.json",
-                                     "sentence_bert_config.json", nullptr};
+                                     "sentence_bert_config.json", "merges.txt"};
   if (size < 3)
     return 0;
   uint8_t choice = data[0];
@@ -81,9 +82,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::vector<char> second(text.data(), line ? line : text.data());
 
   std::vector<TokenizerFile> files = {
-      {names[choice & 1], file.data(), file.size()}};
-  if (const char *name = more[choice >> 1 & 3])
-    files.push_back({name, second.data(), second.size()});
+      {names[choice >> 4 & 2 | (choice & 1)], file.data(), file.size()}};
+  bool merges = (choice >> 1 & 3) == 3;
+  files.push_back({more[choice >> 1 & 3], merges ? text.data() : second.data(),
+                   merges ? text.size() : second.size()});
+  static const char gpt2[] = "{\"tokenizer_class\": \"GPT2Tokenizer\"}";
+  if (merges)
+    files.push_back({"tokenizer_config.json", gpt2, sizeof(gpt2) - 1});
   Memory memory(nullptr, uint64_t(64) << 20);
   Tokenizer *tokenizer = nullptr;
   if (openTokenizer(files.data(), files.size(), memory, tokenizer) == ATTN_OK) {

@@ -336,4 +336,5 @@ def main():
             out.writelines(golden(".", tokenizer, all_texts))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@
 // took from HuggingFace's tokenizers (test/data/text/characters.tsv).
 //
 //===----------------------------------------------------------------------===//
-#include "text/Normalizer.h"
+#include "text/BertNormalizer.h"
 #include "text/Unicode.h"
 #include "text/Utf8.h"
 
@@ -33,8 +33,8 @@ struct Hash {
   }
 };
 
-NormalizerOptions only(bool clean, bool chinese, bool strip, bool lower) {
-  NormalizerOptions options;
+BertOptions only(bool clean, bool chinese, bool strip, bool lower) {
+  BertOptions options;
   options.cleanText = clean;
   options.spaceChinese = chinese;
   options.stripAccents = strip;
@@ -46,7 +46,7 @@ TEST(Characters, MatchTokenizers) {
   Memory memory(nullptr, 0);
   Buffer<char> out(memory, "text");
   Buffer<uint32_t> marks(memory, "text");
-  Normalizer steps[5];
+  BertNormalizer steps[5];
   steps[0].configure(only(true, false, false, false));
   steps[1].configure(only(false, true, false, false));
   steps[2].configure(only(false, false, true, false));
@@ -94,7 +94,7 @@ TEST(Characters, BeyondUnicodeHaveNoFlags) {
 
 TEST(Characters, MarksAreOrderedStably) {
   // Hangul tone marks (class 224) and musical stems (216) are not stripped.
-  Normalizer normalizer;
+  BertNormalizer normalizer;
   normalizer.configure(only(false, false, true, false));
   Memory memory(nullptr, 0);
   Buffer<char> out(memory, "text");

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Every line of test/data/text/golden.tsv, and of golden-minilm.tsv where the
-// trained model is at hand (ATTNC_TEST_MODEL names its folder). The files are
-// written by make_text_data.py beside them.
+// Every line of test/data/text/golden.tsv and golden-trained.tsv, and of
+// golden-minilm.tsv where the trained model is at hand (ATTNC_TEST_MODEL names
+// its folder). The files are written by the scripts beside them.
 //
 //===----------------------------------------------------------------------===//
 #include "OpenedTokenizer.h"
@@ -65,6 +65,12 @@ int compareAll(const std::string &file, const std::string &folder) {
 
 TEST(Golden, TinyTokenizers) {
   EXPECT_GT(compareAll(dataFolder + "/golden.tsv", dataFolder + "/tiny"), 1000);
+}
+
+TEST(Golden, TrainedTokenizers) {
+  EXPECT_GT(
+      compareAll(dataFolder + "/golden-trained.tsv", dataFolder + "/trained"),
+      2000);
 }
 
 TEST(Golden, TrainedModel) {

@@ -56,8 +56,9 @@ public:
   static Files folder(const std::string &path) {
     Files files;
     for (const char *name :
-         {"tokenizer.json", "vocab.txt", "tokenizer_config.json",
-          "special_tokens_map.json", "sentence_bert_config.json"}) {
+         {"tokenizer.json", "vocab.txt", "vocab.json", "merges.txt",
+          "tokenizer_config.json", "special_tokens_map.json",
+          "sentence_bert_config.json"}) {
       std::string bytes = readFile(path + "/" + name);
       if (!bytes.empty())
         files[name] = bytes;

@@ -1,4 +1,4 @@
-//===- Normalizer.cpp - BERT's normalization of text ----------------------===//
+//===- BertNormalizer.cpp - BERT's normalization of text ------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,16 +10,17 @@
 // stripped wait in `marks` until the next starter, and leave it in order.
 //
 //===----------------------------------------------------------------------===//
-#include "Normalizer.h"
+#include "BertNormalizer.h"
 
 #include "Unicode.h"
+#include "UnicodeForms.h"
 #include "Utf8.h"
 
 namespace attnrt {
 
 static constexpr uint8_t kGone = 0xFF;
 
-void Normalizer::configure(const NormalizerOptions &options) {
+void BertNormalizer::configure(const BertOptions &options) {
   chosen = options;
   for (uint32_t c = 0; c < 128; ++c) {
     ascii[c] = static_cast<uint8_t>(c);
@@ -32,8 +33,8 @@ void Normalizer::configure(const NormalizerOptions &options) {
   }
 }
 
-bool Normalizer::apply(const char *text, size_t size, Buffer<char> &out,
-                       Buffer<uint32_t> &marks) const {
+bool BertNormalizer::apply(const char *text, size_t size, Buffer<char> &out,
+                           Buffer<uint32_t> &marks) const {
   marks.clear();
   const char *at = text, *end = text + size;
   while (at != end) {
@@ -78,8 +79,8 @@ bool Normalizer::apply(const char *text, size_t size, Buffer<char> &out,
 }
 
 /// A character behind the cleaning: decomposes it if accents are stripped.
-bool Normalizer::put(uint32_t code, uint8_t flags, Buffer<char> &out,
-                     Buffer<uint32_t> &marks) const {
+bool BertNormalizer::put(uint32_t code, uint8_t flags, Buffer<char> &out,
+                         Buffer<uint32_t> &marks) const {
   if (!chosen.stripAccents)
     return emit(code, flags, out);
   if (!(flags & kDecomposes))
@@ -93,8 +94,8 @@ bool Normalizer::put(uint32_t code, uint8_t flags, Buffer<char> &out,
 }
 
 /// A decomposed character: orders combining marks, strips nonspacing ones.
-bool Normalizer::putInOrder(uint32_t code, uint8_t flags, Buffer<char> &out,
-                            Buffer<uint32_t> &marks) const {
+bool BertNormalizer::putInOrder(uint32_t code, uint8_t flags, Buffer<char> &out,
+                                Buffer<uint32_t> &marks) const {
   if (flags & kReorders)
     return (flags & kMark) || marks.push(code);
   if (!flush(marks, out))
@@ -102,7 +103,8 @@ bool Normalizer::putInOrder(uint32_t code, uint8_t flags, Buffer<char> &out,
   return (flags & kMark) || emit(code, flags, out);
 }
 
-bool Normalizer::emit(uint32_t code, uint8_t flags, Buffer<char> &out) const {
+bool BertNormalizer::emit(uint32_t code, uint8_t flags,
+                          Buffer<char> &out) const {
   uint32_t lower[2] = {code, 0};
   int count = 1;
   if (chosen.lowercase && (flags & kLowers))
@@ -116,7 +118,7 @@ bool Normalizer::emit(uint32_t code, uint8_t flags, Buffer<char> &out) const {
 
 /// Emits the waiting marks, stably ordered by combining class. There are only
 /// some ten classes of marks that are not stripped: one turn for each.
-bool Normalizer::flush(Buffer<uint32_t> &marks, Buffer<char> &out) const {
+bool BertNormalizer::flush(Buffer<uint32_t> &marks, Buffer<char> &out) const {
   if (marks.empty())
     return true;
   uint8_t rank = 0; // the highest one that is already out

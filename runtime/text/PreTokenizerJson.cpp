@@ -1,0 +1,230 @@
+//===- PreTokenizerJson.cpp - the pre_tokenizer of tokenizer.json ---------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads a pre-tokenizer, or a sequence of them, into a chain of steps.
+//
+//===----------------------------------------------------------------------===//
+#include "TokenizerReading.h"
+#include "Utf8.h"
+
+namespace attnrt {
+
+using Kind = PreTokenizerStep::Kind;
+using Prefix = PreTokenizerStep::Prefix;
+
+static constexpr const char *kKnown =
+    "BertPreTokenizer, ByteLevel, Metaspace, Split, WhitespaceSplit, Sequence";
+
+static attn_status readByteLevel(const char *file, JsonReader reader,
+                                 PreTokenizerStep &step) {
+  JsonString key;
+  bool prefix = false, hasPrefix = false, cuts = true;
+  if (reader.enterObject())
+    while (reader.nextMember(key)) {
+      if (key == "add_prefix_space")
+        hasPrefix = reader.readBoolean(prefix);
+      else if (key == "use_regex")
+        reader.readBoolean(cuts);
+      else
+        reader.skip(); // trim_offsets: ids do not depend on it
+    }
+  if (reader.failed())
+    return malformed(file, reader);
+  if (!hasPrefix)
+    return missing(file, "pre_tokenizer ByteLevel", "add_prefix_space");
+  step.prefix = prefix ? Prefix::Always : Prefix::Never;
+  step.pattern = cuts ? matchGpt2 : nullptr;
+  return ATTN_OK;
+}
+
+static attn_status readMetaspace(const char *file, JsonReader reader,
+                                 PreTokenizerStep &step) {
+  JsonString key, replacement, scheme;
+  Choice prefix = Choice::Unsaid;
+  if (reader.enterObject())
+    while (reader.nextMember(key)) {
+      if (key == "replacement")
+        reader.readString(replacement);
+      else if (key == "prepend_scheme")
+        reader.readString(scheme);
+      else if (key == "add_prefix_space")
+        readChoice(reader, prefix);
+      else if (key == "split")
+        reader.readBoolean(step.cuts);
+      else
+        reader.skip();
+    }
+  if (reader.failed())
+    return malformed(file, reader);
+  if (!replacement.text)
+    return missing(file, "pre_tokenizer Metaspace", "replacement");
+  // Decoding never makes a string longer.
+  char text[24];
+  size_t length = 0;
+  if (replacement.size > 0 && replacement.size <= sizeof(text)) {
+    size_t size = replacement.decode(text);
+    if (scanCharacter(text, size, length) && length != size)
+      length = 0;
+    memcpy(step.replacement, text, length);
+  }
+  step.replacementSize = length;
+  if (length == 0)
+    return fail(
+        ATTN_ERROR_WEIGHTS,
+        "%s: the replacement \"%.*s\" of Metaspace is not one character", file,
+        shown(replacement), replacement.text);
+  if (!scheme.text || scheme == "always")
+    step.prefix = Prefix::Always;
+  else if (scheme == "first")
+    step.prefix = Prefix::First;
+  else if (scheme == "never")
+    step.prefix = Prefix::Never;
+  else
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: the prepend_scheme of Metaspace is \"%.*s\"; known: "
+                "always, first, never",
+                file, shown(scheme), scheme.text);
+  if (prefix == Choice::No && step.prefix != Prefix::Never)
+    return fail(ATTN_ERROR_WEIGHTS,
+                "%s: Metaspace says \"add_prefix_space\": false, but its "
+                "prepend_scheme is not \"never\"",
+                file);
+  return ATTN_OK;
+}
+
+/// Reads {"String": ...} or {"Regex": ...}: only expressions are known.
+static attn_status readSplit(const char *file, JsonReader reader,
+                             PreTokenizerStep &step) {
+  JsonString key, kind, pattern, behavior;
+  bool inverts = false, isRegex = false;
+  if (reader.enterObject())
+    while (reader.nextMember(key)) {
+      if (key == "pattern") {
+        if (reader.enterObject())
+          while (reader.nextMember(kind)) {
+            isRegex = kind == "Regex";
+            reader.readString(pattern);
+          }
+      } else if (key == "behavior") {
+        reader.readString(behavior);
+      } else if (key == "invert") {
+        reader.readBoolean(inverts);
+      } else {
+        reader.skip();
+      }
+    }
+  if (reader.failed())
+    return malformed(file, reader);
+  if (!pattern.text || !behavior.text)
+    return missing(file, "pre_tokenizer Split",
+                   pattern.text ? "behavior" : "pattern");
+  step.pattern = isRegex ? findSplitPattern(pattern) : nullptr;
+  if (!step.pattern)
+    return fail(
+        ATTN_ERROR_UNAVAILABLE,
+        "%s: the pre_tokenizer Split has the pattern \"%.*s\"; known: %s", file,
+        shown(pattern), pattern.text, kKnownSplitPatterns);
+  step.dropsGaps = behavior == "Removed" && inverts;
+  if (!step.dropsGaps && (behavior != "Isolated" || inverts))
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: the pre_tokenizer Split has the behavior \"%.*s\"%s; "
+                "known: Isolated, and Removed with \"invert\": true",
+                file, shown(behavior), behavior.text,
+                inverts ? ", inverted" : "");
+  return ATTN_OK;
+}
+
+static attn_status readStep(const char *file, const JsonReader &reader,
+                            const JsonString &type, PreTokenizer &chain) {
+  PreTokenizerStep step;
+  attn_status status = ATTN_OK;
+  if (type == "BertPreTokenizer") {
+    step.kind = Kind::Bert;
+  } else if (type == "WhitespaceSplit") {
+    step.kind = Kind::WhiteSpace;
+  } else if (type == "ByteLevel") {
+    step.kind = Kind::ByteLevel;
+    status = readByteLevel(file, reader, step);
+  } else if (type == "Metaspace") {
+    step.kind = Kind::Metaspace;
+    status = readMetaspace(file, reader, step);
+  } else if (type == "Split") {
+    step.kind = Kind::Split;
+    status = readSplit(file, reader, step);
+  } else {
+    return unknownKind(file, "pre_tokenizer", type, kKnown);
+  }
+  if (status)
+    return status;
+  const PreTokenizerStep *before = chain.last();
+  if (before &&
+      (before->kind == Kind::ByteLevel || before->kind == Kind::Metaspace))
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: the pre_tokenizer %s must come last in its sequence", file,
+                before->kind == Kind::ByteLevel ? "ByteLevel" : "Metaspace");
+  return chain.add(step)
+             ? ATTN_OK
+             : fail(ATTN_ERROR_UNAVAILABLE,
+                    "%s: more than %zu pre_tokenizers in a sequence", file,
+                    PreTokenizer::capacity);
+}
+
+static attn_status readSteps(const char *file, const JsonReader &start,
+                             PreTokenizer &chain) {
+  JsonString key, type;
+  if (attn_status status = readType(file, start, type))
+    return status;
+  if (type != "Sequence")
+    return readStep(file, start, type, chain);
+  JsonReader reader = start;
+  if (reader.enterObject())
+    while (reader.nextMember(key)) {
+      if (key != "pretokenizers") {
+        reader.skip();
+        continue;
+      }
+      if (reader.enterArray())
+        while (reader.nextElement()) {
+          JsonSection inner;
+          inner.take(reader);
+          if (reader.failed())
+            break;
+          // Depth is bounded by the reader's.
+          if (attn_status status = readSteps(file, inner.reader, chain))
+            return status;
+        }
+    }
+  return reader.failed() ? malformed(file, reader) : ATTN_OK;
+}
+
+attn_status readPreTokenizer(const char *file, const JsonSection &section,
+                             Tokenizer &tokenizer) {
+  PreTokenizer &chain = tokenizer.preTokenizer;
+  if (section.present) {
+    if (attn_status status = readSteps(file, section.reader, chain))
+      return status;
+  }
+  if (tokenizer.model == ModelKind::WordPiece && chain.size() == 0)
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: there is no pre_tokenizer; known with WordPiece: "
+                "BertPreTokenizer, WhitespaceSplit",
+                file);
+  if (chain.size() && chain.last()->kind == Kind::Metaspace &&
+      chain.last()->prefix == Prefix::First &&
+      tokenizer.normalizer.dropsBeginnings())
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: Metaspace with the prepend_scheme \"first\" behind a "
+                "normalizer that may drop the first character is not known",
+                file);
+  if (tokenizer.model == ModelKind::Bpe && tokenizer.bpe.unknownIsMissing &&
+      !chain.hasByteLevel())
+    return fail(ATTN_ERROR_WEIGHTS,
+                "%s: the model's unknown token is not in the vocabulary", file);
+  return ATTN_OK;
+}
+
+} // namespace attnrt
