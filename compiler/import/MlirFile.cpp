@@ -107,7 +107,7 @@ std::unique_ptr<ImportedModel> importMlir(mlir::MLIRContext &context,
   }
   if (failed(findTextFiles(*model)))
     return nullptr;
-  model->source = path.str();
+  model->source = llvm::sys::path::filename(path).str();
   return model;
 }
 
