@@ -91,6 +91,7 @@ need "install packages" bash compiler/packages.sh build test
 need "configure" cmake --preset ci
 need "build" cmake --build --preset ci --target all fuzz
 check "lint" python3 test/lint/lint.py
+check "tidy" bash test/lint/tidy.sh --most 20
 if [ -z "${ATTNC_TEST_MODEL:-}" ]; then
   if fetch_model >"$log_dir/model.log" 2>&1; then
     export ATTNC_TEST_MODEL=$PWD/build/models/all-minilm-l6-v2
