@@ -246,6 +246,10 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
     return error;
   if (llvm::Error error = mergeDescription(std::move(*description)))
     return error;
+  // Before code generation, which takes most of the time.
+  if (llvm::Error error =
+          checkTokenizer(*library, model->files, model->maxLength))
+    return error;
 
   options.progress("generate code");
   if (failed(runner.run(*module, {Stage::Lower}, options.emit)))
@@ -311,9 +315,6 @@ llvm::Error Compiler::mergeDescription(LibraryDescription description) {
 llvm::Expected<CompileResult> Compiler::package() {
   options.progress("package");
   library->source = model->source;
-  if (llvm::Error error =
-          checkTokenizer(*library, model->files, model->maxLength))
-    return error;
   PackageOptions packageOptions;
   packageOptions.directory = options.outputDirectory;
   packageOptions.embedWeights = options.embedWeights;
