@@ -19,7 +19,8 @@
 #                 trained-encoder %model is there; gcc GCC is beside the
 #                 build's compiler; sanitizers that compiler links them;
 #                 numpy, pip %python has them (pip with what it needs to
-#                 install from a folder).
+#                 install from a folder); onetbb g++ finds oneTBB;
+#                 long-tests $ATTNC_TEST_ALL is set.
 #
 # ===----------------------------------------------------------------------===//
 import importlib.util
@@ -105,6 +106,8 @@ def has_modules(*names):
     return all(importlib.util.find_spec(name) for name in names)
 
 
+add_feature("long-tests", os.environ.get("ATTNC_TEST_ALL"))
+add_feature("onetbb", os.path.exists("/usr/include/oneapi/tbb/version.h"))
 add_feature("numpy", has_modules("numpy"))
 add_feature("pip", has_modules("pip", "setuptools", "wheel"))
 if not has_modules("numpy"):

@@ -5,7 +5,7 @@
  *
  *===----------------------------------------------------------------------===*
  *
- * reload LIBRARY: dlopen, work with threads, dlclose, a hundred times; neither
+ * reload LIBRARY: dlopen, work with threads, dlclose, a thousand times; neither
  * threads nor mappings nor memory stay behind.
  *
  *===----------------------------------------------------------------------===*/
@@ -82,7 +82,7 @@ int main(int argc, char **argv) {
     return 2;
   int threads = 0, files = 0;
   long memory = 0;
-  for (int i = 0; i < 100; i++) {
+  for (int i = 0; i < 1000; i++) {
     if (!use(argv[1]))
       return 1;
     if (i == 9) { /* what the C library keeps is there by now */
