@@ -230,9 +230,13 @@ LogicalResult ModelFolder::reportNoWeights(StringRef subfolder) const {
 //===----------------------------------------------------------------------===//
 
 std::vector<ModelFile> ModelFolder::findTravellers(StringRef subfolder) const {
-  static constexpr StringLiteral kTokenizer[] = {
-      "tokenizer.json", "vocab.txt", "tokenizer_config.json",
-      "special_tokens_map.json", "sentence_bert_config.json"};
+  static constexpr StringLiteral kTokenizer[] = {"tokenizer.json",
+                                                 "vocab.txt",
+                                                 "vocab.json",
+                                                 "merges.txt",
+                                                 "tokenizer_config.json",
+                                                 "special_tokens_map.json",
+                                                 "sentence_bert_config.json"};
   std::vector<ModelFile> files;
   for (StringRef name : kTokenizer) {
     // The tokenizer of a sentence encoder may stand in the transformer's
