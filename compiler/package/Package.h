@@ -72,6 +72,19 @@ llvm::Error writeWeights(LibraryDescription &description, mlir::ModuleOp module,
                          const WeightTable &table,
                          llvm::ArrayRef<ModelFile> files, llvm::StringRef path);
 
+/// Keys of a weights file's padding begin with it.
+inline constexpr llvm::StringLiteral kPaddingPrefix = "attn.padding.";
+struct TensorDigest {
+  std::string key, digest;
+};
+/// The digest of a tensor's bytes, in hexadecimal digits.
+std::string digestBytes(llvm::ArrayRef<uint8_t> bytes);
+/// The digest of a file's tensors, in their order: `attn.content`.
+std::string digestContent(llvm::ArrayRef<TensorDigest> tensors);
+/// Computes the content's digest of the weights file at `path` from its bytes
+/// and refuses one that differs from `expected` (A0707).
+llvm::Error checkContent(llvm::StringRef path, llvm::StringRef expected);
+
 /// The text of NAME.h.
 std::string emitHeader(const LibraryDescription &description);
 

@@ -40,10 +40,6 @@ struct Item {
   std::string path;
 };
 
-std::string hexDigest(ArrayRef<uint8_t> bytes) {
-  return toHex(BLAKE3::hash<16>(bytes), /*LowerCase=*/true);
-}
-
 /// [N, K] row-major to [ceil(N / width)][K][width], zeros past N.
 std::vector<float> packPanels(ArrayRef<float> rows, int64_t n, int64_t k,
                               int64_t width) {
@@ -69,7 +65,7 @@ public:
     return writeFile(path, [&](raw_fd_ostream &os) -> Error {
       if (Error error = writeItems(os))
         return error;
-      library.contentDigest = contentDigest();
+      library.contentDigest = digestContent(digests);
       std::string header = makeHeader(library.contentDigest);
       assert(header.size() == headerSize && "digests have one length");
       os.pwrite(header.data(), header.size(), 0);
@@ -106,7 +102,8 @@ private:
       item.offset = offset;
       offset = alignTo(offset + item.bytes, kAlignment);
     }
-    digests.resize(items.size());
+    for (const Item &item : items)
+      digests.push_back({item.key, ""});
     headerSize = makeHeader(std::string(32, '0')).size();
     return Error::success();
   }
@@ -131,7 +128,7 @@ private:
         uint64_t end = item.offset + item.bytes;
         uint64_t gap = alignTo(end, kAlignment) - end;
         if (gap && &item != &items.back())
-          writeEntry(json, "attn.padding." + utostr(end), "U8",
+          writeEntry(json, kPaddingPrefix.str() + utostr(end), "U8",
                      {static_cast<int64_t>(gap)}, end, gap);
       }
     });
@@ -187,7 +184,7 @@ private:
                                  "%llu that were planned",
                                  item.key.c_str(), bytes.size(),
                                  static_cast<unsigned long long>(item.bytes));
-      digests[index] = hexDigest(bytes);
+      digests[index].digest = digestBytes(bytes);
       std::lock_guard<std::mutex> lock(mutex);
       os.pwrite(reinterpret_cast<const char *>(bytes.data()), bytes.size(),
                 headerSize + item.offset);
@@ -219,24 +216,27 @@ private:
                           values->size() * sizeof(float)));
   }
 
-  /// The digest over the tensors' keys and digests, in the file's order.
-  std::string contentDigest() {
-    std::string text;
-    for (auto [item, digest] : zip(items, digests))
-      text += item.key + " " + digest + "\n";
-    return hexDigest(arrayRefFromStringRef(text));
-  }
-
   LibraryDescription &library;
   mlir::ModuleOp module;
   const WeightTable &table;
   ArrayRef<ModelFile> files;
   std::vector<Item> items;
-  std::vector<std::string> digests;
+  std::vector<TensorDigest> digests;
   size_t headerSize = 0;
 };
 
 } // namespace
+
+std::string digestBytes(ArrayRef<uint8_t> bytes) {
+  return toHex(BLAKE3::hash<16>(bytes), /*LowerCase=*/true);
+}
+
+std::string digestContent(ArrayRef<TensorDigest> tensors) {
+  std::string text;
+  for (const TensorDigest &tensor : tensors)
+    text += tensor.key + " " + tensor.digest + "\n";
+  return digestBytes(arrayRefFromStringRef(text));
+}
 
 std::string fingerprintLayout(ArrayRef<WeightDescription> weights) {
   std::string text = "attn weights, abi " + utostr(ATTN_ABI_VERSION) + "\n";
@@ -247,7 +247,7 @@ std::string fingerprintLayout(ArrayRef<WeightDescription> weights) {
       os << " " << dim;
     os << "\n";
   }
-  return hexDigest(arrayRefFromStringRef(text));
+  return digestBytes(arrayRefFromStringRef(text));
 }
 
 Error writeWeights(LibraryDescription &description, mlir::ModuleOp module,

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/Compile.h"
 #include "compiler/interpret/Verify.h"
+#include "compiler/package/Package.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Diagnostics.h"
 #include "compiler/tools/Library.h"
@@ -103,11 +104,27 @@ Expected<VerifyReport> compare(const Library &library,
   return report;
 }
 
+/// Weights in a file can be damaged apart from the library; those inside it
+/// cannot.
+Error checkWeights(const Library &library) {
+  Expected<json::Value> info = library.info();
+  if (!info)
+    return info.takeError();
+  const json::Object *weights = info->getAsObject()->getObject("weights");
+  const json::Object *compiled = library.description().getObject("weights");
+  if (!weights->getBoolean("mapped").value_or(false))
+    return Error::success();
+  return checkContent(*weights->getString("source"),
+                      *compiled->getString("content"));
+}
+
 int run() {
   Expected<std::unique_ptr<Library>> library = Library::load(libraryPath);
   if (!library)
     return report(library.takeError());
   if (Error error = (*library)->open(threads))
+    return report(std::move(error));
+  if (Error error = checkWeights(**library))
     return report(std::move(error));
   mlir::DialectRegistry registry;
   registerDialects(registry);
