@@ -31,9 +31,7 @@ public:
   Expected<LibraryDescription> run() {
     auto name =
         module->getAttrOfType<mlir::StringAttr>(attn::AttnDialect::kNameAttr);
-    if (!name)
-      return describeError("error[A0610]: the module has no attribute "
-                           "'attn.name'; give one with --name");
+    assert(name && "import names every module");
     library.name = name.str();
     for (auto size : module.getOps<attn::SizeOp>())
       addSize(size);
@@ -43,6 +41,9 @@ public:
     if (library.variants.empty())
       return describeError("error[A0611]: the module holds no kernel.variant; "
                            "it has not been scheduled");
+    if (library.entries.empty())
+      return describeError("error[A0614]: the program has no attn.entry, so a "
+                           "library would have nothing to call");
     for (const WeightUse &use : getWeightUses(module))
       addWeight(use);
     library.layoutFingerprint = fingerprintLayout(library.weights);
