@@ -10,12 +10,12 @@ are no arrays yet, so they become ones of the right type.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
 import numpy as np
 
 # bfloat16 is not a type of NumPy: its bits travel as uint16.
-DTYPES = {
+DTYPES: "Dict[str, np.dtype[Any]]" = {
     "f32": np.dtype(np.float32),
     "f16": np.dtype(np.float16),
     "bf16": np.dtype(np.uint16),

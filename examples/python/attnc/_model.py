@@ -71,7 +71,7 @@ class Model:
             entry["name"]: read_entry(entry) for entry in self.description["entries"]
         }
         self._results: Dict[str, Any] = {
-            name: collections.namedtuple(  # type: ignore[misc]
+            name: collections.namedtuple(
                 name + "_result", [a.name for a in entry.outputs], rename=True
             )
             for name, entry in self.entries.items()
@@ -266,7 +266,7 @@ class Model:
                 raise ValueError(f"{len(pairs)} pairs for {len(texts)} texts")
             batch.pairs, batch.pair_lengths = _text_arrays(pairs, "pairs")
         taken = {a.name for entry in self.entries.values() for a in entry.inputs}
-        rows = {}
+        rows: "Dict[str, npt.NDArray[np.int32]]" = {}
         with self._opened as opened:
             self._check(self._table.tokenize(opened.model, ctypes.byref(batch)))
             batch.seq = batch.longest

@@ -82,7 +82,7 @@ class OpenModel:
             with self._lock:
                 self._sessions.add(session)
             self._local.session = session
-        return session.value  # type: ignore[no-any-return]
+        return session.value
 
     def sessions(self) -> List[Handle]:
         """Those of all threads; they live as long as the list."""
