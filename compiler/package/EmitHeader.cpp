@@ -85,7 +85,7 @@ static constexpr const char *kOpening =
  *
  * Source: {1}
  *
- * Link with lib{0}.so or lib{0}.a; either needs glibc 2.34 or newer.
+ * Link with lib{0}.so or lib{0}.a{4}; either needs glibc 2.34 or newer.
  * A model is immutable and shared by threads; a session belongs to one thread
  * at a time. Every function that can fail returns an attn_status;
  * {0}_last_error() tells more, per thread. See attn/attn.h for the types.
@@ -152,9 +152,9 @@ attn_status {0}_encode_text({0}_session *session, int64_t count,
 std::string emitHeader(const LibraryDescription &library) {
   std::string text;
   raw_string_ostream os(text);
-  os << formatv(kOpening, library.name, library.source,
-                StringRef(library.name).upper(),
-                library.hasText ? "#include \"attn/text.h\"\n" : "");
+  os << formatv(kOpening, library.name, library.source, library.name,
+                library.hasText ? "#include \"attn/text.h\"\n" : "",
+                library.gemm.empty() ? "" : " (then also -lopenblas)");
   for (const EntryDescription &entry : library.entries)
     emitEntry(os, library, entry);
   if (library.hasText) {
@@ -166,7 +166,7 @@ std::string emitHeader(const LibraryDescription &library) {
     }
   }
   os << "\n#ifdef __cplusplus\n}\n#endif\n#endif /* ATTN_LIBRARY_"
-     << StringRef(library.name).upper() << "_H */\n";
+     << library.name << "_H */\n";
   return text;
 }
 

@@ -1,12 +1,14 @@
 """Holds both forms of a library to the symbols that they may have.
 
-symbols.py FOLDER NAME LIST: LIST has the allowed symbols of libc, one a line.
+symbols.py FOLDER NAME LIST [openblas]: LIST has the allowed symbols of libc, one
+a line; with `openblas`, what matrix products by OpenBLAS need comes in addition.
 """
 import re
 import subprocess
 import sys
 
-folder, name, allowed_file = sys.argv[1:]
+folder, name, allowed_file = sys.argv[1:4]
+openblas = sys.argv[4:] == ["openblas"]
 # Newer symbols would keep the library off older systems.
 NEWEST_GLIBC = (2, 34)
 
@@ -14,6 +16,11 @@ allowed = set()
 for line in open(allowed_file):
     if line.strip() and not line.startswith("#"):
         allowed.add(line.strip())
+
+libraries_allowed = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}
+if openblas:
+    allowed |= {"cblas_sgemm", "openblas_set_num_threads"}
+    libraries_allowed.add("libopenblas.so.0")
 
 declared = set(
     re.findall(r"\b(%s_\w+)\(" % name, open("%s/%s.h" % (folder, name)).read())
@@ -58,7 +65,7 @@ check("static", tool("llvm-nm", "-g", "%s/lib%s.a" % (folder, name)))
 
 dynamic = tool("llvm-readelf", "-d", shared)
 libraries = set(re.findall(r"NEEDED.*\[(.*)\]", dynamic))
-if not libraries <= {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}:
+if not libraries <= libraries_allowed:
     problems.append("needs the libraries %s" % sorted(libraries))
 if re.search(r"\b(RPATH|RUNPATH|TEXTREL)\b", dynamic):
     problems.append("has a path or text relocations:\n" + dynamic)
