@@ -50,7 +50,7 @@ void *Memory::allocate(size_t bytes, const char *what, size_t alignment) {
   if (overflows || (maximum && before + bytes > maximum)) {
     taken.fetch_sub(bytes, std::memory_order_relaxed);
     fail(ATTN_ERROR_OUT_OF_MEMORY,
-         "%s needs %zu bytes, but %" PRIu64 " of max_bytes %" PRIu64
+         "%s: %zu bytes are needed, but %" PRIu64 " of max_bytes %" PRIu64
          " are taken",
          what, bytes, before, maximum);
     return nullptr;
@@ -59,7 +59,7 @@ void *Memory::allocate(size_t bytes, const char *what, size_t alignment) {
   if (!pointer) {
     taken.fetch_sub(bytes, std::memory_order_relaxed);
     fail(ATTN_ERROR_OUT_OF_MEMORY,
-         "%s needs %zu bytes, and the allocator has none", what, bytes);
+         "%s: %zu bytes are needed, and the allocator has none", what, bytes);
     return nullptr;
   }
   return pointer;
