@@ -14,27 +14,12 @@
 import json
 import math
 import os
-import struct
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-
-def read_safetensors(path):
-    """Tensors of a safetensors file, by name, as float32 where they are f32."""
-    with open(path, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        data = np.frombuffer(file.read(), np.uint8)
-    tensors = {}
-    for name, entry in header.items():
-        if name == "__metadata__" or entry["dtype"] != "F32":
-            continue
-        begin, end = entry["data_offsets"]
-        values = data[begin:end].view(np.float32).reshape(entry["shape"])
-        tensors[name.removeprefix("bert.")] = values
-    return tensors
+import safetensors_file
 
 
 class Graph:
@@ -103,10 +88,32 @@ def gelu(graph, x):
     return graph.op("Mul", product, graph.constant(0.5, np.float32))
 
 
-def build(folder):
-    with open(os.path.join(folder, "config.json")) as file:
-        config = json.load(file)
-    tensors = read_safetensors(os.path.join(folder, "model.safetensors"))
+class Model:
+    """A BERT folder as peers take it: its sizes, its tensors, its graph."""
+
+    def __init__(self, folder):
+        with open(os.path.join(folder, "config.json")) as file:
+            self.config = json.load(file)
+        kind, act = self.config["model_type"], self.config.get("hidden_act", "gelu")
+        if (kind, act) != ("bert", "gelu"):
+            raise SystemExit(
+                f"{folder}: model_type '{kind}' with hidden_act '{act}'; the peers' "
+                "graph is written for 'bert' with 'gelu'"
+            )
+        self.config.setdefault("layer_norm_eps", 1e-12)
+        self.tensors = {}
+        for name, values in safetensors_file.read_folder(folder).items():
+            name = name.removeprefix("bert.")
+            name = name.replace("LayerNorm.gamma", "LayerNorm.weight")
+            name = name.replace("LayerNorm.beta", "LayerNorm.bias")
+            if name.startswith(("embeddings.", "encoder.")):
+                self.tensors[name] = values
+
+    def onnx(self):
+        return build(self.config, self.tensors)
+
+
+def build(config, tensors):
     hidden, heads = config["hidden_size"], config["num_attention_heads"]
     epsilon = config["layer_norm_eps"]
     graph = Graph()
@@ -133,9 +140,9 @@ def build(folder):
     x = graph.op("Add", graph.op("Add", words, types), positions)
     x = layer_norm(graph, tensors, "embeddings.LayerNorm", x, epsilon)
 
-    mask = graph.op(
-        "Unsqueeze", "attention_mask", graph.constant([1, 2], np.int64)
-    )
+    # One axis at a time: onnxruntime's fusion looks for two ops.
+    mask = graph.op("Unsqueeze", "attention_mask", graph.constant([1], np.int64))
+    mask = graph.op("Unsqueeze", mask, graph.constant([2], np.int64))
     mask = graph.op("Cast", mask, to=TensorProto.FLOAT)
     mask = graph.op("Sub", graph.constant(1, np.float32), mask)
     mask = graph.op("Mul", mask, graph.constant(-1e4, np.float32))

@@ -1,186 +1,164 @@
-# ===- encoder.py - an encoder against onnxruntime --------------------------===//
+# ===- encoder.py - a compiled encoder against its peers --------------------===//
 #
 # Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
 #
-#   encoder.py LIBRARY.so MODEL_FOLDER [--threads 1,2] [--json FILE]
+#   encoder.py LIBRARY.so MODEL_FOLDER --json FILE [--threads N] [--shapes ...]
 #
-# Times both on the same model and inputs, call by call in turn, in one process
-# pinned to as many cores as threads; prints medians, spreads and ratios, after
-# checking that the outputs agree. onnxruntime gets its whole graph optimization
-# (ORT_ENABLE_ALL), its threads and sequential execution.
+# One process, pinned to as many cores as threads before any peer is loaded:
+# all run the same ids and mask, in rounds (measure.py), after their outputs were
+# compared. Shapes are BATCHxSEQ, or "ragged" for one batch of 16 sequences of
+# lengths spread evenly from 8 to the longest (512 at most): padded for the peers,
+# and in a second row given to them one by one.
 #
 # ===----------------------------------------------------------------------===//
 import argparse
-import ctypes
+import importlib
 import json
 import os
-import statistics
-import time
+import sys
 
 import numpy as np
-import onnxruntime
 
+import attnc_library
 import bert_onnx
+import measure
 
-SHAPES = [(1, 16), (1, 128), (1, 384), (1, 512), (8, 128)]
-TOLERANCE = 1e-4  # f32 against f32 through every layer
+# Largest difference of an output, through every layer, of numbers about 1.
+TOLERANCE = {"f32": 1e-4}
+RAGGED_BATCH = 16
 
 
-class Options(ctypes.Structure):
-    """attn_options of attn/attn.h."""
+class Batch:
+    """Ids and mask of one row of the table."""
 
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t),
-        ("weights_path", ctypes.c_char_p),
-        ("weights_data", ctypes.c_void_p),
-        ("weights_size", ctypes.c_size_t),
-        ("threads", ctypes.c_int32),
-        ("executor", ctypes.c_void_p),
-        ("allocator", ctypes.c_void_p),
-        ("log", ctypes.c_void_p),
-        ("log_context", ctypes.c_void_p),
-        ("device", ctypes.c_char_p),
-        ("variant", ctypes.c_char_p),
-        ("max_bytes", ctypes.c_uint64),
+    def __init__(self, shape, config, one_by_one=False):
+        longest = min(config["max_position_embeddings"], 512)
+        random = np.random.default_rng(1)
+        if shape == "ragged":
+            lengths = np.linspace(8, longest, RAGGED_BATCH).astype(int)
+            random.shuffle(lengths)
+            self.label = "ragged, one by one" if one_by_one else "ragged"
+        else:
+            batch, seq = map(int, shape.split("x"))
+            lengths = np.full(batch, min(seq, longest))
+            self.label = f"{batch}x{lengths[0]}"
+        self.lengths = [int(length) for length in lengths]
+        self.one_by_one = one_by_one
+        size = (len(lengths), max(self.lengths))
+        self.mask = (np.arange(size[1]) < lengths[:, None]).astype(np.int64)
+        # 0 is padding.
+        self.ids = random.integers(1, config["vocab_size"], size) * self.mask
+
+    def operations(self, config):
+        """Multiplications and additions of the products that are asked for."""
+        hidden, wide = config["hidden_size"], config["intermediate_size"]
+        layer = 0
+        for length in self.lengths:
+            layer += 2 * length * hidden * (4 * hidden + 2 * wide)
+            layer += 4 * length * length * hidden
+        return layer * config["num_hidden_layers"]
+
+    def prepare(self, peer):
+        if not self.one_by_one:
+            return peer.prepare(self.ids, self.mask)
+        return peer.prepare_each(
+            [row[:length] for row, length in zip(self.ids, self.lengths)]
+        )
+
+    def rows(self, output):
+        """What counts of an output: rows of real tokens."""
+        return np.concatenate(
+            [output[i][:length] for i, length in enumerate(self.lengths)]
+        )
+
+
+def load_peers(names, dtype):
+    """Classes of the modules peer_NAME.py."""
+    return [
+        peer
+        for name in names
+        for peer in importlib.import_module("peer_" + name).PEERS.get(dtype, [])
     ]
 
 
-class Ours:
-    """A library with the entry encode(batch, seq, ids, mask, types) -> hidden."""
-
-    def __init__(self, path, threads, hidden):
-        self.name = os.path.basename(path)[3:-3]
-        self.library = ctypes.CDLL(os.path.abspath(path))
-        self.hidden = hidden
-        options = Options(struct_size=ctypes.sizeof(Options), threads=threads)
-        self.model, self.session = ctypes.c_void_p(), ctypes.c_void_p()
-        self.call("open", ctypes.byref(options), ctypes.byref(self.model))
-        self.call("session_open", self.model, ctypes.byref(self.session))
-
-    def call(self, function, *arguments):
-        if getattr(self.library, f"{self.name}_{function}")(*arguments):
-            error = getattr(self.library, f"{self.name}_last_error")
-            error.restype = ctypes.c_char_p
-            raise RuntimeError(error().decode())
-
-    def prepare(self, ids, mask):
-        ids, mask = ids.astype(np.int32), mask.astype(np.int32)
-        out = np.zeros(ids.shape + (self.hidden,), np.float32)
-
-        def pointer(array):
-            return array.ctypes.data_as(ctypes.c_void_p)
-
-        batch, seq = (ctypes.c_int64(size) for size in ids.shape)
-
-        def run():
-            self.call(
-                "encode",
-                self.session,
-                batch,
-                seq,
-                pointer(ids),
-                pointer(mask),
-                None,
-                pointer(out),
+def compare(batch, ours, runs, dtype):
+    """Largest differences from our output, by peer; ends where one is too large."""
+    expected = batch.rows(np.array(ours()))
+    differences = {}
+    for name, run in runs.items():
+        difference = float(np.abs(batch.rows(run()) - expected).max())
+        # Written so that NaN fails.
+        if not difference <= TOLERANCE[dtype]:
+            raise SystemExit(
+                f"encoder.py: {batch.label}: outputs of attnc and {name} differ by "
+                f"{difference}; at most {TOLERANCE[dtype]} is expected"
             )
-            return out
-
-        return run
-
-
-class OnnxRuntime:
-    def __init__(self, model, threads):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.graph_optimization_level = (
-            onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        )
-        self.session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-
-    def prepare(self, ids, mask):
-        feeds = {"input_ids": ids, "attention_mask": mask}
-        return lambda: self.session.run(None, feeds)[0]
+        differences[name] = difference
+    return differences
 
 
-def milliseconds(run):
-    begin = time.perf_counter()
-    run()
-    return (time.perf_counter() - begin) * 1e3
-
-
-def measure(ours, peer, seconds):
-    """Times of both, call by call in turn."""
-    times = ([], [])
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[0]) < 7:
-        times[0].append(milliseconds(ours))
-        times[1].append(milliseconds(peer))
-    return times
-
-
-def spread(times):
-    quantiles = statistics.quantiles(times, n=10)
-    return (quantiles[-1] - quantiles[0]) / statistics.median(times)
+def measure_batch(batch, ours, peers, arguments, config):
+    run = ours.prepare(batch.ids, batch.mask)
+    runs = {peer.name: batch.prepare(peer) for peer in peers}
+    differences = compare(batch, run, runs, arguments.dtype)
+    times = measure.rounds({"attnc": run, **runs}, arguments.seconds)
+    return {
+        "threads": arguments.threads,
+        "dtype": arguments.dtype,
+        "shape": batch.label,
+        "lengths": batch.lengths,
+        "operations": batch.operations(config),
+        "seconds": {name: measure.summary(of) for name, of in times.items()},
+        "ratios": {name: measure.ratios(times, "attnc", name) for name in runs},
+        "differences": differences,
+    }
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
     parser.add_argument("folder")
-    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--json", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--dtype", default="f32", choices=TOLERANCE)
+    parser.add_argument("--peers", default="onnxruntime,openvino")
+    parser.add_argument("--shapes", default="1x16,1x128,1x384,1x512,ragged")
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--json")
     arguments = parser.parse_args()
-    with open(os.path.join(arguments.folder, "config.json")) as file:
-        config = json.load(file)
-    model = bert_onnx.build(arguments.folder)
-    random = np.random.default_rng(1)
-    cores = sorted(os.sched_getaffinity(0))
+
+    cores = sorted(os.sched_getaffinity(0))[: arguments.threads]
+    if len(cores) < arguments.threads:
+        raise SystemExit(f"encoder.py: there are only {len(cores)} cores")
+    os.sched_setaffinity(0, cores)
+    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
+    model = bert_onnx.Model(arguments.folder)
+    config = model.config
+    ours = attnc_library.Encoder(
+        arguments.library, arguments.threads, config["hidden_size"]
+    )
+    classes = load_peers(arguments.peers.split(","), arguments.dtype)
+    peers = [peer(model, arguments.threads) for peer in classes]
     rows = []
-    print(f"onnxruntime {onnxruntime.__version__}, graph optimization: all\n")
-    print("| threads | batch | seq | attnc ms | onnxruntime ms | ratio | spread | max difference |")
-    print("|---|---|---|---|---|---|---|---|")
-    for threads in map(int, arguments.threads.split(",")):
-        if threads > len(cores):
-            continue
-        os.sched_setaffinity(0, cores[:threads])
-        ours = Ours(arguments.library, threads, config["hidden_size"])
-        peer = OnnxRuntime(model, threads)
-        for batch, seq in SHAPES:
-            ids = random.integers(0, config["vocab_size"], (batch, seq))
-            mask = np.ones((batch, seq), np.int64)
-            run, run_peer = ours.prepare(ids, mask), peer.prepare(ids, mask)
-            difference = float(np.abs(run() - run_peer()).max())
-            if not difference <= TOLERANCE:
-                raise SystemExit(f"outputs differ by {difference}")
-            times, peer_times = measure(run, run_peer, arguments.seconds)
-            median = statistics.median(times)
-            peer_median = statistics.median(peer_times)
-            row = {
-                "threads": threads,
-                "batch": batch,
-                "seq": seq,
-                "attnc_ms": median,
-                "onnxruntime_ms": peer_median,
-                "ratio": peer_median / median,
-                "spread": max(spread(times), spread(peer_times)),
-                "difference": difference,
-            }
+    for shape in arguments.shapes.split(","):
+        batches = [Batch(shape, config)]
+        if shape == "ragged":
+            batches.append(Batch(shape, config, one_by_one=True))
+        for batch in batches:
+            row = measure_batch(batch, ours, peers, arguments, config)
             rows.append(row)
-            print(
-                f"| {threads} | {batch} | {seq} | {median:.2f} | {peer_median:.2f} "
-                f"| {row['ratio']:.2f} | {row['spread']:.0%} | {difference:.1e} |",
-                flush=True,
+            medians = ", ".join(
+                f"{name} {of['median'] * 1e3:.2f}" for name, of in row["seconds"].items()
             )
-    if arguments.json:
-        with open(arguments.json, "w") as file:
-            json.dump(rows, file, indent=1)
+            print(f"  {batch.label}: {medians} ms", file=sys.stderr, flush=True)
+    with open(arguments.json, "w") as file:
+        json.dump(
+            {"cores": cores, "settings": [p.settings for p in peers], "rows": rows},
+            file,
+            indent=1,
+        )
 
 
 if __name__ == "__main__":

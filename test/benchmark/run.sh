@@ -1,32 +1,68 @@
 #!/usr/bin/env bash
-# Times a compiled encoder against onnxruntime on this machine, in one run.
+# Times compiled encoders and kernels against their peers on this machine.
 #
-#   bash test/benchmark/run.sh            the trained encoder all-MiniLM-L6-v2
-#   bash test/benchmark/run.sh FOLDER     another BERT folder
+#   bash test/benchmark/run.sh                  the trained encoder, a random model
+#                                               of BERT-base's size, kernels alone
+#   bash test/benchmark/run.sh MODEL_FOLDER     a BERT folder of yours, and kernels
+#   bash test/benchmark/run.sh --peers all      PyTorch too (a download of GBs)
+#   bash test/benchmark/run.sh --smoke          does it work? in seconds, tiny shapes
+#   bash test/benchmark/run.sh --help           all options
+#   bash test/benchmark/run.sh --prepare ...    installs the peers only
 #
-# Makes a virtual environment with pinned peers in build/benchmark; writes
-# build/benchmark/encoder.json. Times are medians of calls in turn; the ratio is
-# the peer's time over ours. Leave the machine alone meanwhile.
+# Needs a build (build/bin/attnc). The peers, pinned in requirements/, go into a
+# virtual environment in build/benchmark; the report into build/benchmark/results.
+# README.md says how to read it. Leave the machine alone meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 work=build/benchmark
-mkdir -p $work
-if [ ! -f $work/venv/ready ]; then
-  bash compiler/packages.sh test
-  python3 -m venv $work/venv
-  $work/venv/bin/pip install --quiet --disable-pip-version-check \
-    -r test/benchmark/requirements.txt
-  touch $work/venv/ready
+peers=onnxruntime,openvino
+prepare= smoke= help= folder=
+options=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --prepare) prepare=1 ;;
+    --peers=*) peers=${1#--peers=} ;;
+    --peers) peers=${2:?run.sh: --peers wants names} && shift ;;
+    --smoke) smoke=1 && options+=("$1") ;;
+    -h | --help) help=1 ;;
+    --threads | --dtypes | --shapes | --seconds | --output)
+      options+=("$1" "${2:?run.sh: $1 wants a value}") && shift ;;
+    -*) options+=("$1") ;;
+    *) folder=$1 && options+=("$1") ;;
+  esac
+  shift
+done
+[ -z "${ATTNC_BENCHMARK_TORCH:-}" ] || peers=$peers,torch
+[ "$peers" != all ] || peers=onnxruntime,openvino,torch
+[ -z "$smoke" ] || peers=onnxruntime
+
+[ -z "$help" ] || exec python3 test/benchmark/run.py --help
+
+# What a peer needs is installed again when its pins change.
+for peer in ${peers//,/ }; do
+  wanted=test/benchmark/requirements/$peer.txt
+  if [ ! -f "$wanted" ]; then
+    echo "run.sh: '$peer' is not a peer; expected onnxruntime, openvino, torch or all" >&2
+    exit 2
+  fi
+  cmp -s "$wanted" "$work/venv/$peer.txt" && continue
+  if [ ! -x $work/venv/bin/pip ]; then
+    bash compiler/packages.sh test
+    python3 -m venv $work/venv
+  fi
+  $work/venv/bin/pip install --quiet --disable-pip-version-check -r "$wanted"
+  cp "$wanted" "$work/venv/$peer.txt"
+done
+[ -z "$prepare" ] || exit 0
+
+if [ ! -x build/bin/attnc ]; then
+  echo "run.sh: build first: cmake --preset release && cmake --build --preset release" >&2
+  exit 1
 fi
-[ -x build/bin/attnc ] || { echo "run.sh: build first: cmake --preset release && cmake --build --preset release" >&2; exit 1; }
-if [ $# -ge 1 ]; then
-  model=$1
-else
-  bash examples/fetch-model.sh
-  model=build/models/all-minilm-l6-v2
+if [ -z "$smoke" ]; then
+  cmake -DATTNC_BUILD_BENCHMARKS=ON build >/dev/null
+  cmake --build build --target benchmark-peaks >/dev/null
+  [ -n "$folder" ] || bash examples/fetch-model.sh
 fi
-build/bin/attnc compile "$model" -o $work/out --name encoder -q
-grep -m1 "model name" /proc/cpuinfo
-$work/venv/bin/python test/benchmark/encoder.py $work/out/libencoder.so "$model" \
-  --json $work/encoder.json
+exec $work/venv/bin/python test/benchmark/run.py --peers "$peers" "${options[@]}"

@@ -1,0 +1,205 @@
+# ===- kernels.py - kernels alone against their peers -----------------------===//
+#
+# Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+#
+#   kernels.py ATTNC FOLDER --json FILE [--threads N] [--smoke]
+#
+# Compiles the programs of kernel_programs.py into FOLDER and times them: matrix
+# products at the shapes of the encoders' layers, against onnxruntime and against
+# OpenVINO (oneDNN's kernels), and attention by sequence length, against
+# onnxruntime's fused op, OpenVINO's and PyTorch's scaled dot product attention.
+#
+# ===----------------------------------------------------------------------===//
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+import attnc_library
+import kernel_programs
+import measure
+
+TOLERANCE = 1e-4  # relative to the largest number of the output
+WEIGHTS = 48 << 20  # bytes of a chain's weights, at least
+
+HIDDEN_AND_WIDE = [(384, 1152), (384, 1536), (768, 2304), (768, 3072)]
+ROWS = [1, 8, 16, 128, 512]
+HEADS_AND_SIZES = [(12, 32), (12, 64)]
+LENGTHS = [64, 128, 256, 512, 1024, 2048, 4096]
+
+
+def onnxruntime_run(kernel, inputs, threads):
+    import peer_onnxruntime
+
+    session = peer_onnxruntime.session(kernel.onnx(), threads)
+    names = [value.name for value in session.get_inputs()]
+    feeds = {
+        name: values if values.ndim == 2 else values.reshape(*values.shape[:2], -1)
+        for name, values in zip(names, inputs)
+    }
+    return lambda: session.run(None, feeds)[0]
+
+
+def openvino_run(kernel, inputs, threads):
+    import openvino
+    from openvino import opset13
+
+    import peer_openvino
+
+    core = openvino.Core()
+    if isinstance(kernel, kernel_programs.Chain):
+        model = core.read_model(kernel.onnx().SerializeToString())
+        model.reshape({"x": list(inputs[0].shape)})
+    else:
+        shape = list(inputs[0].shape)
+        parameters = [opset13.parameter(shape, np.float32) for _ in inputs]
+        order = opset13.constant(np.array([0, 2, 1, 3]))
+        heads = [opset13.transpose(value, order) for value in parameters]
+        output = opset13.scaled_dot_product_attention(*heads)
+        model = openvino.Model([opset13.transpose(output, order)], parameters)
+    properties = peer_openvino.properties(threads)
+    request = core.compile_model(model, "CPU", properties).create_infer_request()
+    for index, values in enumerate(inputs):
+        request.set_input_tensor(index, openvino.Tensor(values))
+    result = request.get_output_tensor(0)
+
+    def run():
+        request.infer()
+        return result.data
+
+    return run
+
+
+def torch_run(kernel, inputs, threads):
+    import torch
+    from torch.nn import functional
+
+    torch.set_num_threads(threads)
+    tensors = [torch.from_numpy(values) for values in inputs]
+    if isinstance(kernel, kernel_programs.Chain):
+        weights = [torch.from_numpy(weight) for weight in kernel.weights]
+
+        @torch.inference_mode()
+        def run():
+            value = tensors[0]
+            for weight in weights:
+                value = functional.linear(value, weight)
+            return value.numpy()
+
+    else:
+
+        @torch.inference_mode()
+        def run():
+            heads = [tensor.transpose(1, 2) for tensor in tensors]
+            output = functional.scaled_dot_product_attention(*heads)
+            return output.transpose(1, 2).contiguous().numpy()
+
+    return run
+
+
+RUNS = {"onnxruntime": onnxruntime_run, "openvino": openvino_run, "torch": torch_run}
+
+
+def compare(label, expected, name, actual):
+    """The largest difference over the largest number; ends if it is too large."""
+    actual = np.asarray(actual).reshape(expected.shape)
+    difference = float(np.abs(actual - expected).max() / np.abs(expected).max())
+    # Written so that NaN fails.
+    if not difference <= TOLERANCE:
+        raise SystemExit(
+            f"kernels.py: {label}: outputs of attnc and {name} differ by "
+            f"{difference} of the largest; at most {TOLERANCE} is expected"
+        )
+    return difference
+
+
+def measure_kernel(label, kernel, size, inputs, library, arguments):
+    output = np.zeros_like(inputs[0])
+    ours = library.bind(kernel.entry, (size,), inputs, output)
+    runs = {
+        name: RUNS[name](kernel, inputs, arguments.threads)
+        for name in arguments.peers.split(",")
+    }
+    expected = ours().copy()
+    differences = {
+        name: compare(label, expected, name, run()) for name, run in runs.items()
+    }
+    times = measure.rounds({"attnc": ours, **runs}, arguments.seconds)
+    row = {
+        "threads": arguments.threads,
+        "dtype": "f32",
+        "shape": label,
+        "operations": kernel.operations(size),
+        "seconds": {name: measure.summary(of) for name, of in times.items()},
+        "ratios": {name: measure.ratios(times, "attnc", name) for name in runs},
+        "differences": differences,
+    }
+    medians = ", ".join(
+        f"{name} {of['median'] * 1e3:.3f}" for name, of in row["seconds"].items()
+    )
+    print(f"  {label}: {medians} ms", file=sys.stderr, flush=True)
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("attnc")
+    parser.add_argument("folder")
+    parser.add_argument("--json", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--peers", default="onnxruntime,openvino")
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--smoke", action="store_true", help="tiny shapes")
+    arguments = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))[: arguments.threads]
+    os.sched_setaffinity(0, cores)
+    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
+
+    if arguments.smoke:
+        chains, rows = [kernel_programs.Chain(20, 40, 1)], [3]
+        attentions, lengths = [kernel_programs.Attention(2, 8)], [16]
+    else:
+        chains = [
+            kernel_programs.Chain(hidden, wide, -(-WEIGHTS // (8 * hidden * wide)))
+            for hidden, wide in HIDDEN_AND_WIDE
+        ]
+        attentions = [kernel_programs.Attention(*of) for of in HEADS_AND_SIZES]
+        rows, lengths = ROWS, LENGTHS
+    path = kernel_programs.write(
+        chains, attentions, max(rows), max(lengths), arguments.folder
+    )
+    subprocess.run(
+        [arguments.attnc, "compile", path, "-o", arguments.folder,
+         "--name", "kernels", "-q"],
+        check=True,
+    )
+    library = attnc_library.Library(
+        os.path.join(arguments.folder, "libkernels.so"), arguments.threads
+    )
+    results = []
+    for chain in chains:
+        for count in rows:
+            label = f"{count} rows, {chain.hidden} to {chain.wide} and back"
+            inputs = [chain.input(count)]
+            results.append(
+                measure_kernel(label, chain, count, inputs, library, arguments)
+            )
+    for attention in attentions:
+        for seq in lengths:
+            label = f"attention {attention.heads}x{attention.size}, S={seq}"
+            inputs = attention.inputs(seq)
+            results.append(
+                measure_kernel(label, attention, seq, inputs, library, arguments)
+            )
+    with open(arguments.json, "w") as file:
+        json.dump(results, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+# ===- plot.py - bar charts as SVG ------------------------------------------===//
+#
+# Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+#
+# Horizontal bars in groups, with whiskers for the middle 80% and a line at a
+# value to compare with. Colours are told apart by the colour-blind (Okabe, Ito).
+#
+# ===----------------------------------------------------------------------===//
+from xml.sax.saxutils import escape
+
+COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]
+WIDTH, LABELS, RIGHT = 820, 190, 70
+BAR, GAP, TOP, BOTTOM = 14, 12, 70, 44
+
+
+def text(x, y, words, anchor="start", size=12, weight="normal"):
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" '
+        f'font-size="{size}" font-weight="{weight}">{escape(words)}</text>'
+    )
+
+
+def line(x1, y1, x2, y2, colour, width=1):
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+        f'stroke="{colour}" stroke-width="{width}"/>'
+    )
+
+
+def step(most):
+    """A round distance of grid lines, so that there are four to ten."""
+    unit = 10.0 ** -6
+    while True:
+        for factor in (1, 2, 5):
+            if most / (unit * factor) <= 8:
+                return unit * factor
+        unit *= 10
+
+
+def legend(series):
+    parts, x = [], LABELS
+    for name, colour in zip(series, COLOURS):
+        parts.append(f'<rect x="{x}" y="38" width="12" height="12" fill="{colour}"/>')
+        parts.append(text(x + 17, 48, name))
+        x += 34 + 7 * len(name)
+    return parts
+
+
+def bars(title, unit, groups, mark=None):
+    """An SVG document. `groups`: [(label, {series: (value, low, high)})]; `mark`
+    is where a vertical line is drawn, or None."""
+    series = list(dict.fromkeys(name for _, values in groups for name in values))
+    assert len(series) <= len(COLOURS), "one colour for each series"
+    most = max(of[2] for _, values in groups for of in values.values())
+    most = 1.05 * max(most, mark or 0)
+    scale = (WIDTH - LABELS - RIGHT) / most
+    height = TOP + BOTTOM + sum(BAR * len(values) + GAP for _, values in groups)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif">',
+        f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
+        text(12, 22, title, size=15, weight="bold"),
+        *legend(series),
+    ]
+    bottom = height - BOTTOM
+    distance = step(most)
+    for count in range(int(most / distance) + 1):
+        x = LABELS + count * distance * scale
+        parts.append(line(x, TOP - 8, x, bottom, "#dddddd"))
+        parts.append(text(x, bottom + 16, f"{count * distance:g}", "middle"))
+    parts.append(text(LABELS, bottom + 34, unit))
+    y = TOP
+    for label, values in groups:
+        middle = y + BAR * len(values) / 2
+        parts.append(text(LABELS - 8, middle + 4, label, "end"))
+        for name, (value, low, high) in values.items():
+            colour = COLOURS[series.index(name)]
+            parts.append(
+                f'<rect x="{LABELS}" y="{y}" width="{value * scale:.1f}" '
+                f'height="{BAR - 2}" fill="{colour}"/>'
+            )
+            center = y + BAR / 2 - 1
+            left, right = LABELS + low * scale, LABELS + high * scale
+            parts.append(line(left, center, right, center, "#222222"))
+            parts.append(text(right + 5, center + 4, f"{value:.2f}", size=10))
+            y += BAR
+        y += GAP
+    if mark is not None:
+        x = LABELS + mark * scale
+        parts.append(line(x, TOP - 8, x, bottom, "#222222", 1.5))
+    return "\n".join(parts + ["</svg>", ""])
