@@ -165,7 +165,8 @@ Error linkStatic(const LinkInputs &inputs, StringRef output) {
   Temporary local(output + ".local.o");
   if (Error error = writeLinkInput(runtime.path, getRuntimeArchive()))
     return error;
-  std::vector<std::string> arguments{"-r", "-o", merged.path};
+  std::vector<std::string> arguments{
+      "-r", "--gc-sections", "-u", inputs.name + "_library", "-o", merged.path};
   arguments.insert(arguments.end(), inputs.objects.begin(),
                    inputs.objects.end());
   arguments.push_back(runtime.path);
