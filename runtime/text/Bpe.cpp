@@ -81,11 +81,7 @@ bool Bpe::finish() {
                          direct[place * kDirect + code]))
         return false;
     }
-  static const char digits[] = "0123456789ABCDEF";
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    char name[6] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
-    bytes[byte] = vocabulary.find(name, sizeof(name));
-  }
+  vocabulary.findBytes(bytes);
   return true;
 }
 

@@ -5,15 +5,16 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Reads WordPiece and BPE: the vocabulary, the merges, what happens to what is
-// not in it. Files that leave out the type are told apart as `tokenizers` does.
+// Reads WordPiece and BPE, and sends on to Unigram: the vocabulary, the merges,
+// what happens to what is not in it. Files that leave out the type are told
+// apart as `tokenizers` does.
 //
 //===----------------------------------------------------------------------===//
 #include "TokenizerReading.h"
 
 namespace attnrt {
 
-static constexpr const char *kKnownModels = "WordPiece, BPE";
+static constexpr const char *kKnownModels = "WordPiece, BPE, Unigram";
 
 namespace {
 /// The fields of a model of any kind.
@@ -21,6 +22,7 @@ struct ModelFields {
   JsonString type, unknown, prefix, suffix;
   JsonSection vocabulary, merges;
   uint64_t longestWord = 0;
+  int32_t unknownId = -1;
   bool hasLongest = false;
   bool fusesUnknown = false;
   bool fallsBackToBytes = false;
@@ -89,6 +91,11 @@ static attn_status readFields(const char *file, JsonReader &reader,
         readOptional(reader, fields.suffix);
       } else if (key == "max_input_chars_per_word") {
         fields.hasLongest = reader.readUnsigned(fields.longestWord);
+      } else if (key == "unk_id") {
+        if (reader.peek() == JsonKind::Null)
+          reader.readNull();
+        else
+          readId(reader, fields.unknownId);
       } else if (key == "fuse_unk") {
         readFlag(reader, fields.fusesUnknown);
       } else if (key == "byte_fallback") {
@@ -272,6 +279,12 @@ attn_status readModel(const char *file, JsonReader &reader,
   if (status)
     return status;
   bool isBpe = fields.type.text ? fields.type == "BPE" : fields.merges.present;
+  JsonReader vocabulary = fields.vocabulary.reader;
+  bool isUnigram = fields.type.text ? fields.type == "Unigram"
+                                    : vocabulary.peek() == JsonKind::Array;
+  if (isUnigram)
+    return readUnigram(file, vocabulary, fields.unknownId,
+                       fields.fallsBackToBytes, tokenizer);
   if (fields.type.text && !isBpe && fields.type != "WordPiece")
     return unknownKind(file, "model", fields.type, kKnownModels);
   if ((status = readVocabulary(file, fields.vocabulary.reader,

@@ -39,7 +39,7 @@ bool NormalizerChain::dropsBeginnings() const {
     const NormalizerStep &step = steps[i];
     if ((step.kind == Kind::Bert &&
          (step.bert.options().cleanText || step.bert.options().stripAccents)) ||
-        step.kind == Kind::StripAccents ||
+        step.kind == Kind::StripAccents || step.kind == Kind::Precompiled ||
         (step.kind == Kind::Strip && step.stripLeft) ||
         ((step.kind == Kind::Replace || step.kind == Kind::ReplaceSpaces) &&
          step.contentSize == 0))
@@ -136,6 +136,8 @@ bool NormalizerChain::applyStep(const NormalizerStep &step, const char *text,
   case Kind::ReplaceSpaces:
     return replaceSpaces(step.anySpace, content, step.contentSize, text, size,
                          out);
+  case Kind::Precompiled:
+    return map.append(text, size, out);
   case Kind::Prepend:
     return (size == 0 || out.append(content, step.contentSize)) &&
            out.append(text, size);

@@ -14,6 +14,7 @@
 #define ATTN_RUNTIME_TEXT_NORMALIZERCHAIN_H
 
 #include "BertNormalizer.h"
+#include "CharacterMap.h"
 #include "Json.h"
 #include "UnicodeForms.h"
 
@@ -27,7 +28,8 @@ struct NormalizerStep {
     Strip,         ///< white space off either end
     Replace,       ///< one string by another
     ReplaceSpaces, ///< `\s+`, or ` {2,}`, by a string
-    Prepend        ///< to text that is not empty
+    Prepend,       ///< to text that is not empty
+    Precompiled    ///< the chain's character map
   };
   Kind kind = Kind::Bert;
   NormalizationForm form = NormalizationForm::C;
@@ -50,7 +52,8 @@ struct NormalizerScratch {
 
 class NormalizerChain {
 public:
-  explicit NormalizerChain(Memory &memory) : strings(memory, "normalizers") {}
+  explicit NormalizerChain(Memory &memory)
+      : map(memory), strings(memory, "normalizers") {}
 
   static constexpr size_t capacity = 16;
   /// False if there is no room.
@@ -63,6 +66,9 @@ public:
   /// Keeps a string for a step. False if there is no memory.
   bool keep(const JsonString &string, size_t &start, size_t &size);
 
+  CharacterMap map; ///< there is one at most
+
+  Memory &memory() const { return strings.memory(); }
   size_t size() const { return count; }
   const NormalizerStep &operator[](size_t i) const { return steps[i]; }
   /// Whether some step lowers letters.

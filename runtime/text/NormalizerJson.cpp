@@ -16,7 +16,7 @@ using Kind = NormalizerStep::Kind;
 
 static constexpr const char *kKnown =
     "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, "
-    "Replace, Prepend, Sequence, or null";
+    "Replace, Prepend, Precompiled, Sequence, or null";
 
 static attn_status readBert(const char *file, JsonReader reader,
                             NormalizerStep &step) {
@@ -142,6 +142,37 @@ static attn_status readStrip(const char *file, JsonReader reader,
                               found & 1 ? "strip_right" : "strip_left");
 }
 
+static attn_status readPrecompiled(const char *file, JsonReader reader,
+                                   NormalizerChain &chain) {
+  JsonString key, map;
+  if (reader.enterObject())
+    while (reader.nextMember(key)) {
+      if (key == "precompiled_charsmap")
+        reader.readString(map);
+      else
+        reader.skip();
+    }
+  if (reader.failed())
+    return malformed(file, reader);
+  if (!map.text)
+    return missing(file, "normalizer Precompiled", "precompiled_charsmap");
+  if (!chain.map.empty())
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: more than one normalizer Precompiled in a sequence", file);
+  Buffer<char> encoded(chain.memory(), "the character map");
+  if (!encoded.resize(map.size))
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  encoded.resize(map.decode(encoded.data()));
+  bool hasMemory = true;
+  const char *wrong = chain.map.read(encoded, hasMemory);
+  if (!hasMemory)
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  return wrong ? fail(ATTN_ERROR_WEIGHTS,
+                      "%s: the precompiled_charsmap of a normalizer %s", file,
+                      wrong)
+               : ATTN_OK;
+}
+
 static attn_status readStep(const char *file, const JsonReader &reader,
                             const JsonString &type, NormalizerChain &chain) {
   static const struct {
@@ -178,6 +209,9 @@ static attn_status readStep(const char *file, const JsonReader &reader,
   } else if (type == "Prepend") {
     step.kind = Kind::Prepend;
     status = readPrepend(file, reader, step, chain);
+  } else if (type == "Precompiled") {
+    step.kind = Kind::Precompiled;
+    status = readPrecompiled(file, reader, chain);
   } else {
     return unknownKind(file, "normalizer", type, kKnown);
   }

@@ -126,6 +126,10 @@ bool BatchTokenizer::takeWord(void *context, const char *word, size_t size,
     self.outOfMemory =
         !self.tokenizer.bpe.append(word, size, scratch.bpe, scratch.ids);
     break;
+  case ModelKind::Unigram:
+    self.outOfMemory = !self.tokenizer.unigram.append(
+        word, size, scratch.unigram, scratch.ids);
+    break;
   }
   return !self.outOfMemory && !self.isFull();
 }

@@ -142,7 +142,7 @@ void closeTokenizer(Tokenizer *tokenizer) {
 
 TokenizerFacts describeTokenizer(const Tokenizer &tokenizer) {
   TokenizerFacts facts = {};
-  static const char *const kinds[] = {"WordPiece", "BPE"};
+  static const char *const kinds[] = {"WordPiece", "BPE", "Unigram"};
   facts.kind = kinds[static_cast<size_t>(tokenizer.model)];
   facts.vocabularySize = int64_t(tokenizer.largestId) + 1;
   facts.maximumLength = tokenizer.maximumLength;

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The runtime's tokenizer: WordPiece and BPE, from the files of a HuggingFace
-// folder. A tokenizer is immutable and may be used from any number of threads
-// at once, each with its own TokenizerScratch.
+// The runtime's tokenizer: WordPiece, BPE and Unigram, from the files of a
+// HuggingFace folder. A tokenizer is immutable and may be used from any number
+// of threads at once, each with its own TokenizerScratch.
 //
 // Of these files, those that travel with the model are given; others are
 // refused:
@@ -35,6 +35,7 @@
 
 #include "Bpe.h"
 #include "NormalizerChain.h"
+#include "Unigram.h"
 #include "attn/text.h"
 
 namespace attnrt {
@@ -47,7 +48,7 @@ struct TokenizerFile {
 
 /// What a tokenizer says of itself.
 struct TokenizerFacts {
-  const char *kind;       ///< "WordPiece", "BPE"
+  const char *kind;       ///< "WordPiece", "BPE", "Unigram"
   int64_t vocabularySize; ///< one more than the largest id it can give
   int64_t maximumLength;  ///< tokens a row may have by the files' own limits
                           ///< (max_seq_length, model_max_length); 0: none
@@ -77,8 +78,8 @@ bool isTokenizerFile(const char *name);
 struct TokenizerScratch {
   explicit TokenizerScratch(Memory &memory)
       : valid(memory, "text"), normalizer(memory), rewritten(memory, "text"),
-        hashes(memory, "text"), bpe(memory), ids(memory, "text"),
-        rows(memory, "text") {}
+        hashes(memory, "text"), bpe(memory), unigram(memory, "text"),
+        ids(memory, "text"), rows(memory, "text") {}
 
   struct Row {
     size_t start;  ///< of the first text's ids in `ids`; the second's follow
@@ -90,6 +91,7 @@ struct TokenizerScratch {
   Buffer<char> rewritten;  ///< a piece of it, as a pre-tokenizer writes it
   Buffer<uint64_t> hashes; ///< for WordPiece
   BpeScratch bpe;
+  Buffer<UnigramNode> unigram;
   Buffer<int32_t> ids;
   Buffer<Row> rows;
 };

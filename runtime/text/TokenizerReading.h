@@ -122,6 +122,9 @@ attn_status readTokenizerJson(const TokenizerFile &file,
 /// Its model: the vocabulary and how words are cut.
 attn_status readModel(const char *file, JsonReader &reader,
                       Tokenizer &tokenizer);
+/// [["token", score], ...] and the rest of a Unigram model.
+attn_status readUnigram(const char *file, JsonReader reader, int32_t unknownId,
+                        bool fallsBackToBytes, Tokenizer &tokenizer);
 /// {"token": id, ...}, into the vocabulary, which must be indexed behind it.
 attn_status readVocabulary(const char *file, JsonReader &reader,
                            Vocabulary &vocabulary);

@@ -44,14 +44,14 @@ struct RowTemplate {
   }
 };
 
-enum class ModelKind : uint8_t { WordPiece, Bpe };
+enum class ModelKind : uint8_t { WordPiece, Bpe, Unigram };
 
 struct Tokenizer {
   explicit Tokenizer(Memory &memory)
       : memory(memory), normalizer(memory), vocabulary(memory),
         wordPiece(memory, vocabulary), bpe(memory, vocabulary),
-        rawTokens(memory), normalizedTokens(memory),
-        tokenText(memory, "added tokens") {}
+        unigram(memory, vocabulary), rawTokens(memory),
+        normalizedTokens(memory), tokenText(memory, "added tokens") {}
 
   /// [CLS] A [SEP], and [CLS] A [SEP] B [SEP] with token type 1 from B on.
   void useBertTemplates(int32_t classifier, int32_t separator);
@@ -67,6 +67,7 @@ struct Tokenizer {
   Vocabulary vocabulary; ///< of the model
   WordPiece wordPiece;
   Bpe bpe;
+  Unigram unigram;
   AddedTokenSet rawTokens;        ///< looked for in the text as it came
   AddedTokenSet normalizedTokens; ///< looked for in the normalized text
   Buffer<char> tokenText;         ///< their bytes

@@ -67,6 +67,14 @@ bool Vocabulary::index() {
   return true;
 }
 
+void Vocabulary::findBytes(int32_t ids[256]) const {
+  static const char digits[] = "0123456789ABCDEF";
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    char name[6] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
+    ids[byte] = find(name, sizeof(name));
+  }
+}
+
 int32_t Vocabulary::find(const char *token, size_t size) const {
   return find(hash(emptyHash, token, size), "", 0, token, size);
 }

@@ -46,6 +46,20 @@ public:
     return state;
   }
 
+  /// Finds "<0x00>" to "<0xFF>"; -1 for those that are no tokens.
+  void findBytes(int32_t ids[256]) const;
+
+  struct Token {
+    const char *text;
+    size_t size;
+    int32_t id;
+  };
+  /// How often add() was called, and the token of the i-th call.
+  size_t added() const { return entries.size(); }
+  Token token(size_t i) const {
+    return {bytes.data() + entries[i].start, entries[i].size, entries[i].id};
+  }
+
   size_t size() const { return distinct; }        ///< tokens, each counted once
   int32_t largestId() const { return largest; }   ///< -1 without a token
   size_t longestToken() const { return longest; } ///< in bytes

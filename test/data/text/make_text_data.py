@@ -26,7 +26,8 @@ import random
 import sys
 import unicodedata
 
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import (AddedToken, Regex, Tokenizer, models, normalizers,
+                        pre_tokenizers)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -278,13 +279,24 @@ def write_characters():
     probe = Tokenizer(models.WordPiece({"[UNK]": 0, "x": 1}, unk_token="[UNK]"))
     probe.add_tokens([AddedToken("x", single_word=True, normalized=False)])
     split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    def form(kind):
+        normalize = kind().normalize_str
+        return lambda char: normalize("a" + char + "b").encode()
+
+    def member(pattern):
+        split = pre_tokenizers.Split(Regex(pattern), "isolated").pre_tokenize_str
+        return lambda char: b"%d" % (len(split("\1" + char + "\1")) == 3)
+
     steps = [
         normalizer(clean_text=True), normalizer(handle_chinese_chars=True),
         normalizer(strip_accents=True), normalizer(lowercase=True),
         normalizer(clean_text=True, handle_chinese_chars=True, strip_accents=True,
                    lowercase=True),
         lambda char: b"%d" % len(split("a" + char + "b")),
-        lambda char: b"%d" % (probe.encode(char + "x").offsets[-1] != (1, 2))]
+        lambda char: b"%d" % (probe.encode(char + "x").offsets[-1] != (1, 2)),
+        form(normalizers.NFC), form(normalizers.NFD), form(normalizers.NFKC),
+        form(normalizers.NFKD), form(normalizers.StripAccents),
+        member(r"\p{L}"), member(r"\p{N}")]
     with open(os.path.join(HERE, "characters.tsv"), "w") as out:
         for block in range(0, 0x110000, 0x1000):
             hashes = [0xCBF29CE484222325] * len(steps)

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "text/BertNormalizer.h"
 #include "text/Unicode.h"
+#include "text/UnicodeForms.h"
 #include "text/Utf8.h"
 
 #include <fstream>
@@ -59,7 +60,7 @@ TEST(Characters, MatchTokenizers) {
     std::istringstream fields(line);
     uint32_t block;
     fields >> std::hex >> block;
-    Hash hashes[7];
+    Hash hashes[14];
     for (uint32_t code = block; code < block + 0x1000; ++code) {
       if (code >= 0xD800 && code <= 0xDFFF)
         continue;
@@ -71,13 +72,26 @@ TEST(Characters, MatchTokenizers) {
         ASSERT_TRUE(steps[i].apply(text, size, out, marks));
         hashes[i].add(std::string(out.begin(), out.end()));
       }
+      const NormalizationForm forms[] = {
+          NormalizationForm::C, NormalizationForm::D, NormalizationForm::KC,
+          NormalizationForm::KD};
+      for (int i = 0; i < 4; ++i) {
+        out.clear();
+        ASSERT_TRUE(appendNormalized(forms[i], text, size, out, marks));
+        hashes[7 + i].add(std::string(out.begin(), out.end()));
+      }
+      uint8_t classes = characterClasses(code);
+      hashes[11].add(classes & kAccent ? "ab" : std::string(text, size));
+      hashes[12].add(classes & kLetter ? "1" : "0");
+      hashes[13].add(classes & kNumber ? "1" : "0");
       uint8_t flags = characterFlags(code);
       hashes[5].add(isSpace(code) ? "2" : flags & kPunctuation ? "3" : "1");
       hashes[6].add(flags & kWord ? "1" : "0");
     }
-    const char *names[] = {"clean", "chinese", "strip", "lower",
-                           "all",   "split",   "word"};
-    for (int i = 0; i < 7; ++i) {
+    const char *names[] = {"clean", "chinese", "strip",   "lower",  "all",
+                           "split", "word",    "nfc",     "nfd",    "nfkc",
+                           "nfkd",  "accents", "letters", "numbers"};
+    for (int i = 0; i < 14; ++i) {
       uint64_t expected;
       ASSERT_TRUE(fields >> std::hex >> expected);
       EXPECT_EQ(hashes[i].state >> 32, expected)
@@ -87,9 +101,38 @@ TEST(Characters, MatchTokenizers) {
   EXPECT_EQ(blocks, 272);
 }
 
+TEST(Characters, FormsOfSequences) {
+  Memory memory(nullptr, 0);
+  Buffer<char> out(memory, "text");
+  Buffer<uint32_t> marks(memory, "text");
+  struct {
+    NormalizationForm form;
+    const char *from, *to;
+  } cases[] = {
+      {NormalizationForm::C, "q\u0307\u0323", "q\u0323\u0307"},
+      {NormalizationForm::C, "o\u0302\u0323x", "\u1ED9x"},
+      {NormalizationForm::C, "\u1112\u1161\u11AB", "\uD55C"},
+      {NormalizationForm::C, "\u0301a\u0301", "\u0301\u00E1"},
+      {NormalizationForm::C, "\u0344", "\u0308\u0301"},
+      {NormalizationForm::C, "a\u05AE\u0300\u0315b", "\u00E0\u05AE\u0315b"},
+      {NormalizationForm::C, "\u0B47\u0300\u0B3E", "\u0B47\u0300\u0B3E"},
+      {NormalizationForm::D, "\uD55C\u1ED9", "\u1112\u1161\u11ABo\u0323\u0302"},
+      {NormalizationForm::KC, "\uFF76\uFF9E\uFB01", "\u30ACfi"},
+      {NormalizationForm::KD, "\u1E9B\u0323", "s\u0323\u0307"},
+      {NormalizationForm::KD, "", ""},
+  };
+  for (const auto &one : cases) {
+    out.clear();
+    ASSERT_TRUE(
+        appendNormalized(one.form, one.from, strlen(one.from), out, marks));
+    EXPECT_EQ(std::string(out.begin(), out.end()), one.to) << one.from;
+  }
+}
+
 TEST(Characters, BeyondUnicodeHaveNoFlags) {
   EXPECT_EQ(characterFlags(0x110000), 0);
   EXPECT_EQ(characterFlags(0xFFFFFFFF), 0);
+  EXPECT_EQ(characterClasses(0x110000), 0);
 }
 
 TEST(Characters, MarksAreOrderedStably) {

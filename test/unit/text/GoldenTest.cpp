@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Every line of test/data/text/golden.tsv and golden-trained.tsv, and of
+// Every line of test/data/text/golden*.tsv, and of
 // golden-minilm.tsv where the trained model is at hand (ATTNC_TEST_MODEL names
 // its folder). The files are written by the scripts beside them.
 //
@@ -71,6 +71,12 @@ TEST(Golden, TrainedTokenizers) {
   EXPECT_GT(
       compareAll(dataFolder + "/golden-trained.tsv", dataFolder + "/trained"),
       2000);
+}
+
+TEST(Golden, UnigramTokenizers) {
+  EXPECT_GT(
+      compareAll(dataFolder + "/golden-unigram.tsv", dataFolder + "/trained"),
+      1200);
 }
 
 TEST(Golden, TrainedModel) {

@@ -66,6 +66,30 @@ TEST(Parts, Normalizers) {
           unknown, "looks for an empty string");
   refused(R"({"type": "Replace", "pattern": {"Regex": "a+"}, "content": ""})",
           unknown, "has the expression \"a+\"; known: ");
+  refused(R"({"type": "Precompiled"})", damaged, "no \"precompiled_charsmap\"");
+  const struct {
+    const char *map, *message;
+  } maps[] = {{"AAA", "is not base64"},
+              {"A*AA", "is not base64"},
+              {"A=AA", "is not base64"},
+              {"", "ends within its trie"},
+              {"AAAAAA==", "ends within its trie"},
+              {"CAAAAAAAAAA=", "ends within its trie"},
+              {"BAAAAAAAAAD/", "has strings that are not UTF-8"}};
+  for (const auto &one : maps)
+    refused(
+        (std::string(R"({"type": "Precompiled", "precompiled_charsmap": ")") +
+         one.map + "\"}")
+            .c_str(),
+        damaged, one.message);
+  const std::string map =
+      R"({"type": "Precompiled", "precompiled_charsmap": "BAAAAAAAAAAA"})";
+  OpenedTokenizer idle({{"tokenizer.json", fileWith(map, "null", "null")}});
+  ASSERT_EQ(idle.status, ATTN_OK) << idle.error;
+  EXPECT_EQ(idle.row("ab\r\n").ids, (std::vector<int32_t>{0, 1}));
+  refused((R"({"type": "Sequence", "normalizers": [)" + map + ", " + map + "]}")
+              .c_str(),
+          unknown, "more than one normalizer Precompiled");
   std::string many = R"({"type": "Sequence", "normalizers": [)" +
                      repeated(R"({"type": "NFC"})", 17) + "]}";
   refused(many.c_str(), unknown, "more than 16 normalizers");
