@@ -68,6 +68,7 @@ LogicalResult KernelEmitter::emitComputeOp() {
       .Case([&](attn::AttentionOp op) { return emitAttention(op); })
       .Case([&](attn::MapOp op) { return emitMap(op); })
       .Case([&](attn::EmbeddingOp op) { return emitEmbedding(op); })
+      .Case([&](attn::TokenPositionsOp op) { return emitTokenPositions(op); })
       .Case([&](attn::PackIndexOp op) { return emitPackIndex(op); })
       .Case([&](attn::PackOp op) { return emitPack(op); })
       .Case([&](attn::UnpackOp op) { return emitUnpack(op); })
@@ -75,7 +76,8 @@ LogicalResult KernelEmitter::emitComputeOp() {
       .Default([&](Operation *op) {
         op->emitError("error[A0502]: no CPU kernel computes '")
             << op->getName() << "'; a kernel.func holds a linear, matmul, "
-            << "attention, map, embedding, pack_index, pack, unpack or pool";
+            << "attention, map, embedding, token_positions, pack_index, "
+            << "pack, unpack or pool";
         return failure();
       });
 }

@@ -183,6 +183,8 @@ public:
   mlir::LogicalResult emitAttention(attn::AttentionOp op); // EmitAttention.cpp
   mlir::LogicalResult emitMap(attn::MapOp op);             // EmitMap.cpp
   mlir::LogicalResult emitEmbedding(attn::EmbeddingOp op); // EmitEmbedding.cpp
+  mlir::LogicalResult
+  emitTokenPositions(attn::TokenPositionsOp op);           // EmitPositions.cpp
   mlir::LogicalResult emitPackIndex(attn::PackIndexOp op); // EmitPack.cpp
   mlir::LogicalResult emitPack(attn::PackOp op);           // EmitPack.cpp
   mlir::LogicalResult emitUnpack(attn::UnpackOp op);       // EmitPack.cpp

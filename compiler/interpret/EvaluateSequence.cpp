@@ -64,6 +64,20 @@ Error Evaluation::evaluate(attn::PositionsOp op) {
   return setChecked(op.getResult(), std::move(result));
 }
 
+Error Evaluation::evaluate(attn::TokenPositionsOp op) {
+  const Tensor &ids = get(op.getIds());
+  Tensor result = Tensor::integers(ids.shape);
+  const int64_t padding = op.getPadding();
+  int64_t last = padding;
+  for (int64_t i = 0, count = result.numElements(); i < count; ++i) {
+    if (i % result.columns() == 0)
+      last = padding;
+    result.integerData()[i] =
+        ids.integerData()[i] == padding ? padding : ++last;
+  }
+  return setChecked(op.getResult(), std::move(result));
+}
+
 Error Evaluation::evaluate(attn::PackIndexOp op) {
   const Tensor &mask = get(op.getMask());
   int64_t batch = mask.shape[0], length = mask.shape[1];

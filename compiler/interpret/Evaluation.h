@@ -65,6 +65,7 @@ private:
   // EvaluateSequence.cpp
   llvm::Error evaluate(attn::EmbeddingOp op);
   llvm::Error evaluate(attn::PositionsOp op);
+  llvm::Error evaluate(attn::TokenPositionsOp op);
   llvm::Error evaluate(attn::PackIndexOp op);
   llvm::Error evaluate(attn::PackOp op);
   llvm::Error evaluate(attn::UnpackOp op);

@@ -110,9 +110,10 @@ Error Evaluation::run(Operation &op) {
       .Case<attn::MapOp, attn::NormOp, attn::SoftmaxOp, attn::LinearOp,
             attn::QkvProjectionOp, attn::OutputProjectionOp, attn::SplitHeadsOp,
             attn::MergeHeadsOp, attn::MatmulOp, attn::AttentionOp,
-            attn::EmbeddingOp, attn::PositionsOp, attn::PackIndexOp,
-            attn::PackOp, attn::UnpackOp, attn::PoolOp, attn::GetWeightOp,
-            attn::ConstantOp>([&](auto known) { return evaluate(known); })
+            attn::EmbeddingOp, attn::PositionsOp, attn::TokenPositionsOp,
+            attn::PackIndexOp, attn::PackOp, attn::UnpackOp, attn::PoolOp,
+            attn::GetWeightOp, attn::ConstantOp>(
+          [&](auto known) { return evaluate(known); })
       .Default([&](Operation *unknown) {
         return errorAt(unknown, "the interpreter runs ops of the attn dialect");
       });

@@ -183,7 +183,7 @@ private:
       Value value = operand.get();
       if (!program.isPadded(value) || !packed.contains(value) ||
           !value.getDefiningOp() ||
-          isa<attn::PositionsOp>(value.getDefiningOp()))
+          isa<attn::PositionsOp, attn::TokenPositionsOp>(value.getDefiningOp()))
         continue; // an input goes back as it came
       Value &output = unpacked[value];
       if (!output)

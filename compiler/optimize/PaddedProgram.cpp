@@ -165,6 +165,13 @@ bool PaddedProgram::isPackable() {
       padded.insert(op.getResult(0));
       continue;
     }
+    // Counted over whole sequences, as the caller gave them.
+    if (auto positions = dyn_cast<attn::TokenPositionsOp>(op))
+      if (isa<BlockArgument>(positions.getIds()) &&
+          hasRows(positions.getResult())) {
+        padded.insert(positions.getResult());
+        continue;
+      }
     if (llvm::none_of(op.getOperands(),
                       [&](Value operand) { return isPadded(operand); }))
       continue;
@@ -297,7 +304,8 @@ bool PaddedProgram::checkPool(attn::PoolOp pool) {
 bool PaddedProgram::checkReturn(attn::ReturnOp op) {
   for (Value operand : op->getOperands()) {
     Operation *producer = operand.getDefiningOp();
-    if (!isPadded(operand) || !producer || isa<attn::PositionsOp>(producer))
+    if (!isPadded(operand) || !producer ||
+        isa<attn::PositionsOp, attn::TokenPositionsOp>(producer))
       continue; // an input, returned as it came
     if (!matchGuard(producer))
       return fail(producer, "an output is not zero where the mask is");

@@ -29,8 +29,8 @@ namespace attnc {
 
 bool isKernelForm(Operation *op) {
   return isa<attn::LinearOp, attn::MatmulOp, attn::AttentionOp, attn::MapOp,
-             attn::EmbeddingOp, attn::PackIndexOp, attn::PackOp, attn::UnpackOp,
-             attn::PoolOp>(op);
+             attn::EmbeddingOp, attn::TokenPositionsOp, attn::PackIndexOp,
+             attn::PackOp, attn::UnpackOp, attn::PoolOp>(op);
 }
 
 namespace {

@@ -60,6 +60,29 @@ def Attn_PositionsOp : Attn_Op<"positions", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Attn_TokenPositionsOp : Attn_Op<"token_positions", [Pure,
+    AllTypesMatch<["ids", "result"]>]> {
+  let summary = "The position of every token, counted over what is no padding";
+  let description = [{
+    With n(s) the number of t <= s with ids[.., t] != padding: result[.., s] =
+    padding + n(s) where ids[.., s] != padding, and padding elsewhere. Tables of
+    RoBERTa's kind keep their row `padding` for padding, and the first token
+    reads the row after it.
+
+    ```mlir
+    %p = attn.token_positions %ids padding 1 : tensor<?x?xi32, #attn.sizes<batch, seq>>
+    ```
+
+    Constraints:
+    1. ids has at least one dimension.
+    2. padding is an i32 that is not negative.
+  }];
+  let arguments = (ins Attn_IndexTensor:$ids, I64Attr:$padding);
+  let results = (outs Attn_IndexTensor:$result);
+  let assemblyFormat = "$ids `padding` $padding attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
 def Attn_PackIndexOp : Attn_Op<"pack_index", [Pure,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Finds the rows that a padding mask keeps";

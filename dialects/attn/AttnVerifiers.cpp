@@ -285,6 +285,20 @@ LogicalResult PositionsOp::verify() {
                     1, /*orMore=*/true);
 }
 
+LogicalResult TokenPositionsOp::verify() {
+  // token_positions_c1
+  if (failed(expectRank(*this, "ids", "of at least one dimension", getType(), 1,
+                        /*orMore=*/true)))
+    return failure();
+  // token_positions_c2
+  int64_t padding = static_cast<int64_t>(getPadding());
+  if (padding < 0 || padding > std::numeric_limits<int32_t>::max())
+    return emitOpError() << "expects padding to be an i32 that is not "
+                            "negative, got "
+                         << padding;
+  return success();
+}
+
 LogicalResult PackIndexOp::verify() {
   // pack_index_c1
   if (failed(expectRank(*this, "the mask", "[B, S]", getMask().getType(), 2)) ||

@@ -52,6 +52,22 @@ func.func @positions_c1() {
 
 // -----
 
+func.func @token_positions_c1(%ids: tensor<i32>) {
+  // expected-error @+1 {{expects ids to be of at least one dimension, got []}}
+  %p = attn.token_positions %ids padding 1 : tensor<i32>
+  return
+}
+
+// -----
+
+func.func @token_positions_c2(%ids: tensor<3xi32>) {
+  // expected-error @+1 {{expects padding to be an i32 that is not negative, got -1}}
+  %p = attn.token_positions %ids padding -1 : tensor<3xi32>
+  return
+}
+
+// -----
+
 func.func @pack_index_c1(%m: tensor<2x4xi32>) {
   // expected-error @+1 {{expects the offsets to be [B + 1] = [3], got [2]}}
   %r, %o = attn.pack_index %m : tensor<2x4xi32> -> tensor<?xi32, #attn.sizes<tokens>>, tensor<2xi32>

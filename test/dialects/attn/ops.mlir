@@ -59,6 +59,8 @@ func.func @sequences(%mask: tensor<?x?xi32, #attn.sizes<batch, seq>>, %x: tensor
 // CHECK-LABEL: @embeddings
 func.func @embeddings(%ids: tensor<3xi32>, %words: tensor<99x8xf32>, %table: tensor<16x8xf32>) {
   %positions = attn.positions : tensor<3xi32>
+  // CHECK: attn.token_positions %{{.*}} padding 1 : tensor<3xi32>
+  %tokens = attn.token_positions %ids padding 1 : tensor<3xi32>
   // CHECK: attn.embedding(%{{.*}}, %{{.*}}), (%{{.*}}, %{{.*}}) : (tensor<3xi32>, tensor<3xi32>), (tensor<99x8xf32>, tensor<16x8xf32>) -> tensor<3x8xf32>
   %e = attn.embedding(%ids, %positions), (%words, %table) : (tensor<3xi32>, tensor<3xi32>), (tensor<99x8xf32>, tensor<16x8xf32>) -> tensor<3x8xf32>
   // CHECK: attn.embedding(%{{.*}}), (%{{.*}}) row () {

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// attn.embedding, attn.positions, attn.pack_index, attn.pack, attn.unpack,
-// attn.pool.
+// attn.embedding, attn.positions, attn.token_positions, attn.pack_index,
+// attn.pack, attn.unpack, attn.pool.
 //
 //===----------------------------------------------------------------------===//
 #include "ProgramTest.h"
@@ -60,6 +60,15 @@ TEST_F(SequenceTest, PositionsCountWithinASequence) {
   expectIntegers(
       compute("%y = attn.positions : tensor<2x3xi32>", "tensor<2x3xi32>"),
       {0, 1, 2, 0, 1, 2});
+}
+
+TEST_F(SequenceTest, TokenPositionsCountWhatIsNoPadding) {
+  // A hole, padding alone, left padding.
+  expectIntegers(compute(R"(
+    %ids = attn.constant dense<[[5, 1, 7, 2], [1, 1, 1, 1], [1, 0, 3, 1]]> : tensor<3x4xi32>
+    %y = attn.token_positions %ids padding 1 : tensor<3x4xi32>)",
+                         "tensor<3x4xi32>"),
+                 {2, 1, 3, 4, 1, 1, 1, 1, 1, 2, 3, 1});
 }
 
 constexpr const char *kPack = R"(
