@@ -18,33 +18,93 @@ using namespace llvm;
 namespace attnc {
 
 namespace {
+/// A class of transformers.
+struct EncoderClass {
+  StringLiteral name;
+  Head head;
+};
+
 struct Architecture {
   StringLiteral modelType;
-  ArrayRef<StringLiteral> classes;
-  std::unique_ptr<Encoder> (*read)(ConfigReader &, const WeightTable &);
+  ArrayRef<EncoderClass> classes;
+  std::unique_ptr<Encoder> (*read)(ConfigReader &, const WeightTable &, Head);
+
+  const EncoderClass *find(StringRef name) const {
+    const auto *found =
+        find_if(classes, [&](const EncoderClass &c) { return c.name == name; });
+    return found == classes.end() ? nullptr : found;
+  }
 };
 } // namespace
 
-// Of the classes with a head only the encoder is compiled; the head's tensors
-// are then extra ones. BertLMHeadModel is a decoder.
-static constexpr StringLiteral kBertClasses[] = {
-    "BertModel",
-    "BertForPreTraining",
-    "BertForMaskedLM",
-    "BertForNextSentencePrediction",
-    "BertForSequenceClassification",
-    "BertForMultipleChoice",
-    "BertForTokenClassification",
-    "BertForQuestionAnswering"};
+// Of a class whose head is not implemented only the encoder is compiled; the
+// head's tensors are then extra ones. BertLMHeadModel is a decoder.
+static constexpr EncoderClass kBertClasses[] = {
+    {"BertModel", Head::None},
+    {"BertForPreTraining", Head::PreTraining},
+    {"BertForMaskedLM", Head::MaskedLM},
+    {"BertForNextSentencePrediction", Head::NextSentence},
+    {"BertForSequenceClassification", Head::Sequence},
+    {"BertForMultipleChoice", Head::None},
+    {"BertForTokenClassification", Head::Token},
+    {"BertForQuestionAnswering", Head::Question}};
+
+static constexpr EncoderClass kRobertaClasses[] = {
+    {"RobertaModel", Head::None},
+    {"RobertaForMaskedLM", Head::MaskedLM},
+    {"RobertaForSequenceClassification", Head::Sequence},
+    {"RobertaForMultipleChoice", Head::None},
+    {"RobertaForTokenClassification", Head::Token},
+    {"RobertaForQuestionAnswering", Head::Question}};
+
+static constexpr EncoderClass kXlmRobertaClasses[] = {
+    {"XLMRobertaModel", Head::None},
+    {"XLMRobertaForMaskedLM", Head::MaskedLM},
+    {"XLMRobertaForSequenceClassification", Head::Sequence},
+    {"XLMRobertaForMultipleChoice", Head::None},
+    {"XLMRobertaForTokenClassification", Head::Token},
+    {"XLMRobertaForQuestionAnswering", Head::Question}};
+
+static constexpr EncoderClass kDistilBertClasses[] = {
+    {"DistilBertModel", Head::None},
+    {"DistilBertForMaskedLM", Head::MaskedLM},
+    {"DistilBertForSequenceClassification", Head::Sequence},
+    {"DistilBertForMultipleChoice", Head::None},
+    {"DistilBertForTokenClassification", Head::Token},
+    {"DistilBertForQuestionAnswering", Head::Question}};
+
+static constexpr EncoderClass kElectraClasses[] = {
+    {"ElectraModel", Head::None},
+    {"ElectraForPreTraining", Head::Replaced},
+    {"ElectraForMaskedLM", Head::MaskedLM},
+    {"ElectraForSequenceClassification", Head::Sequence},
+    {"ElectraForMultipleChoice", Head::None},
+    {"ElectraForTokenClassification", Head::Token},
+    {"ElectraForQuestionAnswering", Head::Question}};
+
+static constexpr EncoderClass kAlbertClasses[] = {
+    {"AlbertModel", Head::None},
+    {"AlbertForMaskedLM", Head::MaskedLM},
+    {"AlbertForSequenceClassification", Head::Sequence},
+    {"AlbertForMultipleChoice", Head::None},
+    {"AlbertForTokenClassification", Head::Token},
+    {"AlbertForQuestionAnswering", Head::Question}};
 
 static const Architecture kArchitectures[] = {
     {"bert", kBertClasses, readBert},
+    {"roberta", kRobertaClasses, readRoberta},
+    {"xlm-roberta", kXlmRobertaClasses, readRoberta},
+    {"distilbert", kDistilBertClasses, readDistilBert},
+    {"electra", kElectraClasses, readElectra},
+    {"albert", kAlbertClasses, readAlbert},
 };
 
 static std::string listKnown() {
   std::string text;
   for (const Architecture &architecture : kArchitectures) {
-    SmallVector<StringRef> names(architecture.classes);
+    SmallVector<StringRef> names;
+    for (const EncoderClass &known : architecture.classes)
+      names.push_back(known.name);
     text += (text.empty() ? "" : "; ") + architecture.modelType.str() + " (" +
             listNames(names, names.size()) + ")";
   }
@@ -58,7 +118,7 @@ static const Architecture *findArchitecture(StringRef modelType,
   for (const Architecture &architecture : kArchitectures) {
     if (!modelType.empty() ? architecture.modelType == modelType
                            : any_of(classes, [&](StringRef name) {
-                               return is_contained(architecture.classes, name);
+                               return architecture.find(name) != nullptr;
                              }))
       return &architecture;
   }
@@ -85,13 +145,21 @@ std::unique_ptr<Encoder> readEncoder(mlir::MLIRContext *context,
     return refuse("neither 'model_type' nor 'architectures' is given");
   if (!architecture)
     return refuse("unknown architecture " + quote(classes.front()));
-  for (StringRef name : classes)
-    if (!is_contained(architecture->classes, name))
+  EncoderClass known = {"", Head::None};
+  for (StringRef name : classes) {
+    const EncoderClass *found = architecture->find(name);
+    if (!found)
       return refuse("the class " + quote(name) + " is not an encoder of " +
                     quote(architecture->modelType));
-  std::unique_ptr<Encoder> encoder = architecture->read(config, weights);
+    if (found->head != Head::None)
+      known = *found;
+  }
+  std::unique_ptr<Encoder> encoder =
+      architecture->read(config, weights, known.head);
   if (failed(config.finish()))
     return nullptr;
+  if (encoder->getHead() != known.head)
+    encoder->missingHead = known.name.str();
   return encoder;
 }
 

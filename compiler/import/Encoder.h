@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // What an architecture's file gives to the importer, and the registry of them.
-// To add one: a file beside Bert.cpp and a line in Encoder.cpp.
+// To add one: a file beside Bert.cpp and a line in Encoder.cpp. Encoders of
+// BERT's shape share BertLike.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_IMPORT_ENCODER_H
@@ -21,6 +22,18 @@ namespace attnc {
 struct EncoderOutput {
   mlir::Value hidden; ///< [batch, seq, hidden]; masked rows are unspecified
   mlir::Value mask;   ///< [batch, seq]
+};
+
+/// What a checkpoint's class computes from the encoder's rows.
+enum class Head {
+  None,
+  MaskedLM,    ///< logits [batch, seq, vocabulary]
+  PreTraining, ///< of BERT: as MaskedLM, and seq_relationship_logits [batch, 2]
+  NextSentence, ///< logits [batch, 2]
+  Sequence,     ///< logits [batch, labels]
+  Token,        ///< logits [batch, seq, labels]
+  Question,     ///< start_logits and end_logits [batch, seq]
+  Replaced      ///< of ELECTRA: logits [batch, seq]
 };
 
 /// An architecture with the numbers of one model.
@@ -39,9 +52,20 @@ public:
   /// checkpoint has none.
   virtual mlir::Value emitPooler(ProgramBuilder &program,
                                  const EncoderOutput &output) const = 0;
+  /// What emitHead emits; None as well if the checkpoint's class has a head
+  /// whose tensors the folder lacks.
+  virtual Head getHead() const = 0;
+  /// Emits the head behind the encoder, masked positions zero.
+  virtual llvm::SmallVector<EntryOutput>
+  emitHead(ProgramBuilder &program, const EncoderOutput &output) const = 0;
   /// True for a tensor that may be left out of the program: a buffer, or a part
   /// that is not asked for.
   virtual bool isOptional(llvm::StringRef tensor) const = 0;
+  /// True for a tensor of the head of the checkpoint's class.
+  virtual bool isOfHead(llvm::StringRef tensor) const = 0;
+
+  /// The class with a head that the folder lacks, or nothing.
+  std::string missingHead;
 };
 
 /// Reads the numbers of a model from its config; null if anything is wrong,
@@ -53,7 +77,15 @@ std::unique_ptr<Encoder> readEncoder(mlir::MLIRContext *context,
 
 // Architectures.
 std::unique_ptr<Encoder> readBert(ConfigReader &config,
-                                  const WeightTable &weights);
+                                  const WeightTable &weights, Head head);
+std::unique_ptr<Encoder> readRoberta(ConfigReader &config,
+                                     const WeightTable &weights, Head head);
+std::unique_ptr<Encoder> readDistilBert(ConfigReader &config,
+                                        const WeightTable &weights, Head head);
+std::unique_ptr<Encoder> readElectra(ConfigReader &config,
+                                     const WeightTable &weights, Head head);
+std::unique_ptr<Encoder> readAlbert(ConfigReader &config,
+                                    const WeightTable &weights, Head head);
 
 } // namespace attnc
 

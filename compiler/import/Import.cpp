@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // A HuggingFace folder gives `@encode` (ids -> hidden states, and the pooler's
-// row if the checkpoint has one); a sentence-transformers folder gives
+// row if the checkpoint has one), and `@predict` (ids -> what the head of the
+// checkpoint's class gives) if it has one; a sentence-transformers folder gives
 // `@encode` (hidden states) and `@embed` (one row per text). Declined: tensors
 // that no op reads, unless the caller allows them.
 //
@@ -115,7 +116,8 @@ LogicalResult FolderImport::chooseBounds() {
 LogicalResult FolderImport::checkExtraTensors(const StringSet<> &used) const {
   std::vector<StringRef> extra;
   for (StringRef name : model->weights.names())
-    if (!used.contains(name) && !encoder->isOptional(name))
+    if (!used.contains(name) && !encoder->isOptional(name) &&
+        !(sentence && encoder->isOfHead(name)))
       extra.push_back(name);
   if (extra.empty() || options.allowExtraTensors)
     return success();
@@ -160,6 +162,16 @@ LogicalResult FolderImport::emit() {
       program.zeroPadding("output", output.hidden, output.mask);
   outputs.insert(outputs.begin(), {"last_hidden_state", hidden});
   program.endEntry(outputs);
+  if (!sentence && encoder->getHead() != Head::None)
+    program.endEntry(encoder->emitHead(program, emitEncoder("predict")));
+  else if (!sentence && !encoder->missingHead.empty())
+    reportWarning(&context, "A0132",
+                  folder.getPath("config.json") + ": the class '" +
+                      encoder->missingHead +
+                      "' has a head, but the folder has none of its tensors; "
+                      "the encoder alone is compiled",
+                  "add the tensors, or name the encoder's class in "
+                  "'architectures'");
   if (sentence) {
     mlir::Value row = sentence->emit(program, emitEncoder("embed"));
     program.endEntry({{"sentence_embedding", row}});
@@ -174,7 +186,12 @@ LogicalResult FolderImport::emit() {
 std::unique_ptr<ImportedModel> FolderImport::run() {
   if (failed(read()) || failed(chooseBounds()) || failed(emit()))
     return nullptr;
-  model->source = encoder->describe() + ", from " + folder.getPath().str();
+  // The folder's name and not its path: this text ships in the header.
+  llvm::SmallString<128> path(folder.getPath());
+  llvm::sys::fs::make_absolute(path);
+  llvm::sys::path::remove_dots(path, /*remove_dot_dot=*/true);
+  model->source =
+      encoder->describe() + ", from " + llvm::sys::path::filename(path).str();
   return std::move(model);
 }
 

@@ -179,6 +179,12 @@ Value ProgramBuilder::positionsLike(StringRef name, Value ids) {
   return PositionsOp::create(builder, at(name), ids.getType());
 }
 
+Value ProgramBuilder::tokenPositions(StringRef name, Value ids,
+                                     int64_t padding) {
+  return TokenPositionsOp::create(builder, at(name), ids.getType(), ids,
+                                  padding);
+}
+
 Value ProgramBuilder::linear(StringRef name, Value rows, Value matrix) {
   return LinearOp::create(builder, at(name),
                           withLastDim(rows, getType(matrix).getDimSize(0)),
@@ -312,6 +318,19 @@ Value ProgramBuilder::zeroPadding(StringRef name, Value x, Value mask) {
                Value zero = makeF32(b, loc, 0.0f);
                return arith::SelectOp::create(b, loc, kept, x[0], zero);
              });
+}
+
+Value ProgramBuilder::column(StringRef name, Value x, int64_t index) {
+  SmallVector<SizeExpr> shape = getNamedShape(x.getType());
+  shape.pop_back();
+  SmallVector<AffineExpr> place;
+  for (unsigned dim = 0; dim < shape.size(); ++dim)
+    place.push_back(builder.getAffineDimExpr(dim));
+  place.push_back(builder.getAffineConstantExpr(index));
+  AffineMap map = AffineMap::get(shape.size(), 0, place, builder.getContext());
+  return this->map(name, getNamedTensor(shape, builder.getF32Type()),
+                   {{x, map}},
+                   [](OpBuilder &, Location, ValueRange x) { return x[0]; });
 }
 
 Value ProgramBuilder::pool(StringRef name, PoolKind kind, Value x, Value mask) {

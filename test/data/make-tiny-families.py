@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Writes test/data/families: a tiny random model per encoder family and head.
+
+    python3 test/data/make-tiny-families.py test/data/families
+
+Needs torch and transformers (the checked-in files: 2.15.0 and 5.23.0), which
+give the names of tensors and the form of the files; the numbers are drawn here.
+Sizes are odd on purpose: 3, 5 and 7 heads, rows of no multiple of 16.
+"""
+import os
+import shutil
+import sys
+
+import numpy as np
+import torch
+import transformers
+
+BERT = dict(vocab_size=40, hidden_size=20, num_hidden_layers=2,
+            num_attention_heads=5, intermediate_size=36, type_vocab_size=2,
+            max_position_embeddings=26)
+ROBERTA = dict(BERT, type_vocab_size=1, pad_token_id=1, layer_norm_eps=1e-5)
+XLM_ROBERTA = dict(ROBERTA, hidden_size=33, num_hidden_layers=1,
+                   num_attention_heads=3, intermediate_size=17)
+DISTILBERT = dict(vocab_size=40, dim=14, n_layers=2, n_heads=7, hidden_dim=30,
+                  max_position_embeddings=26, sinusoidal_pos_embds=True)
+ELECTRA = dict(BERT, embedding_size=10, hidden_size=21, num_attention_heads=3,
+               intermediate_size=40)
+ALBERT = dict(BERT, embedding_size=10, num_hidden_layers=3, intermediate_size=28,
+              inner_group_num=1, num_hidden_groups=1)
+
+# The numbers of models with a head: one small layer.
+SMALL = dict(vocab_size=24, hidden_size=12, num_hidden_layers=1,
+             num_attention_heads=3, intermediate_size=20)
+SMALL_BERT = BERT | SMALL
+SMALL_ROBERTA = ROBERTA | SMALL
+SMALL_DISTILBERT = DISTILBERT | dict(vocab_size=24, dim=12, n_layers=1, n_heads=3,
+                                     hidden_dim=20)
+SMALL_ELECTRA = ELECTRA | SMALL
+SMALL_ALBERT = ALBERT | SMALL | dict(num_hidden_layers=2)
+LABELS, RANK = dict(num_labels=3), dict(num_labels=1)
+
+# Folder -> class, numbers.
+MODELS = {
+    "bert-masked": ("BertForMaskedLM", SMALL_BERT),
+    "bert-untied": ("BertForMaskedLM", SMALL_BERT | dict(tie_word_embeddings=False)),
+    "bert-pretraining": ("BertForPreTraining", SMALL_BERT),
+    "bert-next": ("BertForNextSentencePrediction", SMALL_BERT),
+    "bert-sequence": ("BertForSequenceClassification", SMALL_BERT | LABELS),
+    "bert-rank": ("BertForSequenceClassification", SMALL_BERT | RANK),
+    "bert-token": ("BertForTokenClassification", SMALL_BERT | LABELS),
+    "bert-question": ("BertForQuestionAnswering", SMALL_BERT),
+    "roberta": ("RobertaModel", ROBERTA),
+    "xlm-roberta": ("XLMRobertaModel", XLM_ROBERTA),
+    "distilbert": ("DistilBertModel", DISTILBERT),
+    "electra": ("ElectraModel", ELECTRA),
+    "electra-replaced": ("ElectraForPreTraining", SMALL_ELECTRA),
+    "albert": ("AlbertModel", ALBERT),
+    "albert-groups": ("AlbertModel", ALBERT | dict(num_hidden_groups=2,
+                                                   inner_group_num=2)),
+}
+for family, prefix, numbers in (
+    ("roberta", "Roberta", SMALL_ROBERTA),
+    ("xlm-roberta", "XLMRoberta", SMALL_ROBERTA),
+    ("distilbert", "DistilBert", SMALL_DISTILBERT),
+    ("electra", "Electra", SMALL_ELECTRA),
+    ("albert", "Albert", SMALL_ALBERT),
+):
+    # ELECTRA as wide as its tables has no projection.
+    same = dict(embedding_size=12) if family == "electra" else {}
+    MODELS |= {
+        family + "-masked": (prefix + "ForMaskedLM", numbers),
+        family + "-sequence": (prefix + "ForSequenceClassification",
+                               numbers | LABELS | same),
+        family + "-token": (prefix + "ForTokenClassification", numbers | LABELS),
+        family + "-question": (prefix + "ForQuestionAnswering", numbers),
+    }
+
+
+def fill(model, rng):
+    """Larger numbers than a model starts training with, so that attention is
+    not nearly uniform; small enough that no row loses many digits."""
+    with torch.no_grad():
+        for name, tensor in sorted(model.named_parameters()):
+            shape = tuple(tensor.shape)
+            if len(shape) == 2:
+                scale = 1.0 if "embeddings" in name else 1.0 / np.sqrt(shape[-1])
+                values = rng.normal(0.0, scale, shape)
+            else:
+                is_scale = "norm" in name.lower() and name.endswith("weight")
+                values = rng.normal(1.0 if is_scale else 0.0, 0.2, shape)
+            tensor.copy_(torch.from_numpy(values.astype(np.float32)))
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    for seed, (name, (class_name, numbers)) in enumerate(MODELS.items()):
+        model_class = getattr(transformers, class_name)
+        model = model_class(model_class.config_class(**numbers))
+        fill(model, np.random.default_rng(1000 + seed))
+        folder = os.path.join(sys.argv[1], name)
+        shutil.rmtree(folder, ignore_errors=True)
+        model.save_pretrained(folder)
+        os.chmod(os.path.join(folder, "model.safetensors"), 0o644)
+
+
+if __name__ == "__main__":
+    main()
