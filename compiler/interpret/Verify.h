@@ -13,9 +13,9 @@
 // P its number of products, rounding errors of a sum of K terms grow like u
 // sqrt(K) of the result's scale, and those of P products add up like sqrt(P);
 // norms, softmax and elementary functions add to them: encoders 12 to 33 wide
-// with one to three layers have a standard deviation of 4 u to 7 u, of which the
-// largest of some thousand elements is five. So an element x of an output with
-// root mean square R (over elements that are not zero) may be off by
+// with one to three layers have a standard deviation of 4 u to 7 u, of which
+// the largest of some thousand elements is five. So an element x of an output
+// with root mean square R (over elements that are not zero) may be off by
 //
 //     u (32 + sqrt(K P)) max(|x|, R),
 //

@@ -61,9 +61,8 @@ TEST_F(Folder, BecomesAModule) {
   });
   EXPECT_EQ(attentions, 2u);
   EXPECT_EQ(model->maxLength, 40);
-  EXPECT_EQ(model->source,
-            "bert, 2 layers, hidden size 20, 5 heads, from " +
-                llvm::sys::path::filename(scratch).str());
+  EXPECT_EQ(model->source, "bert, 2 layers, hidden size 20, 5 heads, from " +
+                               llvm::sys::path::filename(scratch).str());
   EXPECT_EQ(getFileNames(*model),
             (std::vector<std::string>{"tokenizer/vocab.txt",
                                       "tokenizer/tokenizer_config.json"}));
