@@ -7,8 +7,9 @@
 //
 // Input: a byte that picks the files, two bytes that give the length of the
 // first file, that file, and a text; a text opens a second file with its first
-// line. A tokenizer that opens must measure and fill to the same length, with
-// every id in its vocabulary, and give the same row where seq cuts nothing.
+// line, or is merges.txt beside vocab.json. A tokenizer that opens must measure
+// and fill to the same length, with every id in its vocabulary, and give the
+// same row where seq cuts nothing.
 //
 //===----------------------------------------------------------------------===//
 #include "text/Tokenizer.h"
@@ -44,6 +45,13 @@ static void checkText(const Tokenizer &tokenizer, Memory &memory,
   int64_t longest = batch.longest;
   require(longest >= 0 && longest <= 80);
   batch.seq = longest + 1;
+  if (facts.padId < 0) { // rows must be full
+    batch.count = 1;
+    require(tokenize(tokenizer, 1, scratch, batch) == ATTN_OK);
+    if ((longest = batch.longest) == 0)
+      return;
+    batch.seq = longest;
+  }
   size_t cells = static_cast<size_t>(batch.count * batch.seq);
   std::vector<int32_t> ids(cells), mask(cells), types(cells);
   batch.input_ids = ids.data();
@@ -63,7 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                       "vocab.json", "tokenizer.json"};
   static const char *const more[] = {"tokenizer_config.json",
                                      "special_tokens_map.json",
-                                     "sentence_bert_config.json", "merges.txt"};
+                                     "sentence_bert_config.json", nullptr};
   if (size < 3)
     return 0;
   uint8_t choice = data[0];
@@ -81,14 +89,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
           : static_cast<char *>(memchr(text.data(), '\n', text.size()));
   std::vector<char> second(text.data(), line ? line : text.data());
 
-  std::vector<TokenizerFile> files = {
-      {names[choice >> 4 & 2 | (choice & 1)], file.data(), file.size()}};
-  bool merges = (choice >> 1 & 3) == 3;
-  files.push_back({more[choice >> 1 & 3], merges ? text.data() : second.data(),
-                   merges ? text.size() : second.size()});
+  const char *name = names[(choice >> 4 & 2) | (choice & 1)];
+  std::vector<TokenizerFile> files = {{name, file.data(), file.size()}};
   static const char gpt2[] = "{\"tokenizer_class\": \"GPT2Tokenizer\"}";
-  if (merges)
+  if (strcmp(name, "vocab.json") == 0) {
+    files.push_back({"merges.txt", text.data(), text.size()});
     files.push_back({"tokenizer_config.json", gpt2, sizeof(gpt2) - 1});
+  } else if (const char *other = more[choice >> 1 & 3]) {
+    files.push_back({other, second.data(), second.size()});
+  }
   Memory memory(nullptr, uint64_t(64) << 20);
   Tokenizer *tokenizer = nullptr;
   if (openTokenizer(files.data(), files.size(), memory, tokenizer) == ATTN_OK) {

@@ -12,6 +12,10 @@
 #   trained/NAME/*      their files
 #   golden-trained.tsv  what HuggingFace's tokenizers makes of texts with them,
 #                       as in golden.tsv (make_text_data.py)
+#   ../../fuzz/seeds/tokenizer/*
+#
+# Ties in training fall as they like: each run gives other files, and the golden
+# lines that belong to them.
 #
 #   pip install tokenizers==0.23.3
 #   python3 make_trained_data.py
@@ -182,6 +186,30 @@ def write_merges(name, file, config):
     write_json(folder, "tokenizer_config.json", config)
 
 
+def write_seed(name, choice, file, text):
+    """An input to start fuzzing from; test/fuzz/tokenizer.cpp says its form."""
+    file = json.dumps(file, ensure_ascii=False, separators=(",", ":")).encode()
+    with open(os.path.join(HERE, "..", "..", "fuzz", "seeds", "tokenizer", name),
+              "wb") as out:
+        out.write(bytes([choice, len(file) & 255, len(file) >> 8]) + file + text)
+
+
+def write_seeds(files):
+    text = "it's  A\u030a \r\n 12345 \u00e9<s>x ab".encode() + b" \xe2\x82 \xff"
+    few = ["<unk>", "<s>", "a", "b", "\u0120", "i", "t", "'", "s", "\u2581", "<0xC3>",
+           "<0xA9>", "1"]
+    merges = [["a", "b"], ["i", "t"], ["\u0120", "a"], ["\u2581", "a"]]
+    vocabulary = {t: i for i, t in enumerate(few + ["".join(m) for m in merges])}
+    for name in ("gpt2", "llama3", "forms", "stripped", "qwen2", "metaspace-first",
+                 "llama2", "prefix"):
+        file = dict(files[name], added_tokens=[], post_processor=None)
+        file["model"] = dict(file["model"], vocab=vocabulary, merges=merges,
+                             unk_token="<unk>", continuing_subword_prefix=None)
+        write_seed(name, 6, file, text)
+    alphabet = {c: i for i, c in enumerate(sorted(bytelevel.alphabet()) + ["ab"])}
+    write_seed("merges", 0x20, alphabet, b"#version: 0.2\na b\n")
+
+
 def main():
     pick = random.Random(5)
     all_texts = [t.encode() for t in TEXTS + MORE + PROSE] + BYTES
@@ -192,6 +220,7 @@ def main():
             out.writelines(golden(name, Tokenizer.from_str(json.dumps(file)), texts))
 
         files = dict(bpe_tokenizers())
+        write_seeds(files)
         for name, file in files.items():
             write_json(os.path.join(HERE, "trained", name), "tokenizer.json", file)
             compare(name, file)

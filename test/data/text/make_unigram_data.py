@@ -23,6 +23,7 @@ import io
 import json
 import os
 import random
+import struct
 import sys
 import tempfile
 import unicodedata
@@ -32,7 +33,7 @@ from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Tokenizer
 
 from make_text_data import BYTES, HERE, TEXTS, golden
-from make_trained_data import MORE, PROSE, write_json
+from make_trained_data import MORE, PROSE, write_json, write_seed
 
 sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "runtime", "text"))
 from make_grapheme_table import byte_map  # noqa: E402
@@ -133,6 +134,16 @@ def cluster_tokenizer():
                 model=dict(type="BPE", vocab={"X": 0}, merges=[]))
 
 
+def small_map():
+    """From "A" to "a", and from "C" to nothing."""
+    units = [0] * 256
+    units[0] = 64 << 10
+    for byte in b"AC":
+        units[64 ^ byte] = 128 << 10 | 1 << 8 | byte
+        units[64 ^ byte ^ 128] = 1 << 31 | (2 if byte == 67 else 0)
+    return struct.pack("<257I", 4 * len(units), *units) + b"a\0\0"
+
+
 def cluster_texts():
     pool = ("\u0301\u0308\u0483\u064b\u07eb \u0903\u093e\u0e33 \u0600\u06dd\u0d4e \u1100\u115f"
             "\u1161\u11a7\u11a8\u11ff\uac00\uac01\uac1c\uac1d \u200d\u200d\u200d\u200b\u0085\r\n"
@@ -154,6 +165,14 @@ def main():
         for name, file in unigram_tokenizers():
             compare(name, file, [t.encode() for t in MORE] +
                     [t for t in all_texts if pick.random() < 0.5])
+            few = dict(file, added_tokens=[], post_processor=None)
+            few["model"] = dict(file["model"], vocab=[
+                ["<unk>", 0], ["\u2581a", -2.5], ["a", -1], ["\u2581", -1e-1],
+                ["<0xC3>", -9], ["<0xA9>", -9], ["12", -3]])
+            if few["normalizer"]:
+                few["normalizer"] = {"type": "Precompiled", "precompiled_charsmap":
+                                     base64.b64encode(small_map()).decode()}
+            write_seed(name, 6, few, "a\u00e9 A\u0301 12  \r\n".encode() + b"\xff")
         compare("clusters", cluster_tokenizer(), [t.encode() for t in cluster_texts()])
 
 
