@@ -80,10 +80,12 @@ public:
   }
 
   bool put(uint32_t code);
-  bool flush();
+  bool flush() { return waiting.empty() || (settle() && write()); }
 
 private:
   bool putDecomposed(uint32_t code);
+  bool settle();
+  bool write();
   bool order();
   void composeMarks();
 
@@ -124,10 +126,9 @@ bool FormWriter::putDecomposed(uint32_t code) {
   if (rank)
     return waiting.push(code | rank << 24);
   if (!waiting.empty()) {
+    if (!settle())
+      return false;
     if (composes) {
-      if (!order())
-        return false;
-      composeMarks();
       // Two starters compose only side by side.
       uint32_t both =
           waiting.size() == 1 ? compose(waiting[0] & 0xFFFFFF, code) : 0;
@@ -136,7 +137,7 @@ bool FormWriter::putDecomposed(uint32_t code) {
         return true;
       }
     }
-    if (!flush())
+    if (!write())
       return false;
   }
   return waiting.push(code);
@@ -187,13 +188,16 @@ void FormWriter::composeMarks() {
   waiting.resize(kept);
 }
 
-bool FormWriter::flush() {
-  if (waiting.empty())
-    return true;
+/// Puts what waits in order and composes it.
+bool FormWriter::settle() {
   if (!order())
     return false;
   if (composes)
     composeMarks();
+  return true;
+}
+
+bool FormWriter::write() {
   if (!out.reserve(waiting.size() * 4))
     return false;
   for (uint32_t code : waiting)

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // What byte-level BPE and SentencePiece need of Unicode beyond Unicode.h, again
-// exactly as HuggingFace's `tokenizers` sees it (FormTables.inc, about 55 KB).
+// exactly as HuggingFace's `tokenizers` sees it (FormTables.inc, about 45 KB).
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTN_RUNTIME_TEXT_UNICODEFORMS_H
