@@ -75,6 +75,14 @@ class Batch:
         )
 
 
+def batches_of(shapes, config):
+    batches = [Batch(shape, config) for shape in shapes]
+    if "ragged" in shapes:
+        batches.append(Batch("ragged", config, one_by_one=True))
+    # Lengths beyond the model's longest have become that one.
+    return list({batch.label: batch for batch in batches}.values())
+
+
 def load_peers(names, dtype):
     """Classes of the modules peer_NAME.py."""
     return [
@@ -142,17 +150,13 @@ def main():
     classes = load_peers(arguments.peers.split(","), arguments.dtype)
     peers = [peer(model, arguments.threads) for peer in classes]
     rows = []
-    for shape in arguments.shapes.split(","):
-        batches = [Batch(shape, config)]
-        if shape == "ragged":
-            batches.append(Batch(shape, config, one_by_one=True))
-        for batch in batches:
-            row = measure_batch(batch, ours, peers, arguments, config)
-            rows.append(row)
-            medians = ", ".join(
-                f"{name} {of['median'] * 1e3:.2f}" for name, of in row["seconds"].items()
-            )
-            print(f"  {batch.label}: {medians} ms", file=sys.stderr, flush=True)
+    for batch in batches_of(arguments.shapes.split(","), config):
+        row = measure_batch(batch, ours, peers, arguments, config)
+        rows.append(row)
+        medians = ", ".join(
+            f"{name} {of['median'] * 1e3:.2f}" for name, of in row["seconds"].items()
+        )
+        print(f"  {batch.label}: {medians} ms", file=sys.stderr, flush=True)
     with open(arguments.json, "w") as file:
         json.dump(
             {"cores": cores, "settings": [p.settings for p in peers], "rows": rows},

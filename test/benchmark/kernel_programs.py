@@ -37,6 +37,9 @@ class Chain:
     def operations(self, rows):
         return 2 * rows * sum(weight.size for weight in self.weights)
 
+    def weight_bytes(self):
+        return sum(weight.nbytes for weight in self.weights)
+
     def input(self, rows):
         random = np.random.default_rng(rows)
         return random.standard_normal((rows, self.hidden), np.float32)
@@ -98,6 +101,9 @@ class Attention:
 
     def operations(self, seq):
         return 4 * seq * seq * self.heads * self.size
+
+    def weight_bytes(self):
+        return 0
 
     def inputs(self, seq):
         random = np.random.default_rng(seq)

@@ -31,7 +31,7 @@ WEIGHTS = 48 << 20  # bytes of a chain's weights, at least
 HIDDEN_AND_WIDE = [(384, 1152), (384, 1536), (768, 2304), (768, 3072)]
 ROWS = [1, 8, 16, 128, 512]
 HEADS_AND_SIZES = [(12, 32), (12, 64)]
-LENGTHS = [64, 128, 256, 512, 1024, 2048, 4096]
+LENGTHS = [64, 128, 256, 512, 1024, 2048, 4096, 8192]
 
 
 def onnxruntime_run(kernel, inputs, threads):
@@ -136,6 +136,7 @@ def measure_kernel(label, kernel, size, inputs, library, arguments):
         "dtype": "f32",
         "shape": label,
         "operations": kernel.operations(size),
+        "weight_bytes": kernel.weight_bytes(),
         "seconds": {name: measure.summary(of) for name, of in times.items()},
         "ratios": {name: measure.ratios(times, "attnc", name) for name in runs},
         "differences": differences,

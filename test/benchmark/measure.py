@@ -9,16 +9,17 @@
 # every round begins with another one. Slow drifts of the machine (frequency,
 # neighbours) then meet all alike, and a round's ratio cancels them.
 #
-# Before its timed call each callable gets one that is not timed: it takes the
-# cores back from spinning threads of the one before and its weights back into
-# the caches, as in a service that makes call after call. Long calls do not need
-# it and do without.
+# Before its timed call each callable is called without timing, for a few
+# milliseconds: that outlasts the spinning threads of the one before, wakes its own
+# and brings its weights back into the caches, as in a service that makes call after
+# call. Long calls do not need it and do without.
 #
 # ===----------------------------------------------------------------------===//
 import statistics
 import time
 
-LONG = 0.25  # seconds; what a call that is not timed brings back is noise here
+WARM = 0.003  # seconds; onnxruntime's threads spin for about one millisecond
+LONG = 0.25  # seconds; what warming brings is noise here
 FEWEST = 5
 
 
@@ -28,18 +29,25 @@ def timed(run):
     return time.perf_counter() - begin
 
 
+def warm_up(run):
+    end = time.perf_counter() + WARM
+    run()
+    while time.perf_counter() < end:
+        run()
+
+
 def rounds(runs, seconds):
     """Seconds of every call, by name: {name: [round 0, round 1, ...]}."""
     names = list(runs)
-    warm = {name: timed(runs[name]) < LONG for name in names}
+    short = {name: timed(runs[name]) < LONG for name in names}
     times = {name: [] for name in names}
     end = time.perf_counter() + seconds
     count = 0
     while count < FEWEST or time.perf_counter() < end:
         first = count % len(names)
         for name in names[first:] + names[:first]:
-            if warm[name]:
-                runs[name]()
+            if short[name]:
+                warm_up(runs[name])
             times[name].append(timed(runs[name]))
         count += 1
     return times

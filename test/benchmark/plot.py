@@ -54,7 +54,12 @@ def bars(title, unit, groups, mark=None):
     is where a vertical line is drawn, or None."""
     series = list(dict.fromkeys(name for _, values in groups for name in values))
     assert len(series) <= len(COLOURS), "one colour for each series"
-    most = max(of[2] for _, values in groups for of in values.values())
+    # A whisker that is far out is cut rather than shrinking all else.
+    most = max(
+        min(high, 1.5 * value)
+        for _, values in groups
+        for value, _, high in values.values()
+    )
     most = 1.05 * max(most, mark or 0)
     scale = (WIDTH - LABELS - RIGHT) / most
     height = TOP + BOTTOM + sum(BAR * len(values) + GAP for _, values in groups)
@@ -83,7 +88,7 @@ def bars(title, unit, groups, mark=None):
                 f'height="{BAR - 2}" fill="{colour}"/>'
             )
             center = y + BAR / 2 - 1
-            left, right = LABELS + low * scale, LABELS + high * scale
+            left, right = LABELS + low * scale, LABELS + min(high, most) * scale
             parts.append(line(left, center, right, center, "#222222"))
             parts.append(text(right + 5, center + 4, f"{value:.2f}", size=10))
             y += BAR

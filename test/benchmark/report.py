@@ -101,15 +101,17 @@ def kernel_table(rows, peaks):
     lines = []
     for row in rows:
         of_peak = share(row, peaks)
-        rate = row["operations"] / row["seconds"]["attnc"]["median"] / 1e9
+        median = row["seconds"]["attnc"]["median"]
+        rate, bytes_rate = row["operations"] / median, row["weight_bytes"] / median
         peers = [f"{name} {ratio(of)}" for name, of in row["ratios"].items()]
         lines.append([
             row["shape"], str(row["threads"]), milliseconds(row["seconds"]["attnc"]),
-            f"{rate:.1f}", "" if of_peak is None else f"{of_peak:.0%}",
+            f"{rate / 1e9:.1f}", "" if of_peak is None else f"{of_peak:.0%}",
+            f"{bytes_rate / 1e9:.1f}" if bytes_rate else "",
             "; ".join(peers), f"{max(row['differences'].values()):.1e}",
         ])
     return table(["kernel", "threads", "ms", "GFLOP/s", "share of peak",
-                  "ratio to peers", "largest difference"], lines)
+                  "GB/s of weights", "ratio to peers", "largest difference"], lines)
 
 
 def peak_table(peaks):

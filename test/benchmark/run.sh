@@ -15,6 +15,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+export PYTHONDONTWRITEBYTECODE=1
 work=build/benchmark
 peers=onnxruntime,openvino
 prepare= smoke= help= folder=
