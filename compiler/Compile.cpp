@@ -248,7 +248,7 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
     return error;
   // Before code generation, which takes most of the time.
   if (llvm::Error error =
-          checkTokenizer(*library, model->files, model->maxLength))
+          checkTokenizer(context, *library, model->files, model->maxLength))
     return error;
 
   options.progress("generate code");

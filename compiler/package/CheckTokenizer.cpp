@@ -10,6 +10,7 @@
 // which its model does not have.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/import/Diagnostics.h"
 #include "compiler/package/Package.h"
 #include "runtime/Errors.h"
 #include "runtime/Memory.h"
@@ -32,10 +33,6 @@ static Error tokenizerError(StringRef code, const Twine &what,
 
 static Error refuse(attn_status status) {
   StringRef why = attnrt::lastError();
-  if (status == ATTN_ERROR_UNAVAILABLE)
-    return tokenizerError("A0803", why,
-                          "remove the tokenizer's files from the folder to "
-                          "compile a library that takes token ids only");
   if (status == ATTN_ERROR_WEIGHTS)
     return tokenizerError("A0802", why,
                           "mend the tokenizer's file or fetch it again");
@@ -55,8 +52,8 @@ static int64_t largestId(const LibraryDescription &library) {
   return largest;
 }
 
-Error checkTokenizer(LibraryDescription &library, ArrayRef<ModelFile> files,
-                     int64_t textLimit) {
+Error checkTokenizer(mlir::MLIRContext &context, LibraryDescription &library,
+                     std::vector<ModelFile> &files, int64_t textLimit) {
   std::vector<std::unique_ptr<MemoryBuffer>> buffers;
   std::vector<attnrt::TokenizerFile> opened;
   for (const ModelFile &file : files) {
@@ -83,8 +80,22 @@ Error checkTokenizer(LibraryDescription &library, ArrayRef<ModelFile> files,
 
   attnrt::Memory memory(nullptr, 0);
   attnrt::Tokenizer *tokenizer = nullptr;
-  if (attn_status status = attnrt::openTokenizer(opened.data(), opened.size(),
-                                                 memory, tokenizer))
+  attn_status status =
+      attnrt::openTokenizer(opened.data(), opened.size(), memory, tokenizer);
+  if (status == ATTN_ERROR_UNAVAILABLE) {
+    // Ids can be made elsewhere.
+    reportWarning(&context, "A0803",
+                  Twine(attnrt::lastError()) +
+                      "; the library takes token ids only",
+                  "tokenize with another library, or remove the tokenizer's "
+                  "files from the folder");
+    library.hasText = false;
+    llvm::erase_if(files, [](const ModelFile &file) {
+      return StringRef(file.name).starts_with(kFolder);
+    });
+    return Error::success();
+  }
+  if (status)
     return refuse(status);
   auto close =
       llvm::make_scope_exit([&] { attnrt::closeTokenizer(tokenizer); });
