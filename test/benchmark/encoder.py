@@ -112,7 +112,7 @@ def measure_batch(batch, ours, peers, arguments, config):
     run = ours.prepare(batch.ids, batch.mask)
     runs = {peer.name: batch.prepare(peer) for peer in peers}
     differences = compare(batch, run, runs, arguments.dtype)
-    times = measure.rounds({"attnc": run, **runs}, arguments.seconds)
+    times = measure.rounds({"attnc": run, **runs}, arguments.seconds, arguments.threads)
     return {
         "threads": arguments.threads,
         "dtype": arguments.dtype,

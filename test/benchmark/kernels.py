@@ -130,7 +130,7 @@ def measure_kernel(label, kernel, size, inputs, library, arguments):
     differences = {
         name: compare(label, expected, name, run()) for name, run in runs.items()
     }
-    times = measure.rounds({"attnc": ours, **runs}, arguments.seconds)
+    times = measure.rounds({"attnc": ours, **runs}, arguments.seconds, arguments.threads)
     row = {
         "threads": arguments.threads,
         "dtype": "f32",

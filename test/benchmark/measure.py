@@ -9,17 +9,19 @@
 # every round begins with another one. Slow drifts of the machine (frequency,
 # neighbours) then meet all alike, and a round's ratio cancels them.
 #
-# Before its timed call each callable is called without timing, for a few
-# milliseconds: that outlasts the spinning threads of the one before, wakes its own
-# and brings its weights back into the caches, as in a service that makes call after
-# call. Long calls do not need it and do without.
+# Threads of a peer spin after its call (onnxruntime's for some 30 ms) and would take
+# a core from the next one. With more than one thread a pause therefore comes before
+# each turn; then a few milliseconds of calls that are not timed, which wake the
+# threads again and bring the weights back into the caches, as in a service that
+# makes call after call; then the timed call.
 #
 # ===----------------------------------------------------------------------===//
 import statistics
 import time
 
-WARM = 0.003  # seconds; onnxruntime's threads spin for about one millisecond
-LONG = 0.25  # seconds; what warming brings is noise here
+PAUSE = 0.05  # seconds
+WARM = 0.003
+LONG = 0.25  # a call that needs no warming: what it brings is noise here
 FEWEST = 5
 
 
@@ -36,7 +38,7 @@ def warm_up(run):
         run()
 
 
-def rounds(runs, seconds):
+def rounds(runs, seconds, threads):
     """Seconds of every call, by name: {name: [round 0, round 1, ...]}."""
     names = list(runs)
     short = {name: timed(runs[name]) < LONG for name in names}
@@ -46,6 +48,8 @@ def rounds(runs, seconds):
     while count < FEWEST or time.perf_counter() < end:
         first = count % len(names)
         for name in names[first:] + names[:first]:
+            if threads > 1:
+                time.sleep(PAUSE)
             if short[name]:
                 warm_up(runs[name])
             times[name].append(timed(runs[name]))
