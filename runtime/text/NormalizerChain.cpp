@@ -34,20 +34,6 @@ bool NormalizerChain::lowercases() const {
   return false;
 }
 
-bool NormalizerChain::dropsBeginnings() const {
-  for (size_t i = 0; i < count; ++i) {
-    const NormalizerStep &step = steps[i];
-    if ((step.kind == Kind::Bert &&
-         (step.bert.options().cleanText || step.bert.options().stripAccents)) ||
-        step.kind == Kind::StripAccents || step.kind == Kind::Precompiled ||
-        (step.kind == Kind::Strip && step.stripLeft) ||
-        ((step.kind == Kind::Replace || step.kind == Kind::ReplaceSpaces) &&
-         step.contentSize == 0))
-      return true;
-  }
-  return false;
-}
-
 static bool dropAccents(const char *text, size_t size, Buffer<char> &out) {
   if (!out.reserve(size))
     return false;

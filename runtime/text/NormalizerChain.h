@@ -73,8 +73,6 @@ public:
   const NormalizerStep &operator[](size_t i) const { return steps[i]; }
   /// Whether some step lowers letters.
   bool lowercases() const;
-  /// Whether a text's first character may go without another in its place.
-  bool dropsBeginnings() const;
 
   /// Replaces `text` by the normalized text, which lies in `scratch` unless
   /// nothing is to be done. `text` is valid UTF-8. False if there is no memory.

@@ -213,12 +213,13 @@ attn_status readPreTokenizer(const char *file, const JsonSection &section,
                 "%s: there is no pre_tokenizer; known with WordPiece: "
                 "BertPreTokenizer, WhitespaceSplit",
                 file);
+  // Which piece is the first one is a matter of where its characters came from,
+  // and normalizers move them.
   if (chain.size() && chain.last()->kind == Kind::Metaspace &&
-      chain.last()->prefix == Prefix::First &&
-      tokenizer.normalizer.dropsBeginnings())
+      chain.last()->prefix == Prefix::First && tokenizer.normalizer.size())
     return fail(ATTN_ERROR_UNAVAILABLE,
                 "%s: Metaspace with the prepend_scheme \"first\" behind a "
-                "normalizer that may drop the first character is not known",
+                "normalizer; known: without one, or always, never",
                 file);
   if (tokenizer.model == ModelKind::Bpe && tokenizer.bpe.unknownIsMissing &&
       !chain.hasByteLevel())

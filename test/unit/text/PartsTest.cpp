@@ -143,7 +143,7 @@ TEST(Parts, PreTokenizers) {
                          R"({"type": "Metaspace", "replacement": "_",
                    "prepend_scheme": "first"})",
                          "null"),
-                unknown, "that may drop the first character");
+                unknown, "\"first\" behind a normalizer");
 }
 
 TEST(Parts, PostProcessors) {
