@@ -299,8 +299,8 @@ BertLayer BertLike::nameLayer(int64_t index) const {
 }
 
 Value BertLike::emitAttention(ProgramBuilder &program, StringRef layerName,
-                              const BertLayer &layer, Value rows,
-                              Value padding) const {
+                              const BertLayer &layer, Value rows, Value padding,
+                              Value bias) const {
   std::string name = layerName.str() + ".attention";
   auto project = [&](StringRef which, StringRef tensor) -> Value {
     std::string step = name + "." + which.str();
@@ -313,7 +313,7 @@ Value BertLike::emitAttention(ProgramBuilder &program, StringRef layerName,
   const int64_t headSize = hidden / heads;
   query = program.scale(name + ".scale", query,
                         1.0 / std::sqrt(static_cast<double>(headSize)));
-  Value context = program.attention(name, query, key, value, padding);
+  Value context = program.attention(name, query, key, value, padding, bias);
   context = program.mergeHeads(name + ".merge", context);
   Value output = linear(program, name + ".output", layer.attentionOutput,
                         context, hidden, hidden);
@@ -337,10 +337,11 @@ EncoderOutput BertLike::emit(ProgramBuilder &program) const {
   Value mask = program.getInput("attention_mask");
   Value rows = emitEmbeddings(program);
   Value padding = program.additivePadding("padding", mask);
+  Value bias = emitScoreBias(program);
   for (int64_t index = 0; index < layers; ++index) {
     std::string name = "layer." + std::to_string(index);
     BertLayer layer = nameLayer(index);
-    rows = emitAttention(program, name, layer, rows, padding);
+    rows = emitAttention(program, name, layer, rows, padding, bias);
     rows = emitFeedForward(program, name, layer, rows);
   }
   return {rows, mask};

@@ -85,7 +85,12 @@ protected:
     return rows;
   }
 
-  // `tensor` is without the checkpoint's prefix.
+  /// What is added to the scores, [heads, seq, seq]; null for nothing.
+  virtual mlir::Value emitScoreBias(ProgramBuilder &) const { return {}; }
+
+  // Names are without the checkpoint's prefix.
+  mlir::Value weight(ProgramBuilder &program, llvm::StringRef name,
+                     llvm::ArrayRef<int64_t> shape) const;
   mlir::Value linear(ProgramBuilder &program, llvm::StringRef name,
                      llvm::StringRef tensor, mlir::Value rows, int64_t inputs,
                      int64_t outputs) const;
@@ -105,15 +110,13 @@ private:
   void readHead(ConfigReader &config);
   void checkTiedDecoder(ConfigReader &config) const;
   std::string getSource(llvm::StringRef tensor) const;
-  mlir::Value weight(ProgramBuilder &program, llvm::StringRef name,
-                     llvm::ArrayRef<int64_t> shape) const;
   mlir::Value norm(ProgramBuilder &program, llvm::StringRef name,
                    llvm::StringRef tensor, mlir::Value rows,
                    int64_t columns) const;
   mlir::Value emitEmbeddings(ProgramBuilder &program) const;
   mlir::Value emitAttention(ProgramBuilder &program, llvm::StringRef name,
                             const BertLayer &layer, mlir::Value rows,
-                            mlir::Value padding) const;
+                            mlir::Value padding, mlir::Value bias) const;
   mlir::Value emitFeedForward(ProgramBuilder &program, llvm::StringRef name,
                               const BertLayer &layer, mlir::Value rows) const;
   // BertHeads.cpp

@@ -90,6 +90,14 @@ static constexpr EncoderClass kAlbertClasses[] = {
     {"AlbertForTokenClassification", Head::Token},
     {"AlbertForQuestionAnswering", Head::Question}};
 
+static constexpr EncoderClass kMPNetClasses[] = {
+    {"MPNetModel", Head::None},
+    {"MPNetForMaskedLM", Head::MaskedLM},
+    {"MPNetForSequenceClassification", Head::Sequence},
+    {"MPNetForMultipleChoice", Head::None},
+    {"MPNetForTokenClassification", Head::Token},
+    {"MPNetForQuestionAnswering", Head::Question}};
+
 static const Architecture kArchitectures[] = {
     {"bert", kBertClasses, readBert},
     {"roberta", kRobertaClasses, readRoberta},
@@ -97,6 +105,7 @@ static const Architecture kArchitectures[] = {
     {"distilbert", kDistilBertClasses, readDistilBert},
     {"electra", kElectraClasses, readElectra},
     {"albert", kAlbertClasses, readAlbert},
+    {"mpnet", kMPNetClasses, readMPNet},
 };
 
 static std::string listKnown() {

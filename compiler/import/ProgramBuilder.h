@@ -74,10 +74,18 @@ public:
   mlir::Value mergeHeads(llvm::StringRef name, mlir::Value x);
   /// 0 where mask [B, S] is not 0, -inf elsewhere.
   mlir::Value additivePadding(llvm::StringRef name, mlir::Value mask);
-  /// Attention of [B, S, H, D] with `padding` [B, S] added to the scores.
+  /// Attention of [B, S, H, D] with `bias` [H, S, S] (by head, query and key;
+  /// may be null) and `padding` [B, S] added to the scores.
   mlir::Value attention(llvm::StringRef name, mlir::Value query,
-                        mlir::Value key, mlir::Value value,
-                        mlir::Value padding);
+                        mlir::Value key, mlir::Value value, mlir::Value padding,
+                        mlir::Value bias = {});
+  /// Rows of `table` [buckets, H] by the distance of query and key, as
+  /// [H, S, S]; `seq` names S, `bucket` computes the row from key - query.
+  mlir::Value
+  relativeBias(llvm::StringRef name, mlir::Value table, const SizeExpr &seq,
+               llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                              mlir::Value distance)>
+                   bucket);
   /// x where mask [B, S] is not 0, 0 elsewhere.
   mlir::Value zeroPadding(llvm::StringRef name, mlir::Value x,
                           mlir::Value mask);

@@ -57,10 +57,10 @@ private:
 };
 
 /// Opens the tokenizer among `files` as a library would, and refuses what could
-/// not work there (A0801, A0802, A0804). One of a kind that the runtime does not
-/// know is left out of `files` with a warning (A0803). Sets `hasText` and
-/// `maxLength`, the tokens that a text may have: the smallest of `textLimit` (0:
-/// none), the tokenizer's own limit and the bound of `seq`.
+/// not work there (A0801, A0802, A0804). One of a kind that the runtime does
+/// not know is left out of `files` with a warning (A0803). Sets `hasText` and
+/// `maxLength`, the tokens that a text may have: the smallest of `textLimit`
+/// (0: none), the tokenizer's own limit and the bound of `seq`.
 llvm::Error checkTokenizer(mlir::MLIRContext &context,
                            LibraryDescription &library,
                            std::vector<ModelFile> &files, int64_t textLimit);

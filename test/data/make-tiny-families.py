@@ -30,6 +30,11 @@ ELECTRA = dict(BERT, embedding_size=10, hidden_size=21, num_attention_heads=3,
 ALBERT = dict(BERT, embedding_size=10, num_hidden_layers=3, intermediate_size=28,
               inner_group_num=1, num_hidden_groups=1)
 
+# Longer, so that every bucket of distances is met.
+MPNET = dict(vocab_size=40, hidden_size=20, num_hidden_layers=2,
+             num_attention_heads=5, intermediate_size=36,
+             max_position_embeddings=102)
+
 # The numbers of models with a head: one small layer.
 SMALL = dict(vocab_size=24, hidden_size=12, num_hidden_layers=1,
              num_attention_heads=3, intermediate_size=20)
@@ -66,6 +71,7 @@ for family, prefix, numbers in (
     ("distilbert", "DistilBert", SMALL_DISTILBERT),
     ("electra", "Electra", SMALL_ELECTRA),
     ("albert", "Albert", SMALL_ALBERT),
+    ("mpnet", "MPNet", MPNET | SMALL | dict(max_position_embeddings=26)),
 ):
     # ELECTRA as wide as its tables has no projection.
     same = dict(embedding_size=12) if family == "electra" else {}
@@ -76,6 +82,7 @@ for family, prefix, numbers in (
         family + "-token": (prefix + "ForTokenClassification", numbers | LABELS),
         family + "-question": (prefix + "ForQuestionAnswering", numbers),
     }
+MODELS["mpnet"] = ("MPNetModel", MPNET)
 
 
 def fill(model, rng):

@@ -149,6 +149,7 @@ def make_tiny(name, data, out):
 
 # (lengths of the sequences, padded length); 24 positions are the most that the
 # models of RoBERTa's kind have.
+LONG_CASE = ([100], 100)  # for those that have the positions
 FAMILY_CASES = [([1], 1), ([24], 24), ([3, 9, 5], 9), ([1, 4], 6), ([7, 2, 6, 5], 7)]
 
 
@@ -194,11 +195,15 @@ def run_with_head(model, ids, mask, types):
 
 def make_family(name, data, out):
     folder = os.path.join(data, "families", name)
-    singles = [load_with_head(folder, way) for way in ("eager", "sdpa")]
-    single, double = singles[0], load_with_head(folder).double()
+    double = load_with_head(folder).double()
+    single = load_with_head(folder)
+    singles = [single]
+    if type(single)._supports_sdpa:
+        singles.append(load_with_head(folder, "sdpa"))
     kinds = getattr(single.config, "type_vocab_size", 0)
     cases = []
-    for number, (lengths, seq) in enumerate(FAMILY_CASES):
+    is_long = single.config.max_position_embeddings > 100
+    for number, (lengths, seq) in enumerate(FAMILY_CASES + [LONG_CASE] * is_long):
         # The ids of masked positions are those of padding in some cases only.
         ids = make_ids(len(lengths), seq, single.config.vocab_size, 41 + number)
         mask = make_mask(lengths, seq)

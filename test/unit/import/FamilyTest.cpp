@@ -129,6 +129,17 @@ TEST_F(Family, SharedLayersAreSharedWeights) {
   refuse("embedding_size", std::nullopt, "A0104", "is missing");
 }
 
+TEST_F(Family, MPNetReadsItsTableOfBuckets) {
+  copy("families/mpnet");
+  std::unique_ptr<ImportedModel> model = import();
+  ASSERT_NE(model, nullptr) << messages;
+  EXPECT_EQ(model->maxLength, 100); // of 102 rows
+  refuse("relative_attention_num_buckets", std::nullopt, "A0104", "is missing");
+  refuse("relative_attention_num_buckets", 31, "A0106", "is 31; expected 32");
+  edit("config.json", "max_position_embeddings", 2);
+  expectRefused("A0107", {"'max_position_embeddings' is 2", "no position"});
+}
+
 TEST_F(Family, DistilBertHasNamesOfItsOwn) {
   copy("families/distilbert");
   for (llvm::StringRef key : {"dim", "n_layers", "n_heads", "hidden_dim",
@@ -139,7 +150,8 @@ TEST_F(Family, DistilBertHasNamesOfItsOwn) {
 }
 
 TEST_F(Family, UnknownFieldsAreRefused) {
-  for (const char *folder : {"roberta", "distilbert", "electra", "albert"}) {
+  for (const char *folder :
+       {"roberta", "distilbert", "electra", "albert", "mpnet"}) {
     copy(std::string("families/") + folder);
     refuse("rotary_base", 10000, "A0108", "is not known");
     refuse("is_decoder", true, "A0109", "asks for a decoder");
