@@ -30,6 +30,10 @@ def number(value):
     return f"{value:.{digits}f}"
 
 
+def thread_count(threads):
+    return f"{threads} thread" + ("" if int(threads) == 1 else "s")
+
+
 def milliseconds(of):
     median, low, high = (number(of[name] * 1e3) for name in ("median", "low", "high"))
     return f"{median} ({low}-{high})"
@@ -94,7 +98,9 @@ def scaling_table(rows):
             speedup = one / row["seconds"]["attnc"]["median"]
             lines.append([row["model"], row["dtype"], row["shape"],
                           str(row["threads"]), f"{speedup:.2f}"])
-    return table(["model", "dtype", "shape", "threads", "over one"], lines) if lines else ""
+    if not lines:
+        return ""
+    return table(["model", "dtype", "shape", "threads", "over one"], lines)
 
 
 def kernel_table(rows, peaks):
@@ -120,7 +126,7 @@ def peak_table(peaks):
         [name] + [f"{of[name]:.1f}" if name in of else "" for of in peaks.values()]
         for name in names
     ]
-    return table(["peak", *(f"{threads} threads" for threads in peaks)], lines)
+    return table(["peak", *map(thread_count, peaks)], lines)
 
 
 def groups(rows):
@@ -153,7 +159,7 @@ def write(results, folder):
     parts = ["# attnc against its peers\n", header(results), HOW.format(ragged=words)]
     files = {}
     for (model, dtype, threads), rows in groups(results["rows"]).items():
-        title = f"{model}, {dtype}, {threads} thread{'s' if threads > 1 else ''}"
+        title = f"{model}, {dtype}, {thread_count(threads)}"
         svg = f"{model}-{dtype}-{threads}.svg".replace(" ", "-")
         files[svg] = plot.bars(
             title,

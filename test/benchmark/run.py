@@ -151,7 +151,7 @@ def run_models(arguments, results, threads_list):
             library = compile_model(folder, dtype, name)
             most = None if arguments.all else MOST_TOKENS.get(name, MOST_TOKENS_OF_OTHERS)
             for threads in threads_list:
-                print(f"{name}, {dtype}, {threads} threads", flush=True)
+                print(f"{name}, {dtype}, {report.thread_count(threads)}", flush=True)
                 part = child("encoder.py", [
                     library, folder, "--threads", threads, "--dtype", dtype,
                     "--peers", arguments.peers,
@@ -166,7 +166,7 @@ def run_models(arguments, results, threads_list):
 
 def run_kernels(arguments, results, threads_list):
     for threads in threads_list:
-        print(f"kernels, {threads} threads", flush=True)
+        print(f"kernels, {report.thread_count(threads)}", flush=True)
         results["kernels"] += child("kernels.py", [
             ATTNC, os.path.join(WORK, "kernels"), "--threads", threads,
             "--peers", arguments.peers, "--seconds", str(arguments.seconds / 4),
