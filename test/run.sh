@@ -104,6 +104,13 @@ count unit
 check "lit" /usr/lib/llvm-22/bin/lit -v build/test
 count lit
 
+if bash test/benchmark/run.sh --smoke --prepare \
+     >"$log_dir/benchmark-peers.log" 2>&1; then
+  check "benchmark smoke" bash test/benchmark/run.sh --smoke
+else
+  skip "benchmark smoke" "the peers cannot be installed; see $log_dir/benchmark-peers.log"
+fi
+
 for sanitizer in asan tsan; do
   check "configure $sanitizer" cmake --preset $sanitizer
   check "build $sanitizer" cmake --build --preset $sanitizer
