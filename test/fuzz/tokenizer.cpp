@@ -14,6 +14,8 @@
 //===----------------------------------------------------------------------===//
 #include "text/Tokenizer.h"
 #include "Errors.h"
+#include "text/Detokenizer.h"
+#include "text/Utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +43,10 @@ static void checkText(const Tokenizer &tokenizer, Memory &memory,
   batch.pairs = pair ? texts + 1 : nullptr;
   batch.pair_lengths = pair ? lengths + 1 : nullptr;
   batch.max_length = 80;
-  require(tokenize(tokenizer, 1, scratch, batch) == ATTN_OK);
+  attn_status status = tokenize(tokenizer, 1, scratch, batch);
+  if (status == ATTN_ERROR_OUT_OF_MEMORY)
+    return; // replacing in many steps can take all there is
+  require(status == ATTN_OK);
   int64_t longest = batch.longest;
   require(longest >= 0 && longest <= 80);
   batch.seq = longest + 1;
@@ -64,6 +69,24 @@ static void checkText(const Tokenizer &tokenizer, Memory &memory,
     require(types[i] >= 0 && types[i] <= facts.largestTypeId);
     require(mask[i] == 1 || (mask[i] == 0 && ids[i] == facts.padId));
   }
+}
+
+/// Whatever ids come, decoding goes well and gives valid UTF-8.
+static void checkDecoder(const TokenizerFile &file, Memory &memory,
+                         const std::vector<char> &text) {
+  Detokenizer detokenizer(memory);
+  if (detokenizer.open(file) != ATTN_OK)
+    return;
+  std::vector<int32_t> ids;
+  for (char byte : text)
+    ids.push_back(byte);
+  DetokenizerScratch scratch(memory);
+  Buffer<char> out(memory, "text");
+  attn_status status =
+      detokenizer.decode(ids.data(), ids.size(), false, scratch, out);
+  // Replacing in many steps can take all the memory there is.
+  require(status == ATTN_OK || status == ATTN_ERROR_OUT_OF_MEMORY);
+  require(validPrefix(out.data(), out.size()) == out.size());
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -106,6 +129,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   } else {
     require(*lastError() != '\0');
   }
+  require(memory.used() == 0);
+  checkDecoder(files[0], memory, text);
   require(memory.used() == 0);
   return 0;
 }

@@ -1,0 +1,136 @@
+//===- DetokenizerTest.cpp - token ids in, text out -----------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every line of test/data/text/golden-decoded.tsv (make_decoded_data.py beside
+// it), and every way in which a decoder is refused.
+//
+//===----------------------------------------------------------------------===//
+#include "text/Detokenizer.h"
+#include "OpenedTokenizer.h"
+
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <sstream>
+
+namespace {
+
+/// The file with another decoder: the one that stands last counts.
+std::string withDecoder(std::string file, const std::string &decoder) {
+  size_t end = file.rfind('}');
+  EXPECT_NE(end, std::string::npos);
+  return file.substr(0, end) + ", \"decoder\": " + decoder + "}";
+}
+
+std::string decoded(const attnrt::Detokenizer &detokenizer,
+                    attnrt::Memory &memory, const std::vector<int32_t> &ids,
+                    bool skipsSpecial) {
+  attnrt::DetokenizerScratch scratch(memory);
+  attnrt::Buffer<char> out(memory, "text");
+  EXPECT_EQ(
+      detokenizer.decode(ids.data(), ids.size(), skipsSpecial, scratch, out),
+      ATTN_OK);
+  return std::string(out.begin(), out.end());
+}
+
+TEST(Detokenizer, MatchesTokenizers) {
+  const std::string folder = ATTNC_TEXT_DATA;
+  std::ifstream in(folder + "/golden-decoded.tsv");
+  int lines = 0;
+  for (std::string line; std::getline(in, line); ++lines) {
+    std::istringstream fields(line);
+    std::string name, decoder, numbers, skip, expected;
+    std::getline(fields, name, '\t');
+    std::getline(fields, decoder, '\t');
+    std::getline(fields, numbers, '\t');
+    std::getline(fields, skip, '\t');
+    std::getline(fields, expected, '\t');
+    std::string file =
+        withDecoder(readFile(folder + "/" + name + "/tokenizer.json"), decoder);
+    attnrt::Memory memory(nullptr, 0);
+    attnrt::Detokenizer detokenizer(memory);
+    ASSERT_EQ(detokenizer.open({"tokenizer.json", file.data(), file.size()}),
+              ATTN_OK)
+        << attnrt::lastError();
+    std::istringstream list(numbers);
+    std::vector<int32_t> ids{std::istream_iterator<int32_t>(list), {}};
+    std::string hex;
+    char digits[3];
+    for (unsigned char byte : decoded(detokenizer, memory, ids, skip == "1")) {
+      snprintf(digits, sizeof(digits), "%02x", byte);
+      hex += digits;
+    }
+    EXPECT_EQ(hex, expected) << name << ", line " << lines + 1;
+  }
+  EXPECT_GT(lines, 500);
+}
+
+const char *const smallFile = R"({"added_tokens": [
+    {"id": 2, "content": "<s>", "special": true}],
+  "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}})";
+
+TEST(Detokenizer, IdsWithoutTokensGiveNothing) {
+  attnrt::Memory memory(nullptr, 0);
+  attnrt::Detokenizer detokenizer(memory);
+  std::string file = withDecoder(smallFile, R"({"type": "Fuse"})");
+  ASSERT_EQ(detokenizer.open({"tokenizer.json", file.data(), file.size()}),
+            ATTN_OK)
+      << attnrt::lastError();
+  EXPECT_EQ(decoded(detokenizer, memory, {0, -1, 1, 3, INT32_MAX, 2}, false),
+            "ab<s>");
+  EXPECT_EQ(decoded(detokenizer, memory, {2, 1, 0}, true), "ba");
+  EXPECT_EQ(decoded(detokenizer, memory, {}, true), "");
+}
+
+TEST(Detokenizer, Refusals) {
+  std::string many = R"({"type": "Fuse"})";
+  for (int i = 0; i < 16; ++i)
+    many += R"(, {"type": "Fuse"})";
+  const struct {
+    std::string file;
+    attn_status status;
+    const char *message;
+  } refusals[] = {
+      {withDecoder(smallFile, R"({"type": "CTC"})"), ATTN_ERROR_UNAVAILABLE,
+       "the decoder is of type \"CTC\"; known: ByteLevel, ByteFallback"},
+      {withDecoder(smallFile, R"({"type": "Strip"})"), ATTN_ERROR_WEIGHTS,
+       "the decoder has no \"content\""},
+      {withDecoder(smallFile, R"({"type": "WordPiece", "prefix": ""})"),
+       ATTN_ERROR_UNAVAILABLE, "the decoder's \"prefix\" is empty"},
+      {withDecoder(smallFile,
+                   R"({"type": "Replace", "pattern": {"Regex": "a"}})"),
+       ATTN_ERROR_WEIGHTS, "expected \"String\""},
+      {withDecoder(smallFile, R"({"type": "Sequence", "decoders": 1})"),
+       ATTN_ERROR_WEIGHTS, "expected an array"},
+      {withDecoder(smallFile,
+                   R"({"type": "Sequence", "decoders": [)" + many + "]}"),
+       ATTN_ERROR_UNAVAILABLE, "more than 16 decoders"},
+      {R"({"model": {"vocab": {"a": 16777216}}})", ATTN_ERROR_WEIGHTS,
+       "an id above 16777215"},
+      {R"({"model": {"vocab": [[1]]}})", ATTN_ERROR_WEIGHTS,
+       "expected a string"},
+      {R"({"model": {}, "added_tokens": [{"id": 1}]})", ATTN_ERROR_WEIGHTS,
+       "an added token with its id"},
+      {"{}", ATTN_ERROR_WEIGHTS, "has no \"model\""},
+      {"{", ATTN_ERROR_WEIGHTS, "byte 1"},
+  };
+  for (const auto &refusal : refusals) {
+    attnrt::Memory memory(nullptr, 0);
+    {
+      attnrt::Detokenizer detokenizer(memory);
+      EXPECT_EQ(detokenizer.open({"tokenizer.json", refusal.file.data(),
+                                  refusal.file.size()}),
+                refusal.status)
+          << refusal.message;
+      EXPECT_NE(std::string(attnrt::lastError()).find(refusal.message),
+                std::string::npos)
+          << attnrt::lastError();
+    }
+    EXPECT_EQ(memory.used(), 0u);
+  }
+}
+
+} // namespace
