@@ -152,6 +152,27 @@ void ElementProgram::integerBinary(Operation &op, F function) {
   });
 }
 
+template <typename F>
+void ElementProgram::addConversion(Operation *op, F read) {
+  unsigned from = registerOf(op->getOperand(0)),
+           to = registerOf(op->getResult(0));
+  unsigned width = op->getOperand(0).getType().getIntOrFloatBitWidth();
+  steps.push_back([=](Frame &frame, int64_t count) {
+    for (int64_t lane = 0; lane < count; ++lane)
+      frame.number(to)[lane] = read(frame.integer(from)[lane], width);
+  });
+}
+
+template <typename F> void ElementProgram::addExtension(Operation *op, F read) {
+  unsigned from = registerOf(op->getOperand(0)),
+           to = registerOf(op->getResult(0));
+  unsigned width = op->getOperand(0).getType().getIntOrFloatBitWidth();
+  steps.push_back([=](Frame &frame, int64_t count) {
+    for (int64_t lane = 0; lane < count; ++lane)
+      frame.integer(to)[lane] = read(frame.integer(from)[lane], width);
+  });
+}
+
 void ElementProgram::addStep(Operation &op) {
   assert(attn::isRegionScalarOp(&op) && "verified");
   llvm::TypeSwitch<Operation &>(op)
@@ -159,14 +180,10 @@ void ElementProgram::addStep(Operation &op) {
       .Case([&](arith::CmpFOp op) { addComparison(op); })
       .Case([&](arith::CmpIOp op) { addComparison(op); })
       .Case([&](arith::SelectOp op) { addSelect(op); })
-      .Case([&](arith::SIToFPOp op) {
-        unsigned from = registerOf(op.getIn()), to = registerOf(op.getOut());
-        unsigned width = op.getIn().getType().getIntOrFloatBitWidth();
-        steps.push_back([=](Frame &frame, int64_t count) {
-          for (int64_t lane = 0; lane < count; ++lane)
-            frame.number(to)[lane] = asSigned(frame.integer(from)[lane], width);
-        });
-      })
+      .Case([&](arith::SIToFPOp op) { addConversion(op, asSigned); })
+      .Case([&](arith::UIToFPOp op) { addConversion(op, asUnsigned); })
+      .Case([&](arith::ExtSIOp op) { addExtension(op, asSigned); })
+      .Case([&](arith::ExtUIOp op) { addExtension(op, asUnsigned); })
       .Case([&](attn::IndexOp op) {
         unsigned to = registerOf(op.getResult());
         size_t dim = op.getDim();

@@ -86,6 +86,8 @@ private:
   template <typename F> void unary(mlir::Operation &op, F function);
   template <typename F> void binary(mlir::Operation &op, F function);
   template <typename F> void integerBinary(mlir::Operation &op, F function);
+  template <typename F> void addConversion(mlir::Operation *op, F read);
+  template <typename F> void addExtension(mlir::Operation *op, F read);
   void loadSource(unsigned number, Frame &frame, int64_t count) const;
 
   llvm::DenseMap<mlir::Value, unsigned> registers;

@@ -115,9 +115,10 @@ bool isRegionScalarOp(Operation *op) {
              arith::DivFOp, arith::NegFOp, arith::MaximumFOp, arith::MinimumFOp,
              arith::CmpFOp, arith::CmpIOp, arith::AddIOp, arith::SubIOp,
              arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp,
-             arith::SelectOp, arith::SIToFPOp, arith::MaxSIOp, arith::MinSIOp,
-             math::AbsFOp, math::ErfOp, math::ExpOp, math::Exp2Op, math::TanhOp,
-             math::SqrtOp, math::RsqrtOp, IndexOp>(op);
+             arith::SelectOp, arith::SIToFPOp, arith::UIToFPOp, arith::ExtUIOp,
+             arith::ExtSIOp, arith::MaxSIOp, arith::MinSIOp, math::AbsFOp,
+             math::ErfOp, math::ExpOp, math::Exp2Op, math::TanhOp, math::SqrtOp,
+             math::RsqrtOp, IndexOp>(op);
 }
 
 } // namespace attnc::attn
