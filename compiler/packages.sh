@@ -14,9 +14,11 @@ build=(ca-certificates clang-22 cmake ccache lld-22 liblld-22-dev
        ninja-build python3 python3-pip zlib1g-dev libzstd-dev libopenblas0-serial)
 # GoogleTest, lit and FileCheck (llvm-22-tools), sanitizers, OpenBLAS's provider,
 # formatting and linting; g++ checks that headers are not clang's alone. oneTBB
-# and NumPy are hosts of compiled models.
-test=(clang-format-22 clang-tidy-22 g++ gcc git libclang-rt-22-dev libgmock-dev
-      libgtest-dev libtbb-dev python3-numpy python3-venv file)
+# and NumPy are hosts of compiled models; dpkg-dev, make and pkg-config build
+# packages and outside projects.
+test=(clang-format-22 clang-tidy-22 dpkg-dev file g++ gcc git libclang-rt-22-dev
+      libgmock-dev libgtest-dev libtbb-dev make pkg-config python3-numpy
+      python3-venv)
 
 wanted=()
 for group in "$@"; do
