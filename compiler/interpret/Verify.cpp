@@ -31,7 +31,7 @@ static constexpr double kUnitRoundoff = 0x1p-24;
 /// Below the smallest normal f32, results may be flushed to zero.
 static constexpr double kSmallest = 0x1p-122;
 
-/// u (32 + sqrt(K P)) of Verify.h.
+/// u (8 + sqrt(K P)) of Verify.h.
 static double getRelativeBound(attn::EntryOp entry) {
   double depth = 1, products = 0;
   auto add = [&](int64_t contraction, int64_t count) {
@@ -50,7 +50,7 @@ static double getRelativeBound(attn::EntryOp entry) {
     else if (auto attention = dyn_cast<attn::AttentionOp>(op))
       add(attention.getHeadSize(), 2);
   });
-  return kUnitRoundoff * (32 + std::sqrt(depth * products));
+  return kUnitRoundoff * (8 + std::sqrt(depth * products));
 }
 
 //===----------------------------------------------------------------------===//

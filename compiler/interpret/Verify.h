@@ -12,14 +12,12 @@
 // Tolerance of f32. With u = 2^-24, K the deepest contraction of the entry and
 // P its number of products, rounding errors of a sum of K terms grow like u
 // sqrt(K) of the result's scale, and those of P products add up like sqrt(P);
-// norms, softmax and elementary functions add to them: encoders 12 to 33 wide
-// with one to three layers have a standard deviation of 4 u to 7 u, of which
-// the largest of some thousand elements is five. So an element x of an output
-// with root mean square R (over elements that are not zero) may be off by
+// elementary functions add a few u. So an element x of an output with root mean
+// square R (over elements that are not zero) may be off by
 //
-//     u (32 + sqrt(K P)) max(|x|, R),
+//     u (8 + sqrt(K P)) max(|x|, R),
 //
-// 1.8e-5 R for a six-layer encoder of width 384. Inputs can be chosen so that
+// 1.7e-5 R for a six-layer encoder of width 384. Inputs can be chosen so that
 // any f32 computation loses more (scores of 10^8). Where the bound is exceeded,
 // the reference runs again with every tensor and score rounded to f32, and four
 // times the largest difference that this alone makes in the output is added:
