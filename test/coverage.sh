@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# How many branches of the runtime and of the readers of models the tests take.
+#
+#   bash test/coverage.sh             builds, tests, prints a table; fails below
+#                                     the thresholds
+#   bash test/coverage.sh --show FILE the source of FILE with counts, from the
+#                                     last run
+#
+# A branch is one outcome of one condition, as clang counts them: `a && b` has
+# four. Tests that run compiled libraries are not counted: attnc links its own
+# runtime into those. What they do to the system, unit-runtime-faults does to
+# the instrumented runtime.
+#
+# Not counted, because they hold tables and no code: runtime/text/*.inc.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+declare -A wanted=([runtime]=95 [compiler/import]=90)
+tests=(unit-runtime unit-text attnc_import_tests)
+libraries=(lib/libunit-runtime-toy.so)
+
+build=build-coverage
+tools=/usr/lib/llvm-22/bin
+profile=$build/coverage.profdata
+objects=()
+for object in "${tests[@]/#/bin/}" "${libraries[@]}"; do
+  objects+=(-object "$build/$object")
+done
+
+if [ "${1:-}" = --show ] && [ $# -eq 2 ]; then
+  exec $tools/llvm-cov show "${objects[@]}" -instr-profile "$profile" \
+    --show-branches=count -sources "$2"
+elif [ $# -ne 0 ]; then
+  echo "coverage.sh: expected no argument, or --show FILE; got: $*" >&2
+  exit 2
+fi
+
+if [ ! -f $build/build.ninja ]; then
+  cmake --preset coverage >/dev/null
+fi
+cmake --build --preset coverage --target "${tests[@]}" >&2
+
+rm -rf "$build/profiles"
+export LLVM_PROFILE_FILE=$PWD/$build/profiles/%p.profraw
+for name in "${tests[@]}"; do
+  "$build/bin/$name" --gtest_brief=1 >&2 ||
+    { echo "coverage.sh: $name failed" >&2; exit 1; }
+done
+$tools/llvm-profdata merge -sparse "$build"/profiles/*.profraw -o "$profile"
+
+status=0
+for room in "${!wanted[@]}"; do
+  $tools/llvm-cov export "${objects[@]}" -instr-profile "$profile" \
+    --summary-only -sources "$room" |
+    python3 test/coverage.py "$room" "${wanted[$room]}" || status=1
+done
+exit $status
