@@ -155,7 +155,7 @@ private:
     for (const ScheduleDescription &entry : variant.schedules)
       schedules.push_back(schedule(entry));
     return record({text(variant.name), number(variant.cpuFeatures, i64),
-                   array(schedules)},
+                   array(schedules), null()},
                   sizeof(attn_abi_variant));
   }
 

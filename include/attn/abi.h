@@ -19,6 +19,7 @@
 #ifndef ATTN_ABI_H
 #define ATTN_ABI_H
 
+#include "attn/abi_device.h"
 #include "attn/attn.h"
 
 #ifdef __cplusplus
@@ -84,11 +85,13 @@ enum {
   ATTN_CPU_AVX_VNNI = 1ull << 6
 };
 
-/* Code for one instruction set. Variants stand best first. */
+/* Code for one instruction set. Variants stand best first. In a variant for a
+ * GPU the schedules have no phases: attn/abi_device.h says what runs. */
 typedef struct attn_abi_variant {
-  const char *name;                   /* "x86-64-v4" */
+  const char *name;                   /* "x86-64-v4", "sm_90a" */
   uint64_t cpu_features;              /* ATTN_CPU_* */
   const attn_abi_schedule *schedules; /* [library.entry_count] */
+  const attn_abi_device *device;      /* NULL: runs on the processor */
 } attn_abi_variant;
 
 typedef struct attn_abi_size {

@@ -43,7 +43,9 @@ typedef enum attn_status {
   ATTN_ERROR_UNSUPPORTED_CPU = 6,  /* no variant runs on this processor */
   ATTN_ERROR_CANCELLED = 7,        /* NAME_cancel() stopped the call */
   ATTN_ERROR_SYSTEM = 8,           /* threads or another system service */
-  ATTN_ERROR_UNAVAILABLE = 9       /* the library was built without this part */
+  ATTN_ERROR_UNAVAILABLE = 9,      /* the library was built without this part */
+  ATTN_ERROR_DEVICE = 10           /* no GPU or driver that can run it, or one
+                                      that failed or was lost */
 } attn_status;
 
 /* Element types of inputs, outputs and weights. */
@@ -113,17 +115,37 @@ typedef struct attn_options {
   const attn_allocator *allocator; /* NULL: malloc and free */
   attn_log_callback log;           /* NULL: silent */
   void *log_context;
-  const char *device;  /* NULL or "cpu" */
+  const char *device;  /* "cpu"; "cuda" or "cuda:N", an NVIDIA GPU by the
+                          driver's number; "auto": a GPU if one runs this
+                          library, else the processor, and info says why.
+                          NULL: "cpu" if the library has code for
+                          processors, else "cuda". See "Devices" below */
   const char *variant; /* NULL: the best that runs here; else the name
                           of one, as listed by the library's JSON */
   uint64_t max_bytes;  /* 0: no limit; else the most that the model and
-                          its sessions may take from the allocator */
+                          its sessions may take from the allocator; with a
+                          GPU, of its memory and of pinned memory too */
+  void *stream;        /* a CUstream (cudaStream_t) of the device's primary
+                          context, for all calls; NULL: each session has
+                          its own. Must outlive the model */
 } attn_options;
+
+/* Devices. On a GPU, NAME_* functions take host and device pointers alike, each
+ * argument for itself: memory of the device, managed memory, pinned and plain
+ * memory of the host. The driver says which it is. Pointers to device memory
+ * are used where they are, and must be aligned to 16 bytes and valid on the
+ * model's device; others go through buffers of the session. Elements of device
+ * memory are not checked against an input's range: indices out of range are
+ * clamped. A call returns when its outputs are there; only with a stream of
+ * the caller's and no host pointers has its work then merely been enqueued.
+ * Calls use the primary context, make it current while they run, and put back
+ * what was current before. A GPU cannot be used after fork(): in the child,
+ * calls fail with ATTN_ERROR_DEVICE and close frees host memory only. */
 
 /* clang-format off */
 #define ATTN_OPTIONS_INIT                                                      \
   { sizeof(attn_options), NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL,      \
-    NULL, 0 }
+    NULL, 0, NULL }
 /* clang-format on */
 
 /* Untyped handles, for hosts that drive a library through attn_library. A

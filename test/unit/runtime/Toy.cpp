@@ -141,8 +141,9 @@ const attn_abi_schedule schedules[] = {
     {scalePhases, 3, SlotCount, planScale, scaleSlots},
     {embedPhases, 1, 1, planEmbed, embedSlots}};
 
-const attn_abi_variant variants[] = {{"impossible", 1ull << 63, schedules},
-                                     {"x86-64", 0, schedules}};
+const attn_abi_variant variants[] = {
+    {"impossible", 1ull << 63, schedules, nullptr},
+    {"x86-64", 0, schedules, nullptr}};
 
 const attn_abi_size sizes[] = {
     {"batch", 1, kBatch}, {"seq", 1, kSeq}, {"tokens", 0, kBatch * kSeq}};
