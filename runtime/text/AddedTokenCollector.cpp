@@ -14,27 +14,22 @@
 namespace attnrt {
 
 void readAddedToken(JsonReader &reader, AddedTokenEntry &entry) {
-  JsonString key;
-  bool hasContent = false;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "content")
-        hasContent = reader.readString(entry.content);
-      else if (key == "id")
-        readId(reader, entry.id);
-      else if (key == "single_word")
-        reader.readBoolean(entry.singleWord);
-      else if (key == "lstrip")
-        reader.readBoolean(entry.stripLeft);
-      else if (key == "rstrip")
-        reader.readBoolean(entry.stripRight);
-      else if (key == "normalized")
-        reader.readBoolean(entry.normalized);
-      else
-        reader.skip();
-    }
-  if (!reader.failed() && !hasContent)
+  if (readMembers(reader, {{"content", entry.content},
+                           {"id", entry.id},
+                           {"single_word", entry.singleWord},
+                           {"lstrip", entry.stripLeft},
+                           {"rstrip", entry.stripRight},
+                           {"normalized", entry.normalized},
+                           {"special", entry.special}}) &&
+      !entry.content.text)
     reader.fail("an added token without \"content\"");
+}
+
+void readSpecialToken(JsonReader &reader, AddedTokenEntry &entry) {
+  if (reader.peek() == JsonKind::Object)
+    readAddedToken(reader, entry);
+  else
+    reader.readString(entry.content);
 }
 
 const AddedTokenCollector::Token *
@@ -98,6 +93,30 @@ attn_status AddedTokenCollector::add(const char *file,
   if (id > tokenizer.largestId)
     tokenizer.largestId = id;
   return tokens.push(token) ? ATTN_OK : ATTN_ERROR_OUT_OF_MEMORY;
+}
+
+attn_status AddedTokenCollector::addRole(const char *file,
+                                         const TokenRole &role) {
+  AddedTokenEntry entry = role.said;
+  bool named = entry.content.text != nullptr;
+  if (!named && !role.name)
+    return ATTN_OK;
+  if (!named) {
+    entry.content.text = role.name;
+    entry.content.size = strlen(role.name);
+    entry.stripLeft = role.stripsLeft;
+  }
+  attn_status status = find(entry.content, role.id);
+  if (status)
+    return status;
+  if (role.id < 0 && role.isNeeded)
+    return fail(ATTN_ERROR_WEIGHTS,
+                "%s: the special token \"%.*s\" is not in the vocabulary", file,
+                shown(entry.content), entry.content.text);
+  if ((!named && role.id < 0) || contains(entry.content))
+    return ATTN_OK;
+  status = add(file, entry);
+  return status ? status : find(entry.content, role.id);
 }
 
 attn_status AddedTokenCollector::finish() {

@@ -19,6 +19,10 @@ static constexpr const char *kKnown =
     "ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace, WordPiece, "
     "Sequence, or null";
 
+// Far beyond any vocabulary: room for ids is taken up to the largest.
+static constexpr int32_t kMostIds = 1 << 24;
+static constexpr const char *kTooLarge = "an id above 16777215";
+
 class DetokenizerReader {
 public:
   DetokenizerReader(const char *file, Detokenizer &into)
@@ -27,11 +31,11 @@ public:
   attn_status readTopLevel(JsonReader &reader);
 
 private:
-  attn_status readDecoder(const JsonReader &start);
-  attn_status readSequence(JsonReader reader);
-  attn_status readStep(JsonReader reader, const JsonString &type);
-  attn_status readTokens(JsonReader reader);
-  attn_status readAdded(JsonReader reader, const JsonSection &normalizer);
+  attn_status readDecoder(const JsonReader &reader);
+  attn_status readStep(const JsonReader &reader, const JsonString &type);
+  attn_status readTokens(const JsonReader &model);
+  attn_status readAdded(const JsonSection &added,
+                        const JsonSection &normalizer);
   bool keep(const JsonString &string, size_t &start, size_t &size);
 
   const char *file;
@@ -82,7 +86,7 @@ bool DetokenizerReader::keep(const JsonString &string, size_t &start,
   return true;
 }
 
-attn_status DetokenizerReader::readStep(JsonReader reader,
+attn_status DetokenizerReader::readStep(const JsonReader &reader,
                                         const JsonString &type) {
   static const struct {
     const char *type;
@@ -95,49 +99,45 @@ attn_status DetokenizerReader::readStep(JsonReader reader,
                {"Replace", Kind::Replace, "pattern"},
                {"Metaspace", Kind::Metaspace, "replacement"},
                {"WordPiece", Kind::WordPiece, "prefix"}};
-  size_t index = 0;
-  while (index < sizeof(known) / sizeof(*known) && type != known[index].type)
-    ++index;
-  if (index == sizeof(known) / sizeof(*known))
+  const auto *kind = known, *end = known + sizeof(known) / sizeof(*known);
+  while (kind != end && type != kind->type)
+    ++kind;
+  if (kind == end)
     return unknownKind(file, "decoder", type, kKnown);
   DecoderStep step;
-  step.kind = known[index].kind;
-  const char *patternField = known[index].pattern;
-  JsonString key, pattern, content, scheme, kind;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (patternField && key == patternField) {
-        if (step.kind != Kind::Replace)
-          reader.readString(pattern);
-        else if (reader.enterObject())
-          while (reader.nextMember(kind)) {
-            if (kind != "String")
-              reader.fail("expected \"String\"");
-            else
-              reader.readString(pattern);
-          }
-      } else if (key == "content") {
-        reader.readString(content);
-      } else if (key == "start") {
-        reader.readUnsigned(step.left);
-      } else if (key == "stop") {
-        reader.readUnsigned(step.right);
-      } else if (key == "cleanup") {
-        reader.readBoolean(step.cleans);
-      } else if (key == "prepend_scheme") {
-        reader.readString(scheme);
-      } else {
-        reader.skip();
-      }
-    }
-  if (reader.failed())
-    return malformed(file, reader);
+  step.kind = kind->kind;
+  JsonSection looked;
+  JsonString pattern, content, scheme;
+  bool isRegex = false;
+  if (attn_status status = readFields(file, "decoder", reader,
+                                      {{"start", step.left},
+                                       {"stop", step.right},
+                                       {"cleanup", step.cleans},
+                                       {"prepend_scheme", scheme}}))
+    return status;
+  if (step.kind == Kind::Replace) {
+    if (attn_status status =
+            readFields(file, "decoder", reader,
+                       {{kind->pattern, looked, JsonField::required},
+                        {"content", content, JsonField::required}}))
+      return status;
+    if (attn_status status = readPattern(file, looked, pattern, isRegex))
+      return status;
+  } else if (kind->pattern) {
+    if (attn_status status =
+            readFields(file, "decoder", reader,
+                       {{kind->pattern, pattern, JsonField::required}}))
+      return status;
+  }
   step.keepsFirst = scheme.text && scheme == "never";
-  if (patternField && !pattern.text)
-    return missing(file, "decoder", patternField);
-  if (patternField && pattern.size == 0)
+  if (isRegex)
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: the decoder Replace has the expression \"%.*s\"; known "
+                "are strings only",
+                file, shown(pattern), pattern.text);
+  if (kind->pattern && pattern.size == 0)
     return fail(ATTN_ERROR_UNAVAILABLE, "%s: the decoder's \"%s\" is empty",
-                file, patternField);
+                file, kind->pattern);
   if (!keep(pattern, step.patternStart, step.patternSize) ||
       !keep(content, step.contentStart, step.contentSize))
     return ATTN_ERROR_OUT_OF_MEMORY;
@@ -149,131 +149,89 @@ attn_status DetokenizerReader::readStep(JsonReader reader,
   return ATTN_OK;
 }
 
-attn_status DetokenizerReader::readSequence(JsonReader reader) {
-  JsonString key;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key != "decoders") {
-        reader.skip();
-        continue;
-      }
-      if (reader.enterArray())
-        while (reader.nextElement()) {
-          JsonSection inner;
-          inner.take(reader);
-          if (reader.failed())
-            break;
-          // Depth is bounded by the reader's.
-          if (attn_status status = readDecoder(inner.reader))
-            return status;
-        }
-    }
-  return reader.failed() ? malformed(file, reader) : ATTN_OK;
-}
-
-attn_status DetokenizerReader::readDecoder(const JsonReader &start) {
+attn_status DetokenizerReader::readDecoder(const JsonReader &reader) {
   JsonString type;
-  if (attn_status status = readType(file, start, type))
+  JsonSection steps;
+  if (attn_status status = readFields(file, "decoder", reader,
+                                      {{"type", type}, {"decoders", steps}}))
     return status;
   into.joinsBySpaces = false;
-  return type == "Sequence" ? readSequence(start) : readStep(start, type);
+  if (type != "Sequence")
+    return readStep(reader, type);
+  return readElements(file, steps, [&](const JsonSection &step) {
+    return readDecoder(step.reader);
+  });
 }
 
 /// The vocabulary of a model of any kind: {"token": id}, or [["token", score]].
-attn_status DetokenizerReader::readTokens(JsonReader reader) {
-  JsonString key, token;
+attn_status DetokenizerReader::readTokens(const JsonReader &model) {
+  JsonSection vocabulary;
+  if (attn_status status =
+          readFields(file, "model", model, {{"vocab", vocabulary}}))
+    return status;
+  JsonReader &reader = vocabulary.reader;
+  JsonString token;
   int32_t id = 0;
-  bool done = true;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key != "vocab") {
-        reader.skip();
-      } else if (reader.peek() == JsonKind::Object) {
-        reader.enterObject();
-        while (reader.nextMember(token)) {
-          // Far beyond any vocabulary: room for ids is taken up to the largest.
-          if (readId(reader, id) && id >= 1 << 24)
-            reader.fail("an id above 16777215");
-          else if (!reader.failed())
-            done = done && into.setToken(id, token, false);
-        }
-      } else if (reader.enterArray()) {
-        for (; reader.nextElement(); ++id) {
-          if (!reader.enterArray() || !reader.nextElement() ||
-              !reader.readString(token))
-            reader.fail("expected a token and its score");
-          while (!reader.failed() && reader.nextElement())
-            reader.skip();
-          if (!reader.failed())
-            done = done && into.setToken(id, token, false);
-        }
-      }
+  if (!vocabulary.present)
+    return ATTN_OK;
+  if (reader.peek() == JsonKind::Object) {
+    reader.enterObject();
+    while (reader.nextMember(token)) {
+      if (readId(reader, id) && id >= kMostIds)
+        reader.fail(kTooLarge);
+      if (!reader.failed() && !into.setToken(id, token, false))
+        return ATTN_ERROR_OUT_OF_MEMORY;
     }
-  if (reader.failed())
-    return malformed(file, reader);
-  return done ? ATTN_OK : ATTN_ERROR_OUT_OF_MEMORY;
+    return reader.failed() ? malformed(file, reader) : ATTN_OK;
+  }
+  return readElements(file, vocabulary, [&](JsonSection entry) {
+    JsonReader &pair = entry.reader;
+    if (!pair.enterArray() || !pair.nextElement() || !pair.readString(token)) {
+      pair.fail("expected a token and its score");
+      return malformed(file, pair);
+    }
+    return into.setToken(id++, token, false) ? ATTN_OK
+                                             : ATTN_ERROR_OUT_OF_MEMORY;
+  });
 }
 
-attn_status DetokenizerReader::readAdded(JsonReader reader,
+attn_status DetokenizerReader::readAdded(const JsonSection &added,
                                          const JsonSection &section) {
   NormalizerChain normalizer(into.tokens.memory());
   NormalizerScratch scratch(into.tokens.memory());
   if (attn_status status = readNormalizer(file, section, normalizer))
     return status;
-  JsonString key, content;
-  if (reader.enterArray())
-    while (reader.nextElement()) {
-      int32_t id = -1;
-      bool special = false, normalized = false;
-      content.text = nullptr;
-      if (reader.enterObject())
-        while (reader.nextMember(key)) {
-          if (key == "content")
-            reader.readString(content);
-          else if (key == "id")
-            readId(reader, id);
-          else if (key == "special")
-            reader.readBoolean(special);
-          else if (key == "normalized")
-            reader.readBoolean(normalized);
-          else
-            reader.skip();
-        }
-      if (!reader.failed() && (id < 0 || id >= 1 << 24 || !content.text))
-        reader.fail("expected an added token with its id");
-      if (reader.failed())
-        break;
-      if (!into.setToken(id, content, special) ||
-          (normalized && !into.normalizeToken(id, normalizer, scratch)))
-        return ATTN_ERROR_OUT_OF_MEMORY;
-    }
-  return reader.failed() ? malformed(file, reader) : ATTN_OK;
+  return readElements(file, added, [&](JsonSection element) {
+    JsonReader &reader = element.reader;
+    AddedTokenEntry entry;
+    readAddedToken(reader, entry);
+    if (!reader.failed() && entry.id < 0)
+      reader.fail("expected an added token with its id");
+    if (entry.id >= kMostIds)
+      reader.fail(kTooLarge);
+    if (reader.failed())
+      return malformed(file, reader);
+    bool done = into.setToken(entry.id, entry.content, entry.special) &&
+                (!entry.normalized ||
+                 into.normalizeToken(entry.id, normalizer, scratch));
+    return done ? ATTN_OK : ATTN_ERROR_OUT_OF_MEMORY;
+  });
 }
 
 attn_status DetokenizerReader::readTopLevel(JsonReader &reader) {
   JsonSection model, added, decoder, normalizer;
-  JsonString key;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "model")
-        model.take(reader);
-      else if (key == "added_tokens")
-        added.take(reader);
-      else if (key == "decoder")
-        decoder.take(reader);
-      else if (key == "normalizer")
-        normalizer.take(reader);
-      else
-        reader.skip();
-    }
+  readMembers(reader, {{"model", model},
+                       {"added_tokens", added},
+                       {"decoder", decoder},
+                       {"normalizer", normalizer}});
   if (!reader.finish())
     return malformed(file, reader);
   if (!model.present)
     return missing(file, "file", "model");
   attn_status status = readTokens(model.reader);
   // Added tokens stand over those of the model.
-  if (!status && added.present)
-    status = readAdded(added.reader, normalizer);
+  if (!status)
+    status = readAdded(added, normalizer);
   if (!status && decoder.present)
     status = readDecoder(decoder.reader);
   return status;

@@ -69,50 +69,22 @@ static attn_status readLines(const TokenizerFile &file, Tokenizer &tokenizer) {
   return tokenizer.bpe.finish() ? ATTN_OK : ATTN_ERROR_OUT_OF_MEMORY;
 }
 
-/// Finds the special tokens, and makes them added tokens as `transformers`
-/// does.
 static attn_status addRoles(const char *file, const TokenizerConfig &config,
                             bool roberta, AddedTokenCollector &collector,
                             Tokenizer &tokenizer) {
   int32_t classifier = -1, separator = -1, other = -1;
   const char *text = "<|endoftext|>";
-  struct {
-    const char *name; // unless the files say another; nullptr: none
-    AddedTokenEntry said;
-    int32_t *id;
-    bool needed;
-  } roles[] = {
-      {roberta ? "<s>" : text, config.begin, &other, false},
-      {roberta ? "</s>" : text, config.end, &other, false},
-      {roberta ? "<unk>" : text, config.unknown, &other, false},
-      {roberta ? "</s>" : nullptr, config.separator, &separator, roberta},
-      {roberta ? "<pad>" : nullptr, config.pad, &tokenizer.padId, roberta},
-      {roberta ? "<s>" : nullptr, config.classifier, &classifier, roberta},
-      {roberta ? "<mask>" : nullptr, config.mask, &other, false}};
-  for (auto &role : roles) {
-    AddedTokenEntry entry = role.said;
-    bool named = entry.content.text != nullptr;
-    if (!named && !role.name)
-      continue;
-    if (!named) {
-      entry.content.text = role.name;
-      entry.content.size = strlen(role.name);
-      entry.stripLeft = &role.said == &roles[6].said; // as <mask> is there
-    }
-    attn_status status = collector.find(entry.content, *role.id);
-    if (status)
+  const TokenRole roles[] = {
+      {roberta ? "<s>" : text, config.begin, other, false},
+      {roberta ? "</s>" : text, config.end, other, false},
+      {roberta ? "<unk>" : text, config.unknown, other, false},
+      {roberta ? "</s>" : nullptr, config.separator, separator, roberta},
+      {roberta ? "<pad>" : nullptr, config.pad, tokenizer.padId, roberta},
+      {roberta ? "<s>" : nullptr, config.classifier, classifier, roberta},
+      {roberta ? "<mask>" : nullptr, config.mask, other, false, true}};
+  for (const TokenRole &role : roles)
+    if (attn_status status = collector.addRole(file, role))
       return status;
-    if (*role.id < 0 && role.needed)
-      return fail(ATTN_ERROR_WEIGHTS,
-                  "%s: the special token \"%.*s\" is not in the vocabulary",
-                  file, shown(entry.content), entry.content.text);
-    if ((named || *role.id >= 0) && !collector.contains(entry.content) &&
-        (status = collector.add(file, entry)))
-      return status;
-    if (role.id == &tokenizer.padId && named &&
-        (status = collector.find(entry.content, tokenizer.padId)))
-      return status;
-  }
   if (roberta)
     tokenizer.useRobertaTemplates(classifier, separator);
   else

@@ -21,9 +21,8 @@ namespace {
 struct ModelFields {
   JsonString type, unknown, prefix, suffix;
   JsonSection vocabulary, merges;
-  uint64_t longestWord = 0;
+  uint64_t longestWord = UINT64_MAX; // unsaid
   int32_t unknownId = -1;
-  bool hasLongest = false;
   bool fusesUnknown = false;
   bool fallsBackToBytes = false;
   bool prefersWords = false;
@@ -43,81 +42,41 @@ attn_status readVocabulary(const char *file, JsonReader &reader,
   return vocabulary.index() ? ATTN_OK : ATTN_ERROR_OUT_OF_MEMORY;
 }
 
-/// Reads a string or null.
-static void readOptional(JsonReader &reader, JsonString &value) {
-  if (reader.peek() == JsonKind::Null)
-    reader.readNull();
-  else
-    reader.readString(value);
-}
-
-/// Reads true, false or null.
-static void readFlag(JsonReader &reader, bool &flag) {
-  Choice choice = Choice::Unsaid;
-  readChoice(reader, choice);
-  flag = choice == Choice::Yes;
-}
-
 /// Chance has no place in a library that gives the same ids each time.
-static attn_status readDropout(const char *file, JsonReader &reader) {
+static attn_status checkDropout(const char *file, JsonSection section) {
   const char *text;
   size_t size;
-  if (reader.peek() == JsonKind::Null) {
-    reader.readNull();
+  if (!section.present)
     return ATTN_OK;
-  }
-  if (reader.readNumber(text, size))
-    for (size_t i = 0; i < size && text[i] != 'e' && text[i] != 'E'; ++i)
-      if (text[i] >= '1' && text[i] <= '9')
-        return fail(ATTN_ERROR_UNAVAILABLE,
-                    "%s: the model's \"dropout\" is %.*s; known: null, or 0",
-                    file, static_cast<int>(size < 20 ? size : 20), text);
+  if (!section.reader.readNumber(text, size))
+    return malformed(file, section.reader);
+  for (size_t i = 0; i < size && text[i] != 'e' && text[i] != 'E'; ++i)
+    if (text[i] >= '1' && text[i] <= '9')
+      return fail(ATTN_ERROR_UNAVAILABLE,
+                  "%s: the model's \"dropout\" is %.*s; known: null, or 0",
+                  file, static_cast<int>(size < 20 ? size : 20), text);
   return ATTN_OK;
 }
 
-static attn_status readFields(const char *file, JsonReader &reader,
-                              ModelFields &fields) {
-  JsonString key;
-  bool hasVocabulary = false;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "type") {
-        reader.readString(fields.type);
-      } else if (key == "unk_token") {
-        readOptional(reader, fields.unknown);
-      } else if (key == "continuing_subword_prefix") {
-        readOptional(reader, fields.prefix);
-      } else if (key == "end_of_word_suffix") {
-        readOptional(reader, fields.suffix);
-      } else if (key == "max_input_chars_per_word") {
-        fields.hasLongest = reader.readUnsigned(fields.longestWord);
-      } else if (key == "unk_id") {
-        if (reader.peek() == JsonKind::Null)
-          reader.readNull();
-        else
-          readId(reader, fields.unknownId);
-      } else if (key == "fuse_unk") {
-        readFlag(reader, fields.fusesUnknown);
-      } else if (key == "byte_fallback") {
-        readFlag(reader, fields.fallsBackToBytes);
-      } else if (key == "ignore_merges") {
-        readFlag(reader, fields.prefersWords);
-      } else if (key == "dropout") {
-        if (attn_status status = readDropout(file, reader))
-          return status;
-      } else if (key == "merges") {
-        fields.merges.take(reader);
-      } else if (key == "vocab") {
-        if (hasVocabulary)
-          return fail(ATTN_ERROR_WEIGHTS, "%s: \"vocab\" is there twice", file);
-        hasVocabulary = true;
-        fields.vocabulary.take(reader);
-      } else {
-        reader.skip();
-      }
-    }
-  if (reader.failed())
+/// Reads the fields, and consumes the model.
+static attn_status readModelFields(const char *file, JsonReader &reader,
+                                   ModelFields &fields) {
+  JsonSection dropout;
+  if (!readMembers(reader, {{"type", fields.type},
+                            {"unk_token", fields.unknown},
+                            {"continuing_subword_prefix", fields.prefix},
+                            {"end_of_word_suffix", fields.suffix},
+                            {"max_input_chars_per_word", fields.longestWord},
+                            {"unk_id", fields.unknownId},
+                            {"fuse_unk", fields.fusesUnknown},
+                            {"byte_fallback", fields.fallsBackToBytes},
+                            {"ignore_merges", fields.prefersWords},
+                            {"dropout", dropout},
+                            {"merges", fields.merges},
+                            {"vocab", fields.vocabulary}}))
     return malformed(file, reader);
+  if (attn_status status = checkDropout(file, dropout))
+    return status;
   return fields.vocabulary.present ? ATTN_OK : missing(file, "model", "vocab");
 }
 
@@ -154,7 +113,7 @@ static attn_status readWordPiece(const char *file, const ModelFields &fields,
     return missing(file, "model", "unk_token");
   if (!fields.prefix.text)
     return missing(file, "model", "continuing_subword_prefix");
-  if (!fields.hasLongest)
+  if (fields.longestWord == UINT64_MAX)
     return missing(file, "model", "max_input_chars_per_word");
   Buffer<char> text(tokenizer.memory, "the vocabulary");
   if (!decodeInto(fields.prefix, model.prefix))
@@ -275,7 +234,7 @@ static attn_status readBpe(const char *file, const ModelFields &fields,
 attn_status readModel(const char *file, JsonReader &reader,
                       Tokenizer &tokenizer) {
   ModelFields fields;
-  attn_status status = readFields(file, reader, fields);
+  attn_status status = readModelFields(file, reader, fields);
   if (status)
     return status;
   bool isBpe = fields.type.text ? fields.type == "BPE" : fields.merges.present;

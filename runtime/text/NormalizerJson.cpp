@@ -18,73 +18,35 @@ static constexpr const char *kKnown =
     "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, "
     "Replace, Prepend, Precompiled, Sequence, or null";
 
-static attn_status readBert(const char *file, JsonReader reader,
+static attn_status readBert(const char *file, const JsonReader &reader,
                             NormalizerStep &step) {
-  JsonString key;
   BertOptions options;
   Choice accents = Choice::Unsaid;
-  int found = 0;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "clean_text")
-        found |= reader.readBoolean(options.cleanText) ? 1 : 0;
-      else if (key == "handle_chinese_chars")
-        found |= reader.readBoolean(options.spaceChinese) ? 2 : 0;
-      else if (key == "lowercase")
-        found |= reader.readBoolean(options.lowercase) ? 4 : 0;
-      else if (key == "strip_accents")
-        readChoice(reader, accents);
-      else
-        reader.skip();
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (found != 7)
-    return missing(file, "normalizer",
-                   !(found & 1)   ? "clean_text"
-                   : !(found & 2) ? "handle_chinese_chars"
-                                  : "lowercase");
+  if (attn_status status = readFields(
+          file, "normalizer", reader,
+          {{"clean_text", options.cleanText, JsonField::required},
+           {"handle_chinese_chars", options.spaceChinese, JsonField::required},
+           {"lowercase", options.lowercase, JsonField::required},
+           {"strip_accents", accents}}))
+    return status;
   options.stripAccents =
       accents == Choice::Unsaid ? options.lowercase : accents == Choice::Yes;
   step.bert.configure(options);
   return ATTN_OK;
 }
 
-/// Reads {"String": ...} or {"Regex": ...}.
-static void readPattern(JsonReader &reader, JsonString &pattern,
-                        bool &isRegex) {
-  JsonString kind;
-  if (!reader.enterObject())
-    return;
-  while (reader.nextMember(kind)) {
-    isRegex = kind == "Regex";
-    if (pattern.text || (!isRegex && kind != "String"))
-      reader.fail("expected \"String\" or \"Regex\"");
-    else
-      reader.readString(pattern);
-  }
-  if (!reader.failed() && !pattern.text)
-    reader.fail("expected \"String\" or \"Regex\"");
-}
-
-static attn_status readReplace(const char *file, JsonReader reader,
+static attn_status readReplace(const char *file, const JsonReader &reader,
                                NormalizerStep &step, NormalizerChain &chain) {
-  JsonString key, pattern, content;
+  JsonSection section;
+  JsonString pattern, content;
   bool isRegex = false;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "pattern")
-        readPattern(reader, pattern, isRegex);
-      else if (key == "content")
-        reader.readString(content);
-      else
-        reader.skip();
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (!pattern.text || !content.text)
-    return missing(file, "normalizer Replace",
-                   pattern.text ? "content" : "pattern");
+  if (attn_status status =
+          readFields(file, "normalizer Replace", reader,
+                     {{"pattern", section, JsonField::required},
+                      {"content", content, JsonField::required}}))
+    return status;
+  if (attn_status status = readPattern(file, section, pattern, isRegex))
+    return status;
   if (isRegex) {
     step.kind = Kind::ReplaceSpaces;
     step.anySpace = pattern == "\\s+";
@@ -103,59 +65,25 @@ static attn_status readReplace(const char *file, JsonReader reader,
              : ATTN_ERROR_OUT_OF_MEMORY;
 }
 
-static attn_status readPrepend(const char *file, JsonReader reader,
+static attn_status readPrepend(const char *file, const JsonReader &reader,
                                NormalizerStep &step, NormalizerChain &chain) {
-  JsonString key, content;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "prepend")
-        reader.readString(content);
-      else
-        reader.skip();
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (!content.text)
-    return missing(file, "normalizer Prepend", "prepend");
+  JsonString content;
+  if (attn_status status =
+          readFields(file, "normalizer Prepend", reader,
+                     {{"prepend", content, JsonField::required}}))
+    return status;
   return chain.keep(content, step.contentStart, step.contentSize)
              ? ATTN_OK
              : ATTN_ERROR_OUT_OF_MEMORY;
 }
 
-static attn_status readStrip(const char *file, JsonReader reader,
-                             NormalizerStep &step) {
-  JsonString key;
-  int found = 0;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "strip_left")
-        found |= reader.readBoolean(step.stripLeft) ? 1 : 0;
-      else if (key == "strip_right")
-        found |= reader.readBoolean(step.stripRight) ? 2 : 0;
-      else
-        reader.skip();
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  return found == 3 ? ATTN_OK
-                    : missing(file, "normalizer Strip",
-                              found & 1 ? "strip_right" : "strip_left");
-}
-
-static attn_status readPrecompiled(const char *file, JsonReader reader,
+static attn_status readPrecompiled(const char *file, const JsonReader &reader,
                                    NormalizerChain &chain) {
-  JsonString key, map;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "precompiled_charsmap")
-        reader.readString(map);
-      else
-        reader.skip();
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (!map.text)
-    return missing(file, "normalizer Precompiled", "precompiled_charsmap");
+  JsonString map;
+  if (attn_status status =
+          readFields(file, "normalizer Precompiled", reader,
+                     {{"precompiled_charsmap", map, JsonField::required}}))
+    return status;
   if (!chain.map.empty())
     return fail(ATTN_ERROR_UNAVAILABLE,
                 "%s: more than one normalizer Precompiled in a sequence", file);
@@ -202,7 +130,10 @@ static attn_status readStep(const char *file, const JsonReader &reader,
     step.kind = Kind::StripAccents;
   } else if (type == "Strip") {
     step.kind = Kind::Strip;
-    status = readStrip(file, reader, step);
+    status =
+        readFields(file, "normalizer Strip", reader,
+                   {{"strip_left", step.stripLeft, JsonField::required},
+                    {"strip_right", step.stripRight, JsonField::required}});
   } else if (type == "Replace") {
     step.kind = Kind::Replace;
     status = readReplace(file, reader, step, chain);
@@ -226,30 +157,16 @@ attn_status readNormalizer(const char *file, const JsonSection &section,
                            NormalizerChain &chain) {
   if (!section.present)
     return ATTN_OK; // none: text stays as it is
-  JsonString key, type;
-  if (attn_status status = readType(file, section.reader, type))
+  JsonString type;
+  JsonSection steps;
+  if (attn_status status = readFields(file, "normalizer", section.reader,
+                                      {{"type", type}, {"normalizers", steps}}))
     return status;
   if (type != "Sequence")
     return readStep(file, section.reader, type, chain);
-  JsonReader reader = section.reader;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key != "normalizers") {
-        reader.skip();
-        continue;
-      }
-      if (reader.enterArray())
-        while (reader.nextElement()) {
-          JsonSection inner;
-          inner.take(reader);
-          if (reader.failed())
-            break;
-          // Depth is bounded by the reader's.
-          if (attn_status status = readNormalizer(file, inner, chain))
-            return status;
-        }
-    }
-  return reader.failed() ? malformed(file, reader) : ATTN_OK;
+  return readElements(file, steps, [&](const JsonSection &step) {
+    return readNormalizer(file, step, chain);
+  });
 }
 
 } // namespace attnrt

@@ -15,78 +15,76 @@ namespace attnrt {
 
 using Kind = RowTemplate::Kind;
 
-static constexpr const char *kTooLong =
-    "a template has more than 32 special tokens and texts";
+static attn_status add(const char *file, RowTemplate &row, Kind kind,
+                       int32_t typeId, int32_t id = -1) {
+  return row.add(kind, typeId, id)
+             ? ATTN_OK
+             : fail(ATTN_ERROR_WEIGHTS,
+                    "%s: a template has more than %zu special tokens and texts",
+                    file, RowTemplate::capacity);
+}
 
 /// Adds the ids that the template's special token stands for, as the
 /// "special_tokens" section lists them.
-static void addSpecialToken(JsonReader &reader, const JsonSection &section,
-                            const JsonString &token, int32_t typeId,
-                            RowTemplate &row) {
-  JsonReader map = section.reader;
-  JsonString key, field;
-  bool found = false;
-  if (section.present && map.enterObject())
-    while (map.nextMember(key)) {
-      if (found || !(key == token) || !map.enterObject()) {
-        map.skip();
-        continue;
-      }
-      while (map.nextMember(field)) {
-        int32_t id;
-        if (found || field != "ids" || !map.enterArray()) {
-          map.skip();
-          continue;
-        }
-        while (map.nextElement())
-          if (readId(map, id) && !row.add(Kind::Token, typeId, id))
-            map.fail(kTooLong);
-        found = true;
-      }
+static attn_status addSpecialToken(const char *file, const JsonSection &section,
+                                   const JsonString &name, int32_t typeId,
+                                   RowTemplate &row) {
+  JsonReader reader = section.reader;
+  JsonString key;
+  JsonSection token, ids;
+  if (section.present && reader.enterObject())
+    while (reader.nextMember(key)) {
+      if (key == name)
+        token.take(reader);
+      else
+        reader.skip();
     }
-  if (map.failed())
-    reader.fail(map.error());
-  else if (!found)
-    reader.fail("a template's special token is not in \"special_tokens\"");
+  if (reader.failed())
+    return malformed(file, reader);
+  if (token.present)
+    if (attn_status status =
+            readFields(file, "special token", token.reader, {{"ids", ids}}))
+      return status;
+  if (!ids.present)
+    return fail(ATTN_ERROR_WEIGHTS,
+                "%s: the template's special token \"%.*s\" is not in "
+                "\"special_tokens\"",
+                file, shown(name), name.text);
+  return readElements(file, ids, [&](JsonSection element) {
+    int32_t id;
+    return readId(element.reader, id) ? add(file, row, Kind::Token, typeId, id)
+                                      : malformed(file, element.reader);
+  });
 }
 
-/// Reads [{"SpecialToken": {"id": ..., "type_id": ...}}, {"Sequence": ...}].
-static void readTemplate(JsonReader &reader, const JsonSection &specialTokens,
-                         RowTemplate &row) {
-  JsonString kind, field, id;
-  if (!reader.enterArray())
-    return;
-  while (reader.nextElement()) {
-    bool isToken = false;
-    int32_t typeId = 0;
-    int pieces = 0;
-    id.text = nullptr;
-    if (reader.enterObject())
-      while (reader.nextMember(kind)) {
-        isToken = kind == "SpecialToken";
-        if ((!isToken && kind != "Sequence") || pieces++ > 0) {
-          reader.fail("expected \"SpecialToken\" or \"Sequence\"");
-          break;
-        }
-        if (reader.enterObject())
-          while (reader.nextMember(field)) {
-            if (field == "id")
-              reader.readString(id);
-            else if (field == "type_id")
-              readId(reader, typeId);
-            else
-              reader.skip();
-          }
-      }
-    if (reader.failed())
-      return;
-    if (isToken && id.text)
-      addSpecialToken(reader, specialTokens, id, typeId, row);
-    else if (!id.text || (id != "A" && id != "B"))
-      reader.fail("expected \"A\" or \"B\" for a sequence of a template");
-    else if (!row.add(id == "A" ? Kind::FirstText : Kind::SecondText, typeId))
-      reader.fail(kTooLong);
+/// Reads {"SpecialToken": {"id": ..., "type_id": ...}} or {"Sequence": ...}.
+static attn_status readPiece(const char *file, JsonReader reader,
+                             const JsonSection &specialTokens,
+                             RowTemplate &row) {
+  JsonSection token, text;
+  if (attn_status status =
+          readFields(file, "template", reader,
+                     {{"SpecialToken", token}, {"Sequence", text}}))
+    return status;
+  if (token.present == text.present) {
+    reader.fail("expected \"SpecialToken\" or \"Sequence\"");
+    return malformed(file, reader);
   }
+  const JsonReader &inner = token.present ? token.reader : text.reader;
+  JsonString id;
+  int32_t typeId = 0;
+  if (attn_status status =
+          readFields(file, "template's piece", inner,
+                     {{"id", id, JsonField::required}, {"type_id", typeId}}))
+    return status;
+  if (token.present)
+    return addSpecialToken(file, specialTokens, id, typeId, row);
+  if (id != "A" && id != "B")
+    return fail(ATTN_ERROR_WEIGHTS,
+                "%s: a template has the sequence \"%.*s\"; expected \"A\" or "
+                "\"B\"",
+                file, shown(id), id.text);
+  return add(file, row, id == "A" ? Kind::FirstText : Kind::SecondText, typeId);
 }
 
 /// Each text that there is must stand in the row once.
@@ -98,32 +96,23 @@ static bool hasTexts(const RowTemplate &row, int first, int second) {
   return first == 0 && second == 0;
 }
 
-static attn_status readTemplates(const char *file, JsonReader reader,
+static attn_status readTemplates(const char *file, const JsonReader &reader,
                                  Tokenizer &tokenizer) {
   JsonSection single, pair, specialTokens;
-  JsonString key;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "single")
-        single.take(reader);
-      else if (key == "pair")
-        pair.take(reader);
-      else if (key == "special_tokens")
-        specialTokens.take(reader);
-      else
-        reader.skip();
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (!single.present || !pair.present)
-    return fail(ATTN_ERROR_WEIGHTS, "%s: the post_processor has no \"%s\"",
-                file, single.present ? "pair" : "single");
-  readTemplate(single.reader, specialTokens, tokenizer.single);
-  if (single.reader.failed())
-    return malformed(file, single.reader);
-  readTemplate(pair.reader, specialTokens, tokenizer.pair);
-  if (pair.reader.failed())
-    return malformed(file, pair.reader);
+  if (attn_status status = readFields(file, "post_processor", reader,
+                                      {{"single", single, JsonField::required},
+                                       {"pair", pair, JsonField::required},
+                                       {"special_tokens", specialTokens}}))
+    return status;
+  auto read = [&](const JsonSection &pieces, RowTemplate &row) {
+    return readElements(file, pieces, [&](const JsonSection &piece) {
+      return readPiece(file, piece.reader, specialTokens, row);
+    });
+  };
+  if (attn_status status = read(single, tokenizer.single))
+    return status;
+  if (attn_status status = read(pair, tokenizer.pair))
+    return status;
   if (!hasTexts(tokenizer.single, 1, 0))
     return fail(ATTN_ERROR_UNAVAILABLE,
                 "%s: the template \"single\" must hold the text A once", file);
@@ -135,34 +124,30 @@ static attn_status readTemplates(const char *file, JsonReader reader,
 }
 
 /// Reads ["[SEP]", 102].
-static void readNamedId(JsonReader &reader, int32_t &id) {
+static attn_status readNamedId(const char *file, JsonReader reader,
+                               int32_t &id) {
   JsonString name;
-  if (!reader.enterArray())
-    return;
-  if (!reader.nextElement() || !reader.readString(name) ||
-      !reader.nextElement() || !readId(reader, id) || reader.nextElement())
+  if (!reader.enterArray() || !reader.nextElement() ||
+      !reader.readString(name) || !reader.nextElement() ||
+      !readId(reader, id) || reader.nextElement())
     reader.fail("expected a token and its id");
+  return reader.failed() ? malformed(file, reader) : ATTN_OK;
 }
 
 /// BertProcessing and RobertaProcessing.
-static attn_status readPair(const char *file, JsonReader reader, bool roberta,
-                            Tokenizer &tokenizer) {
-  JsonString key;
+static attn_status readPair(const char *file, const JsonReader &reader,
+                            bool roberta, Tokenizer &tokenizer) {
   int32_t separator = -1, classifier = -1;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "sep")
-        readNamedId(reader, separator);
-      else if (key == "cls")
-        readNamedId(reader, classifier);
-      else
-        reader.skip(); // trim_offsets, add_prefix_space: no matter of ids
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (separator < 0 || classifier < 0)
-    return fail(ATTN_ERROR_WEIGHTS, "%s: the post_processor has no \"%s\"",
-                file, separator < 0 ? "sep" : "cls");
+  JsonSection sep, cls;
+  // Not trim_offsets, add_prefix_space: no matter of ids.
+  if (attn_status status = readFields(file, "post_processor", reader,
+                                      {{"sep", sep, JsonField::required},
+                                       {"cls", cls, JsonField::required}}))
+    return status;
+  if (attn_status status = readNamedId(file, sep.reader, separator))
+    return status;
+  if (attn_status status = readNamedId(file, cls.reader, classifier))
+    return status;
   if (roberta)
     tokenizer.useRobertaTemplates(classifier, separator);
   else
@@ -200,41 +185,19 @@ void Tokenizer::usePlainTemplates() {
 }
 
 static attn_status readProcessor(const char *file, const JsonReader &start,
-                                 Tokenizer &tokenizer);
-
-/// [ByteLevel, TemplateProcessing]: at most one of them may add tokens.
-static attn_status readSequence(const char *file, JsonReader reader,
-                                Tokenizer &tokenizer) {
-  JsonString key;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key != "processors") {
-        reader.skip();
-        continue;
-      }
-      if (reader.enterArray())
-        while (reader.nextElement()) {
-          JsonSection inner;
-          inner.take(reader);
-          if (reader.failed())
-            break;
-          // Depth is bounded by the reader's.
-          if (attn_status status = readProcessor(file, inner.reader, tokenizer))
-            return status;
-        }
-    }
-  return reader.failed() ? malformed(file, reader) : ATTN_OK;
-}
-
-static attn_status readProcessor(const char *file, const JsonReader &start,
                                  Tokenizer &tokenizer) {
   JsonString type;
-  if (attn_status status = readType(file, start, type))
+  JsonSection steps;
+  if (attn_status status = readFields(file, "post_processor", start,
+                                      {{"type", type}, {"processors", steps}}))
     return status;
   if (type == "ByteLevel")
     return ATTN_OK; // moves offsets only
+  // [ByteLevel, TemplateProcessing]: at most one of them may add tokens.
   if (type == "Sequence")
-    return readSequence(file, start, tokenizer);
+    return readElements(file, steps, [&](const JsonSection &step) {
+      return readProcessor(file, step.reader, tokenizer);
+    });
   bool isTemplate = type == "TemplateProcessing";
   bool isRoberta = type == "RobertaProcessing";
   if (!isTemplate && !isRoberta && type != "BertProcessing")

@@ -19,49 +19,31 @@ using Prefix = PreTokenizerStep::Prefix;
 static constexpr const char *kKnown =
     "BertPreTokenizer, ByteLevel, Metaspace, Split, WhitespaceSplit, Sequence";
 
-static attn_status readByteLevel(const char *file, JsonReader reader,
+static attn_status readByteLevel(const char *file, const JsonReader &reader,
                                  PreTokenizerStep &step) {
-  JsonString key;
-  bool prefix = false, hasPrefix = false, cuts = true;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "add_prefix_space")
-        hasPrefix = reader.readBoolean(prefix);
-      else if (key == "use_regex")
-        reader.readBoolean(cuts);
-      else
-        reader.skip(); // trim_offsets: ids do not depend on it
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (!hasPrefix)
-    return missing(file, "pre_tokenizer ByteLevel", "add_prefix_space");
+  bool prefix = false, cuts = true;
+  // Not trim_offsets: ids do not depend on it.
+  if (attn_status status =
+          readFields(file, "pre_tokenizer ByteLevel", reader,
+                     {{"add_prefix_space", prefix, JsonField::required},
+                      {"use_regex", cuts}}))
+    return status;
   step.prefix = prefix ? Prefix::Always : Prefix::Never;
   step.pattern = cuts ? matchGpt2 : nullptr;
   return ATTN_OK;
 }
 
-static attn_status readMetaspace(const char *file, JsonReader reader,
+static attn_status readMetaspace(const char *file, const JsonReader &reader,
                                  PreTokenizerStep &step) {
-  JsonString key, replacement, scheme;
+  JsonString replacement, scheme;
   Choice prefix = Choice::Unsaid;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "replacement")
-        reader.readString(replacement);
-      else if (key == "prepend_scheme")
-        reader.readString(scheme);
-      else if (key == "add_prefix_space")
-        readChoice(reader, prefix);
-      else if (key == "split")
-        reader.readBoolean(step.cuts);
-      else
-        reader.skip();
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (!replacement.text)
-    return missing(file, "pre_tokenizer Metaspace", "replacement");
+  if (attn_status status =
+          readFields(file, "pre_tokenizer Metaspace", reader,
+                     {{"replacement", replacement, JsonField::required},
+                      {"prepend_scheme", scheme},
+                      {"add_prefix_space", prefix},
+                      {"split", step.cuts}}))
+    return status;
   // Decoding never makes a string longer.
   char text[24];
   size_t length = 0;
@@ -96,32 +78,19 @@ static attn_status readMetaspace(const char *file, JsonReader reader,
   return ATTN_OK;
 }
 
-/// Reads {"String": ...} or {"Regex": ...}: only expressions are known.
-static attn_status readSplit(const char *file, JsonReader reader,
+static attn_status readSplit(const char *file, const JsonReader &reader,
                              PreTokenizerStep &step) {
-  JsonString key, kind, pattern, behavior;
+  JsonSection section;
+  JsonString pattern, behavior;
   bool inverts = false, isRegex = false;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "pattern") {
-        if (reader.enterObject())
-          while (reader.nextMember(kind)) {
-            isRegex = kind == "Regex";
-            reader.readString(pattern);
-          }
-      } else if (key == "behavior") {
-        reader.readString(behavior);
-      } else if (key == "invert") {
-        reader.readBoolean(inverts);
-      } else {
-        reader.skip();
-      }
-    }
-  if (reader.failed())
-    return malformed(file, reader);
-  if (!pattern.text || !behavior.text)
-    return missing(file, "pre_tokenizer Split",
-                   pattern.text ? "behavior" : "pattern");
+  if (attn_status status =
+          readFields(file, "pre_tokenizer Split", reader,
+                     {{"pattern", section, JsonField::required},
+                      {"behavior", behavior, JsonField::required},
+                      {"invert", inverts}}))
+    return status;
+  if (attn_status status = readPattern(file, section, pattern, isRegex))
+    return status;
   step.pattern = isRegex ? findSplitPattern(pattern) : nullptr;
   if (!step.pattern)
     return fail(
@@ -173,32 +142,19 @@ static attn_status readStep(const char *file, const JsonReader &reader,
                     PreTokenizer::capacity);
 }
 
-static attn_status readSteps(const char *file, const JsonReader &start,
+static attn_status readSteps(const char *file, const JsonReader &reader,
                              PreTokenizer &chain) {
-  JsonString key, type;
-  if (attn_status status = readType(file, start, type))
+  JsonString type;
+  JsonSection steps;
+  if (attn_status status =
+          readFields(file, "pre_tokenizer", reader,
+                     {{"type", type}, {"pretokenizers", steps}}))
     return status;
   if (type != "Sequence")
-    return readStep(file, start, type, chain);
-  JsonReader reader = start;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key != "pretokenizers") {
-        reader.skip();
-        continue;
-      }
-      if (reader.enterArray())
-        while (reader.nextElement()) {
-          JsonSection inner;
-          inner.take(reader);
-          if (reader.failed())
-            break;
-          // Depth is bounded by the reader's.
-          if (attn_status status = readSteps(file, inner.reader, chain))
-            return status;
-        }
-    }
-  return reader.failed() ? malformed(file, reader) : ATTN_OK;
+    return readStep(file, reader, type, chain);
+  return readElements(file, steps, [&](const JsonSection &step) {
+    return readSteps(file, step.reader, chain);
+  });
 }
 
 attn_status readPreTokenizer(const char *file, const JsonSection &section,

@@ -31,21 +31,15 @@ attn_status unknownKind(const char *file, const char *part,
               shown(type), type.text ? type.text : "", known);
 }
 
-attn_status missing(const char *file, const char *part, const char *field) {
-  return fail(ATTN_ERROR_WEIGHTS, "%s: the %s has no \"%s\"", file, part,
-              field);
-}
-
-attn_status readType(const char *file, JsonReader reader, JsonString &type) {
-  JsonString key;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "type")
-        reader.readString(type);
-      else
-        reader.skip();
-    }
-  return reader.failed() ? malformed(file, reader) : ATTN_OK;
+attn_status readPattern(const char *file, JsonSection section,
+                        JsonString &pattern, bool &isRegex) {
+  JsonString text, expression;
+  if (readMembers(section.reader, {{"String", text}, {"Regex", expression}}) &&
+      !text.text == !expression.text)
+    section.reader.fail("expected \"String\" or \"Regex\"");
+  isRegex = expression.text;
+  pattern = isRegex ? expression : text;
+  return section.reader.failed() ? malformed(file, section.reader) : ATTN_OK;
 }
 
 /// Both files may say how text is prepared. Which of them counts depends on the
@@ -108,58 +102,42 @@ static attn_status readAddedTokens(const char *file, const JsonSection &section,
                                    const TokenizerConfig &config,
                                    Tokenizer &tokenizer) {
   AddedTokenCollector collector(tokenizer);
-  JsonReader reader = section.reader;
-  if (section.present && reader.enterArray())
-    while (reader.nextElement()) {
-      AddedTokenEntry entry;
-      readAddedToken(reader, entry);
-      if (reader.failed())
-        break;
-      if (attn_status status = collector.add(file, entry))
-        return status;
-    }
-  if (section.present && reader.failed())
-    return malformed(file, reader);
-  if (attn_status status = findPad(file, config, collector, tokenizer))
-    return status;
-  return collector.finish();
+  attn_status status = readElements(file, section, [&](JsonSection element) {
+    AddedTokenEntry entry;
+    readAddedToken(element.reader, entry);
+    return element.reader.failed() ? malformed(file, element.reader)
+                                   : collector.add(file, entry);
+  });
+  if (!status)
+    status = findPad(file, config, collector, tokenizer);
+  return status ? status : collector.finish();
 }
 
 static attn_status readPadding(const char *file, const JsonSection &section,
                                Tokenizer &tokenizer) {
-  JsonReader reader = section.reader;
-  JsonString key;
-  if (!section.present)
-    return ATTN_OK;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key == "pad_id")
-        readId(reader, tokenizer.padId);
-      else if (key == "pad_type_id")
-        readId(reader, tokenizer.padTypeId);
-      else
-        reader.skip();
-    }
-  return reader.failed() ? malformed(file, reader) : ATTN_OK;
+  return section.present ? readFields(file, "padding", section.reader,
+                                      {{"pad_id", tokenizer.padId},
+                                       {"pad_type_id", tokenizer.padTypeId}})
+                         : ATTN_OK;
 }
 
 static attn_status readTruncation(const char *file, const JsonSection &section,
                                   Tokenizer &tokenizer) {
-  JsonReader reader = section.reader;
-  JsonString key, direction;
+  JsonString direction;
   if (!section.present)
     return ATTN_OK;
-  if (reader.enterObject())
-    while (reader.nextMember(key)) {
-      if (key != "direction") {
-        reader.skip();
-      } else if (reader.readString(direction)) {
-        tokenizer.truncatesLeft = direction == "Left";
-        if (direction != "Left" && direction != "Right")
-          reader.fail("expected \"Left\" or \"Right\"");
-      }
-    }
-  return reader.failed() ? malformed(file, reader) : ATTN_OK;
+  if (attn_status status = readFields(file, "truncation", section.reader,
+                                      {{"direction", direction}}))
+    return status;
+  if (!direction.text)
+    return ATTN_OK;
+  tokenizer.truncatesLeft = direction == "Left";
+  if (direction != "Left" && direction != "Right")
+    return fail(ATTN_ERROR_WEIGHTS,
+                "%s: the truncation has the direction \"%.*s\"; expected "
+                "\"Left\" or \"Right\"",
+                file, shown(direction), direction.text);
+  return ATTN_OK;
 }
 
 /// Reads the model and notes where the other parts are.

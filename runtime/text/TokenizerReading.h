@@ -12,46 +12,17 @@
 #ifndef ATTN_RUNTIME_TEXT_TOKENIZERREADING_H
 #define ATTN_RUNTIME_TEXT_TOKENIZERREADING_H
 
-#include "Errors.h"
+#include "JsonFields.h"
 #include "TokenizerState.h"
 
 namespace attnrt {
 
-/// A value inside a JSON file, to be read (again) later.
-struct JsonSection {
-  bool present = false;
-  JsonReader reader{nullptr, 0};
-
-  /// Notes where `from` stands and passes over the value.
-  void take(JsonReader &from) {
-    present = from.peek() != JsonKind::Null;
-    reader = from;
-    from.skip();
-  }
-};
-
-/// "FILE, byte 17: expected a string".
-attn_status malformed(const char *file, const JsonReader &reader);
-
 /// "FILE: the PART is of type "TYPE"; known: KNOWN".
 attn_status unknownKind(const char *file, const char *part,
                         const JsonString &type, const char *known);
-/// "FILE: the PART has no "FIELD"".
-attn_status missing(const char *file, const char *part, const char *field);
-/// The "type" of a part; empty if it has none.
-attn_status readType(const char *file, JsonReader reader, JsonString &type);
-
-/// At most 60 bytes of a string, for "%.*s".
-inline int shown(const JsonString &string) {
-  return static_cast<int>(string.size < 60 ? string.size : 60);
-}
-
-enum class Choice : uint8_t { Unsaid, No, Yes };
-
-/// Reads true, false or null (Unsaid).
-void readChoice(JsonReader &reader, Choice &choice);
-/// Reads an integer from 0 to 2^31-1.
-bool readId(JsonReader &reader, int32_t &id);
+/// Reads the "pattern" of a part, {"String": ...} or {"Regex": ...}.
+attn_status readPattern(const char *file, JsonSection section,
+                        JsonString &pattern, bool &isRegex);
 
 /// An added token as a file describes it.
 struct AddedTokenEntry {
@@ -61,6 +32,16 @@ struct AddedTokenEntry {
   bool stripLeft = false;
   bool stripRight = false;
   bool normalized = false;
+  bool special = false;
+};
+
+/// A special token by what it is for.
+struct TokenRole {
+  const char *name; ///< unless the files say another; nullptr: none
+  const AddedTokenEntry &said;
+  int32_t &id; ///< set if there is such a token
+  bool isNeeded;
+  bool stripsLeft = false; ///< as <mask> does unless the files say otherwise
 };
 
 /// What the small files say.
@@ -82,12 +63,13 @@ struct TokenizerConfig {
   attn_status readSentenceConfig(const TokenizerFile &file);
 
 private:
-  bool readRole(const JsonString &key, JsonReader &reader);
-  void readLimit(JsonReader &reader);
+  attn_status readLimit(const char *file, JsonSection section);
 };
 
 /// Reads {"content": ..., "single_word": ...}.
 void readAddedToken(JsonReader &reader, AddedTokenEntry &entry);
+/// Reads the same, or the content alone.
+void readSpecialToken(JsonReader &reader, AddedTokenEntry &entry);
 
 /// Collects added tokens and gives ids to them as `tokenizers` does: those of
 /// the vocabulary keep theirs, others get the next ones behind it.
@@ -97,6 +79,8 @@ public:
       : tokenizer(tokenizer), tokens(tokenizer.memory, "added tokens") {}
 
   attn_status add(const char *file, const AddedTokenEntry &entry);
+  /// Finds a special token, and makes it an added token as `transformers` does.
+  attn_status addRole(const char *file, const TokenRole &role);
   /// The id of an added token or a token of the vocabulary; -1: neither.
   attn_status find(const JsonString &content, int32_t &id) const;
   bool contains(const JsonString &content) const { return findAdded(content); }

@@ -88,60 +88,29 @@ attn_status addDecoder(const JsonSection &section,
 attn_status addAdditional(const JsonSection &section,
                           AddedTokenCollector &collector) {
   static constexpr const char *file = "additional_special_tokens";
-  JsonReader reader = section.reader;
-  if (!section.present)
-    return ATTN_OK;
-  if (reader.enterArray())
-    while (reader.nextElement()) {
-      AddedTokenEntry entry;
-      if (reader.peek() == JsonKind::Object)
-        readAddedToken(reader, entry);
-      else
-        reader.readString(entry.content);
-      if (reader.failed())
-        break;
-      if (collector.contains(entry.content))
-        continue;
-      if (attn_status status = collector.add(file, entry))
-        return status;
-    }
-  return reader.failed() ? malformed(file, reader) : ATTN_OK;
+  return readElements(file, section, [&](JsonSection element) {
+    AddedTokenEntry entry;
+    readSpecialToken(element.reader, entry);
+    if (element.reader.failed())
+      return malformed(file, element.reader);
+    return collector.contains(entry.content) ? ATTN_OK
+                                             : collector.add(file, entry);
+  });
 }
 
-/// Finds the special tokens, and makes them added tokens as `transformers`
-/// does.
 static attn_status addRoles(const char *file, const TokenizerConfig &config,
                             AddedTokenCollector &collector,
                             Tokenizer &tokenizer) {
   int32_t classifier = -1, separator = -1, mask = -1;
-  struct {
-    const char *name; // unless the files say another
-    AddedTokenEntry said;
-    int32_t *id;
-    bool needed;
-  } roles[] = {{"[UNK]", config.unknown, &tokenizer.wordPiece.unknownId, true},
-               {"[SEP]", config.separator, &separator, true},
-               {"[PAD]", config.pad, &tokenizer.padId, true},
-               {"[CLS]", config.classifier, &classifier, true},
-               {"[MASK]", config.mask, &mask, false}};
-  for (auto &role : roles) {
-    AddedTokenEntry entry = role.said;
-    bool named = entry.content.text != nullptr;
-    if (!named) {
-      entry.content.text = role.name;
-      entry.content.size = strlen(role.name);
-    }
-    attn_status status = collector.find(entry.content, *role.id);
-    if (status)
+  const TokenRole roles[] = {
+      {"[UNK]", config.unknown, tokenizer.wordPiece.unknownId, true},
+      {"[SEP]", config.separator, separator, true},
+      {"[PAD]", config.pad, tokenizer.padId, true},
+      {"[CLS]", config.classifier, classifier, true},
+      {"[MASK]", config.mask, mask, false}};
+  for (const TokenRole &role : roles)
+    if (attn_status status = collector.addRole(file, role))
       return status;
-    if (*role.id < 0 && role.needed)
-      return fail(ATTN_ERROR_WEIGHTS,
-                  "%s: the special token \"%.*s\" is not in the vocabulary",
-                  file, shown(entry.content), entry.content.text);
-    if ((named || *role.id >= 0) && !collector.contains(entry.content) &&
-        (status = collector.add(file, entry)))
-      return status;
-  }
   tokenizer.useBertTemplates(classifier, separator);
   return ATTN_OK;
 }
