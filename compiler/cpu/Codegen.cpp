@@ -77,7 +77,7 @@ std::unique_ptr<llvm::Module> translateToLLVM(ModuleOp module,
 
 /// A machine for `target`, for position-independent code.
 static std::unique_ptr<llvm::TargetMachine>
-createMachine(const Target &target) {
+createMachine(const Target &target, const CodegenOptions &options) {
   static const bool initialized = [] {
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
@@ -95,7 +95,8 @@ createMachine(const Target &target) {
   std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
       triple, target.cpu, target.features, llvm::TargetOptions(),
       llvm::Reloc::PIC_, llvm::CodeModel::Small,
-      llvm::CodeGenOptLevel::Default));
+      options.quick ? llvm::CodeGenOptLevel::Less
+                    : llvm::CodeGenOptLevel::Default));
   assert(machine && "every target names a processor that LLVM knows");
   return machine;
 }
@@ -109,8 +110,9 @@ static void setMachine(llvm::Module &module,
   module.setPICLevel(llvm::PICLevel::BigPIC);
 }
 
-llvm::Error optimizeLLVM(llvm::Module &module, const Target &target) {
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target);
+llvm::Error optimizeLLVM(llvm::Module &module, const Target &target,
+                         const CodegenOptions &options) {
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, options);
   setMachine(module, *machine);
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
@@ -138,15 +140,18 @@ llvm::Error optimizeLLVM(llvm::Module &module, const Target &target) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+  builder
+      .buildPerModuleDefaultPipeline(options.quick
+                                         ? llvm::OptimizationLevel::O1
+                                         : llvm::OptimizationLevel::O2)
       .run(module, modules);
   return llvm::Error::success();
 }
 
 static llvm::Error emit(llvm::Module &module, const Target &target,
-                        llvm::raw_pwrite_stream &os,
-                        llvm::CodeGenFileType type) {
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target);
+                        llvm::raw_pwrite_stream &os, llvm::CodeGenFileType type,
+                        const CodegenOptions &options) {
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, options);
   setMachine(module, *machine);
   llvm::legacy::PassManager passes;
   if (machine->addPassesToEmitFile(passes, os, nullptr, type))
@@ -156,15 +161,16 @@ static llvm::Error emit(llvm::Module &module, const Target &target,
 }
 
 llvm::Error emitObject(llvm::Module &module, const Target &target,
-                       llvm::raw_pwrite_stream &os) {
-  return emit(module, target, os, llvm::CodeGenFileType::ObjectFile);
+                       llvm::raw_pwrite_stream &os,
+                       const CodegenOptions &options) {
+  return emit(module, target, os, llvm::CodeGenFileType::ObjectFile, options);
 }
 
 llvm::Error emitAssembly(llvm::Module &module, const Target &target,
                          llvm::raw_pwrite_stream &os) {
   // Emission rewrites its module; what is emitted afterwards must not differ.
   return emit(*llvm::CloneModule(module), target, os,
-              llvm::CodeGenFileType::AssemblyFile);
+              llvm::CodeGenFileType::AssemblyFile, {});
 }
 
 } // namespace attnc

@@ -25,6 +25,12 @@ class Module;
 
 namespace attnc {
 
+/// How much LLVM does.
+struct CodegenOptions {
+  /// Half the time to compile, slower code; for tests that compile much.
+  bool quick = false;
+};
+
 /// Interfaces that convert-to-llvm needs for the dialects that our passes emit.
 void registerCodegenInterfaces(mlir::DialectRegistry &registry);
 
@@ -38,10 +44,12 @@ std::unique_ptr<llvm::Module> translateToLLVM(mlir::ModuleOp module,
 
 /// Sets the target's triple, layout and attributes on every function and runs
 /// LLVM's optimizations (kernels are unrolled and vectorized already).
-llvm::Error optimizeLLVM(llvm::Module &module, const Target &target);
+llvm::Error optimizeLLVM(llvm::Module &module, const Target &target,
+                         const CodegenOptions &options = {});
 
 llvm::Error emitObject(llvm::Module &module, const Target &target,
-                       llvm::raw_pwrite_stream &os);
+                       llvm::raw_pwrite_stream &os,
+                       const CodegenOptions &options = {});
 llvm::Error emitAssembly(llvm::Module &module, const Target &target,
                          llvm::raw_pwrite_stream &os);
 

@@ -91,6 +91,7 @@ static OutputError compareNumbers(const float *got,
   OutputError error;
   double scale = getScale(expected);
   error.rounded = extra > 0;
+  error.scale = scale;
   for (size_t i = 0; i < expected.size(); ++i) {
     double difference = getDifference(got[i], expected[i]);
     double magnitude = std::fabs(expected[i]);
@@ -284,6 +285,16 @@ std::optional<VerifyCase> EntryVerifier::run(const InputPlan &plan,
   if (result.failure.empty())
     compare(plan, values, *expected, outputs, result);
   return result;
+}
+
+Expected<VerifyCase> verifyCase(Interpreter &interpreter, attn::EntryOp entry,
+                                const InputPlan &plan, uint64_t seed,
+                                VerifyCall call) {
+  EntryVerifier verifier(interpreter, entry, {}, call);
+  if (std::optional<VerifyCase> result = verifier.run(plan, seed))
+    return std::move(*result);
+  return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                 verifier.refusal);
 }
 
 Expected<VerifyReport>

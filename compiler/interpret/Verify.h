@@ -65,6 +65,7 @@ struct OutputError {
   double allowed = 0;   ///< at the element that came closest to its bound
   double usedShare = 0; ///< error / bound there; above 1: failed
   bool rounded = false; ///< the bound includes the rounded reference
+  double scale = 0;     ///< root mean square of the reference
 };
 
 struct VerifyCase {
@@ -91,6 +92,16 @@ llvm::Expected<VerifyReport>
 verifyLibrary(mlir::ModuleOp module, const WeightTable *weights,
               const VerifyOptions &options, VerifyCall call,
               llvm::function_ref<void(const VerifyCase &)> progress = {});
+
+namespace interpret {
+struct InputPlan;
+}
+/// One case of the caller's own: the entry with every output, on the inputs
+/// that `plan` and `seed` make. Fails where the reference refuses them.
+llvm::Expected<VerifyCase> verifyCase(Interpreter &interpreter,
+                                      attn::EntryOp entry,
+                                      const interpret::InputPlan &plan,
+                                      uint64_t seed, VerifyCall call);
 
 } // namespace attnc
 
