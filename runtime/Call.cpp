@@ -31,7 +31,13 @@ attn_status attnrt::runEntry(attn_session &session, int32_t entry,
   if (status != ATTN_OK)
     return status;
   bindArguments(session, entry, arguments);
-  return runPhases(session, session.model->schedule(entry), layout);
+  Span whole = {session.profile.isActive() ? profileClock() : 0, 0};
+  status = runPhases(session, session.model->schedule(entry), layout);
+  if (session.profile.isActive()) {
+    whole.end = profileClock();
+    session.model->profile.writeCall(session, entry, whole);
+  }
+  return status;
 }
 
 attn_status attnrt_call(attn_session *session, int32_t entry,

@@ -66,9 +66,17 @@ attn_status attnrt_info(const attn_model *model, char *buffer, size_t capacity,
   json.print(",\"mapped\":%s,\"bytes\":%" PRIu64 "}",
              file.isMapped() ? "true" : "false", file.size());
   json.print(",\"sessions\":%" PRId64 ",\"bytes\":%" PRIu64
-             ",\"max_bytes\":%" PRIu64 "}",
+             ",\"max_bytes\":%" PRIu64,
              model->references.load(std::memory_order_relaxed) - 1,
              model->memory.used(), model->memory.limit());
+  if (model->profile.isActive()) {
+    const char *lost = model->profile.lost();
+    json.print(",\"profile\":{\"complete\":%s,\"error\":",
+               lost ? "false" : "true");
+    json.quote(lost ? lost : "");
+    json.print("}");
+  }
+  json.print("}");
   if (needed)
     *needed = json.length();
   return ATTN_OK;

@@ -90,6 +90,8 @@ attn_status attnrt_open(const attn_abi_library *library,
   status = opened->weights.open(*library, checked, opened->memory);
   if (status == ATTN_OK)
     status = startWorkers(*opened, checked);
+  if (status == ATTN_OK)
+    status = opened->profile.open(*library);
   if (status != ATTN_OK) {
     releaseModel(opened);
     return status;
@@ -103,6 +105,7 @@ void attnrt::releaseModel(attn_model *model) {
   if (model->references.fetch_sub(1, std::memory_order_acq_rel) != 1)
     return;
   model->pool.stop(model->memory);
+  model->profile.close();
   closeTokenizer(model->tokenizer.load(std::memory_order_acquire));
   model->weights.close(model->memory);
   attn_allocator allocator = model->memory.source();

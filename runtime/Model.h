@@ -14,6 +14,7 @@
 
 #include "Memory.h"
 #include "Pool.h"
+#include "Profile.h"
 #include "Variant.h"
 #include "Weights.h"
 #include "text/Tokenizer.h"
@@ -36,6 +37,8 @@ struct attn_model {
   attn_executor executor; ///< parallel_for NULL: none
   int32_t workers = 1;    ///< parts of a phase
   const char *workersReason = "";
+
+  attnrt::Profile profile; ///< active where the environment asks for it
 
   /// The application's handle and its sessions: the last one to be closed
   /// frees the model, so that closing in the wrong order harms nobody.

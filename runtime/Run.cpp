@@ -30,6 +30,7 @@ struct PhaseRun {
   const attn_frame *frame;
   int32_t workers;
   bool usesTiles;
+  Span *spans; // [workers], or NULL
   // What an executor did; it is the caller's code and not trusted.
   std::atomic<int32_t> done{0};
 };
@@ -37,7 +38,10 @@ struct PhaseRun {
 void runPart(PhaseRun &run, int32_t part) {
   uint32_t before = _mm_getcsr();
   _mm_setcsr(kFloatingPoint);
+  int64_t begin = run.spans ? profileClock() : 0;
   run.function(run.frame, part, run.workers);
+  if (run.spans)
+    run.spans[part] = {begin, profileClock()};
   if (run.usesTiles)
     __asm__ volatile("tilerelease");
   _mm_setcsr(before);
@@ -93,7 +97,9 @@ attn_status attnrt::runPhases(attn_session &session,
     }
     const attn_abi_phase &phase = schedule.phases[i];
     bool isSerial = (phase.flags & ATTN_PHASE_SERIAL) != 0;
-    PhaseRun run = {phase.run, &frame, model.workers, model.choice.usesTiles};
+    Span *spans = session.profile.spans;
+    PhaseRun run = {phase.run, &frame, model.workers, model.choice.usesTiles,
+                    spans ? spans + int64_t(i) * model.workers : nullptr};
     if (usesExecutor && !isSerial) {
       status = runOnExecutor(model, run);
     } else if (usesPool && !isSerial) {

@@ -99,12 +99,14 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
                 model ? "session" : "model");
   *session = nullptr;
   const attn_abi_library &library = model->library;
-  size_t slots = 0, arguments = 0;
+  size_t slots = 0, arguments = 0, phases = 0;
   for (int32_t entry = 0; entry < library.entry_count; ++entry) {
     size_t entrySlots = model->schedule(entry).slot_count;
     size_t entryArguments = library.entries[entry].argument_count;
     slots = entrySlots > slots ? entrySlots : slots;
     arguments = entryArguments > arguments ? entryArguments : arguments;
+    size_t entryPhases = model->schedule(entry).phase_count;
+    phases = entryPhases > phases ? entryPhases : phases;
   }
   size_t sizes = library.size_count;
   size_t bytes = sizeof(attn_session) + sizeof(int64_t) * (sizes + slots) +
@@ -118,6 +120,12 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
   opened->slotOffsets = opened->sizes + sizes;
   opened->arguments = reinterpret_cast<void **>(opened->slotOffsets + slots);
   model->references.fetch_add(1, std::memory_order_relaxed);
+  attn_status status = model->profile.openSession(
+      model->memory, phases * model->workers, opened->profile);
+  if (status != ATTN_OK) {
+    attnrt_session_close(opened);
+    return status;
+  }
   *session = opened;
   return ATTN_OK;
 }
@@ -127,6 +135,7 @@ void attnrt_session_close(attn_session *session) {
     return;
   attn_model *model = session->model;
   model->memory.release(session->arena, session->arenaBytes);
+  Profile::closeSession(model->memory, session->profile);
   size_t bytes = session->bytes;
   session->~attn_session();
   model->memory.release(session, bytes);

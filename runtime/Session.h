@@ -48,6 +48,8 @@ struct attn_session {
 
   std::atomic<int32_t> state{Idle};
 
+  attnrt::SessionProfile profile;
+
   attnrt::TextRows text;
 };
 

@@ -13,6 +13,13 @@
  * once; a session belongs to one thread at a time. The text of the last error
  * is kept per thread.
  *
+ * Where the time goes: with ATTN_PROFILE=FILE in the environment NAME_open
+ * begins FILE anew (`%n` in it is the library's name, `%p` the process), and
+ * every call appends when each worker began and ended each phase, as events that
+ * Perfetto and chrome://tracing read. The file is complete once the model and
+ * its sessions are closed. A file that cannot be written fails NAME_open; one
+ * that fills the disk later is reported by NAME_info, and calls go on.
+ *
  *===----------------------------------------------------------------------===*/
 #ifndef ATTN_ATTN_H
 #define ATTN_ATTN_H
