@@ -5,12 +5,16 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Times calls of one entry on random inputs.
+// Times calls of one entry on random inputs; with --roofline also its kernels,
+// by the trace that the library writes.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Library.h"
+#include "compiler/tools/Roofline.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
 #include <random>
@@ -27,7 +31,9 @@ cl::opt<std::string> path(cl::Positional, cl::desc("LIB"), cl::Required,
                           cl::sub(command));
 cl::opt<int64_t> batch("batch", cl::init(1), cl::desc("Value of 'batch'"),
                        cl::value_desc("B"), IN_BENCH);
-cl::opt<int64_t> seq("seq", cl::init(128), cl::desc("Value of 'seq'"),
+cl::opt<int64_t> seq("seq", cl::init(128),
+                     cl::desc("Value of 'seq' (default: 128, if the library "
+                              "takes that many)"),
                      cl::value_desc("S"), IN_BENCH);
 cl::opt<std::string> entryName("entry",
                                cl::desc("Entry point (default: the first)"),
@@ -37,6 +43,15 @@ cl::opt<int> threads("threads", cl::desc("Threads (default: all allowed)"),
 cl::opt<double> seconds("seconds", cl::init(2.0),
                         cl::desc("How long to measure (default: 2)"),
                         cl::value_desc("S"), IN_BENCH);
+cl::opt<bool> roofline(
+    "roofline",
+    cl::desc(
+        "Per kernel: time, GFLOP/s, GB/s and share of this machine's peak, "
+        "measured now"),
+    IN_BENCH);
+cl::opt<std::string> svg("svg",
+                         cl::desc("Draw the roofline into FILE (an SVG)"),
+                         cl::value_desc("FILE"), IN_BENCH);
 cl::opt<bool> json("json", cl::desc("Print one JSON object"), IN_BENCH);
 
 using Clock = std::chrono::steady_clock;
@@ -66,6 +81,125 @@ HostTensor randomInput(const LibraryArgument &argument,
   return tensor;
 }
 
+/// Where the library under test writes its trace: the user's own file if there
+/// is one, else one that goes in the end.
+class TraceFile {
+public:
+  Error create() {
+    if (const char *given = std::getenv("ATTN_PROFILE"); given && *given)
+      return createStringError(
+          "error[A0731]: ATTN_PROFILE is set, and --roofline needs a trace of "
+          "its own; unset the variable");
+    SmallString<128> name;
+    if (std::error_code error =
+            sys::fs::createTemporaryFile("attnc-bench", "json", name))
+      return createStringError("error[A0731]: no file for the trace: " +
+                               error.message());
+    remover.setFile(name);
+    path = name.str().str();
+    ::setenv("ATTN_PROFILE", path.c_str(), 1);
+    return Error::success();
+  }
+  std::string path;
+
+private:
+  FileRemover remover;
+};
+
+/// What the command line says; else the option's default, or the minimum of a
+/// size of another name, as far as the library takes it.
+int64_t chooseSize(StringRef name, const LibrarySize &bounds) {
+  const cl::opt<int64_t> *option = name == "batch" ? &batch
+                                   : name == "seq" ? &seq
+                                                   : nullptr;
+  if (!option)
+    return bounds.minimum;
+  return option->getNumOccurrences()
+             ? *option
+             : std::min<int64_t>(*option, bounds.maximum);
+}
+
+struct Times {
+  double opening = 0, first = 0;
+  std::vector<double> calls; ///< sorted
+
+  double quantile(double q) const {
+    return calls[size_t(q * (calls.size() - 1))];
+  }
+};
+
+Error measureCalls(Library &library, const LibraryEntry &entry,
+                   const std::map<std::string, int64_t> &sizes, Times &times) {
+  std::mt19937 random(1);
+  std::vector<HostTensor> inputs, outputs;
+  for (const LibraryArgument &input : entry.inputs)
+    inputs.push_back(randomInput(input, sizes, random));
+  Clock::time_point begin = Clock::now();
+  if (Error error = library.call(entry, sizes, inputs, outputs))
+    return error;
+  times.first = milliseconds(Clock::now() - begin);
+  Clock::time_point end =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                         std::chrono::duration<double>(seconds));
+  while (Clock::now() < end || times.calls.size() < 5) {
+    begin = Clock::now();
+    if (Error error = library.call(entry, sizes, inputs, outputs))
+      return error;
+    times.calls.push_back(milliseconds(Clock::now() - begin));
+  }
+  llvm::sort(times.calls);
+  return Error::success();
+}
+
+void print(const LibraryEntry &entry,
+           const std::map<std::string, int64_t> &sizes, const Times &times,
+           const std::optional<Roofline> &roof) {
+  double rate = 1000.0 / times.quantile(0.5);
+  if (json) {
+    json::Object sizeObject;
+    for (auto &[name, value] : sizes)
+      sizeObject[name] = value;
+    json::Object object{{"entry", entry.name},
+                        {"sizes", std::move(sizeObject)},
+                        {"open_ms", times.opening},
+                        {"first_ms", times.first},
+                        {"median_ms", times.quantile(0.5)},
+                        {"p10_ms", times.quantile(0.1)},
+                        {"p90_ms", times.quantile(0.9)},
+                        {"calls", static_cast<int64_t>(times.calls.size())},
+                        {"calls_per_second", rate}};
+    if (roof)
+      object["roofline"] = roof->toJson();
+    return printJson(std::move(object));
+  }
+  outs() << entry.name;
+  for (auto &[name, value] : sizes)
+    outs() << " " << name << "=" << value;
+  outs() << format("\n  open    %9.3f ms\n  first   %9.3f ms\n", times.opening,
+                   times.first)
+         << format("  median  %9.3f ms  (p10 %.3f, p90 %.3f, %zu calls)\n",
+                   times.quantile(0.5), times.quantile(0.1),
+                   times.quantile(0.9), times.calls.size())
+         << format("  rate    %9.1f calls/s\n", rate);
+  if (roof)
+    roof->print(outs());
+}
+
+Error draw(const Roofline &roof) {
+  std::error_code code;
+  raw_fd_ostream os(svg, code);
+  if (!code) {
+    roof.draw(os);
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  if (code)
+    return createStringError("error[A0732]: " + svg +
+                             " cannot be written: " + code.message());
+  return Error::success();
+}
+
 Error runBench() {
   Expected<std::unique_ptr<Library>> loaded = Library::load(path);
   if (!loaded)
@@ -76,64 +210,36 @@ Error runBench() {
   if (!entry)
     return createStringError("error[A0720]: the library has no entry '%s'",
                              entryName.c_str());
+  TraceFile trace;
+  bool wantsRoof = roofline || !svg.empty();
+  if (wantsRoof)
+    if (Error error = trace.create())
+      return error;
+  Times times;
   Clock::time_point begin = Clock::now();
   if (Error error = library.open(threads))
     return error;
-  double opening = milliseconds(Clock::now() - begin);
+  times.opening = milliseconds(Clock::now() - begin);
 
   std::map<std::string, int64_t> sizes;
   for (const std::string &size : entry->sizes)
-    sizes[size] = size == "batch" ? batch
-                  : size == "seq" ? seq
-                                  : library.sizes().at(size).minimum;
+    sizes[size] = chooseSize(size, library.sizes().at(size));
   if (Error error = library.checkSizes(*entry, sizes))
     return error;
-  std::mt19937 random(1);
-  std::vector<HostTensor> inputs, outputs;
-  for (const LibraryArgument &input : entry->inputs)
-    inputs.push_back(randomInput(input, sizes, random));
-  begin = Clock::now();
-  if (Error error = library.call(*entry, sizes, inputs, outputs))
+  if (Error error = measureCalls(library, *entry, sizes, times))
     return error;
-  double first = milliseconds(Clock::now() - begin);
-
-  std::vector<double> times;
-  Clock::time_point end =
-      Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                         std::chrono::duration<double>(seconds));
-  while (Clock::now() < end || times.size() < 5) {
-    begin = Clock::now();
-    if (Error error = library.call(*entry, sizes, inputs, outputs))
-      return error;
-    times.push_back(milliseconds(Clock::now() - begin));
+  std::optional<Roofline> roof;
+  if (wantsRoof) {
+    Expected<Roofline> measured =
+        measureRoofline(library, *entry, sizes, trace.path);
+    if (!measured)
+      return measured.takeError();
+    roof = std::move(*measured);
+    if (!svg.empty())
+      if (Error error = draw(*roof))
+        return error;
   }
-  llvm::sort(times);
-  auto quantile = [&](double q) {
-    return times[size_t(q * (times.size() - 1))];
-  };
-  double rate = 1000.0 / quantile(0.5);
-  if (json) {
-    json::Object sizeObject;
-    for (auto &[name, value] : sizes)
-      sizeObject[name] = value;
-    printJson(json::Object{{"entry", entry->name},
-                           {"sizes", std::move(sizeObject)},
-                           {"open_ms", opening},
-                           {"first_ms", first},
-                           {"median_ms", quantile(0.5)},
-                           {"p10_ms", quantile(0.1)},
-                           {"p90_ms", quantile(0.9)},
-                           {"calls", static_cast<int64_t>(times.size())},
-                           {"calls_per_second", rate}});
-    return Error::success();
-  }
-  outs() << entry->name;
-  for (auto &[name, value] : sizes)
-    outs() << " " << name << "=" << value;
-  outs() << format("\n  open    %9.3f ms\n  first   %9.3f ms\n", opening, first)
-         << format("  median  %9.3f ms  (p10 %.3f, p90 %.3f, %zu calls)\n",
-                   quantile(0.5), quantile(0.1), quantile(0.9), times.size())
-         << format("  rate    %9.1f calls/s\n", rate);
+  print(*entry, sizes, times, roof);
   return Error::success();
 }
 
@@ -147,7 +253,8 @@ int run() {
 
 Command benchCommand() {
   return {command,
-          "  attnc bench out/libminilm.so --batch 1 --seq 128 --threads 1\n",
+          "  attnc bench out/libminilm.so --batch 1 --seq 128 --threads 1\n"
+          "  attnc bench out/libminilm.so --roofline --svg roofline.svg\n",
           run};
 }
 

@@ -1,0 +1,297 @@
+//===- Peaks.cpp - what this machine can do at most -------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Multiplications and additions in registers (FMA, dot products of bf16 and
+// int8, AMX where there is any), and reads from L2, L3 and memory.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/tools/Peaks.h"
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cpuid.h>
+#include <cstdint>
+#include <functional>
+#include <immintrin.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace attnc::tools {
+namespace {
+
+constexpr int kRuns = 7;
+constexpr int64_t kSteps = 4'000'000; // about 10 ms of twelve FMAs
+
+//===----------------------------------------------------------------------===//
+// Arithmetic: chains that do not depend on each other, long enough in number to
+// hide the latency of two units. A register barrier keeps each step as written.
+//===----------------------------------------------------------------------===//
+
+constexpr int kChains = 12;
+
+__attribute__((target("avx2,fma"))) void fmaYmm(int64_t steps) {
+  __m256 sum[kChains], a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(1.0f);
+  for (__m256 &chain : sum)
+    chain = _mm256_setzero_ps();
+  for (int64_t i = 0; i < steps; ++i)
+#pragma clang loop unroll(full)
+    for (int c = 0; c < kChains; ++c) {
+      sum[c] = _mm256_fmadd_ps(sum[c], a, b);
+      asm volatile("" : "+x"(sum[c]));
+    }
+}
+
+__attribute__((target("avx512f"))) void fmaZmm(int64_t steps) {
+  __m512 sum[kChains], a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(1.0f);
+  for (__m512 &chain : sum)
+    chain = _mm512_setzero_ps();
+  for (int64_t i = 0; i < steps; ++i)
+#pragma clang loop unroll(full)
+    for (int c = 0; c < kChains; ++c) {
+      sum[c] = _mm512_fmadd_ps(sum[c], a, b);
+      asm volatile("" : "+v"(sum[c]));
+    }
+}
+
+__attribute__((target("avx512f,avx512bf16"))) void dotBf16(int64_t steps) {
+  __m512 sum[kChains];
+  __m512bh a = (__m512bh)_mm512_set1_epi16(0x3f80), b = a;
+  for (__m512 &chain : sum)
+    chain = _mm512_setzero_ps();
+  for (int64_t i = 0; i < steps; ++i)
+#pragma clang loop unroll(full)
+    for (int c = 0; c < kChains; ++c) {
+      sum[c] = _mm512_dpbf16_ps(sum[c], a, b);
+      asm volatile("" : "+v"(sum[c]));
+    }
+}
+
+__attribute__((target("avx512f,avx512vnni"))) void dotInt8(int64_t steps) {
+  __m512i sum[kChains], a = _mm512_set1_epi8(1), b = a;
+  for (__m512i &chain : sum)
+    chain = _mm512_setzero_si512();
+  for (int64_t i = 0; i < steps; ++i)
+#pragma clang loop unroll(full)
+    for (int c = 0; c < kChains; ++c) {
+      sum[c] = _mm512_dpbusd_epi32(sum[c], a, b);
+      asm volatile("" : "+v"(sum[c]));
+    }
+}
+
+//===----------------------------------------------------------------------===//
+// AMX: two by two tiles of results, as the kernels have them.
+//===----------------------------------------------------------------------===//
+
+struct alignas(64) TileConfig {
+  uint8_t palette = 1, startRow = 0, reserved[14] = {};
+  uint16_t bytes[16] = {};
+  uint8_t rows[16] = {};
+};
+
+__attribute__((target("amx-tile"))) void configureTiles() {
+  TileConfig config;
+  for (int tile = 0; tile < 8; ++tile) {
+    config.bytes[tile] = 64;
+    config.rows[tile] = 16;
+  }
+  _tile_loadconfig(&config);
+  // One statement each: these are macros in GCC.
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_zero(4);
+  _tile_zero(5);
+  _tile_zero(6);
+  _tile_zero(7);
+}
+
+__attribute__((target("amx-tile,amx-bf16"))) void amxBf16(int64_t steps) {
+  configureTiles();
+  for (int64_t i = 0; i < steps; ++i) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_release();
+}
+
+__attribute__((target("amx-tile,amx-int8"))) void amxInt8(int64_t steps) {
+  configureTiles();
+  for (int64_t i = 0; i < steps; ++i) {
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
+    _tile_dpbusd(2, 5, 6);
+    _tile_dpbusd(3, 5, 7);
+  }
+  _tile_release();
+}
+
+/// Linux lends AMX's registers on request only.
+bool requestTiles() {
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+//===----------------------------------------------------------------------===//
+// Bandwidth
+//===----------------------------------------------------------------------===//
+
+/// Reads `bytes` (a multiple of 512) once.
+__attribute__((target("avx2"))) void read(const char *data, size_t bytes) {
+  for (const char *end = data + bytes; data != end; data += 512)
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 512; i += 32) {
+      __m256i value = _mm256_load_si256((const __m256i *)(data + i));
+      asm volatile("" : : "x"(value));
+    }
+}
+
+size_t cacheBytes(int name, size_t otherwise) {
+  long bytes = sysconf(name);
+  return bytes > 0 ? bytes : otherwise;
+}
+
+//===----------------------------------------------------------------------===//
+// Threads
+//===----------------------------------------------------------------------===//
+
+void pin(int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(core, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+/// Runs `work(thread)` on every core at once, several times; returns the least
+/// seconds from the common start to the last one's end.
+double leastSeconds(const std::vector<int> &cores,
+                    const std::function<void(int)> &work) {
+  using Clock = std::chrono::steady_clock;
+  double least = 1e30;
+  for (int run = 0; run < kRuns; ++run) {
+    std::atomic<int> ready{0};
+    std::atomic<bool> go{false};
+    std::vector<std::thread> threads;
+    for (size_t thread = 0; thread < cores.size(); ++thread)
+      threads.emplace_back([&, thread] {
+        pin(cores[thread]);
+        ++ready;
+        while (!go)
+          std::this_thread::yield();
+        work(thread);
+      });
+    while (ready != int(cores.size()))
+      std::this_thread::yield();
+    Clock::time_point begin = Clock::now();
+    go = true;
+    for (std::thread &thread : threads)
+      thread.join();
+    std::chrono::duration<double> took = Clock::now() - begin;
+    least = std::min(least, took.count());
+  }
+  return least;
+}
+
+/// The numbers measured so far.
+class Report {
+public:
+  explicit Report(std::vector<int> cores) : cores(std::move(cores)) {}
+
+  /// `operations`: multiplications and additions of one step of one thread.
+  double arithmetic(const char *name, void (*probe)(int64_t), double operations,
+                    int64_t steps = kSteps) {
+    double seconds = leastSeconds(cores, [&](int) { probe(steps); });
+    double rate = operations * steps * cores.size() / seconds / 1e9;
+    add(name, rate);
+    return rate;
+  }
+
+  /// Every thread reads `bytes` of its own over and over.
+  void bandwidth(const char *name, size_t bytes) {
+    bytes = std::max<size_t>(bytes / 4096 * 4096, 4096);
+    size_t times = std::max<size_t>((size_t(256) << 20) / bytes, 1);
+    constexpr size_t kPage = 4096;
+    std::vector<std::vector<char>> buffers(cores.size());
+    for (std::vector<char> &buffer : buffers)
+      buffer.assign(bytes + kPage, 1);
+    double seconds = leastSeconds(cores, [&](int thread) {
+      uintptr_t begin = reinterpret_cast<uintptr_t>(buffers[thread].data());
+      begin = (begin + kPage - 1) / kPage * kPage;
+      for (size_t i = 0; i < times; ++i)
+        read(reinterpret_cast<const char *>(begin), bytes);
+    });
+    add(name, double(bytes) * times * cores.size() / seconds / 1e9);
+  }
+
+  void add(const char *name, double rate) { rates.emplace_back(name, rate); }
+
+  size_t threads() const { return cores.size(); }
+
+  std::vector<std::pair<std::string, double>> rates;
+
+private:
+  std::vector<int> cores;
+};
+
+bool hasTiles(unsigned bit) {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> bit & 1);
+}
+
+void measure(Report &report) {
+  double most = 0;
+  if (__builtin_cpu_supports("avx512f"))
+    most = report.arithmetic("fma_zmm_gflops", fmaZmm, kChains * 16 * 2);
+  most = std::max(most,
+                  report.arithmetic("fma_ymm_gflops", fmaYmm, kChains * 8 * 2));
+  report.add("fma_gflops", most);
+  if (__builtin_cpu_supports("avx512bf16"))
+    report.arithmetic("bf16_zmm_gflops", dotBf16, kChains * 32 * 2);
+  if (__builtin_cpu_supports("avx512vnni"))
+    report.arithmetic("int8_zmm_gops", dotInt8, kChains * 64 * 2);
+  constexpr unsigned kAmxBf16 = 22, kAmxInt8 = 25;
+  constexpr int64_t kTileSteps = 200'000;
+  if (hasTiles(kAmxBf16) && hasTiles(kAmxInt8) && requestTiles()) {
+    report.arithmetic("bf16_amx_gflops", amxBf16, 4 * 16 * 16 * 32 * 2,
+                      kTileSteps);
+    report.arithmetic("int8_amx_gops", amxInt8, 4 * 16 * 16 * 64 * 2,
+                      kTileSteps);
+  }
+  size_t l2 = cacheBytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
+  size_t l3 = cacheBytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20);
+  report.bandwidth("read_l2_gbs", l2 / 2);
+  report.bandwidth("read_l3_gbs", std::max(2 * l2, l3 / 2 / report.threads()));
+  report.bandwidth("read_memory_gbs", std::max<size_t>(4 * l3, 128 << 20));
+}
+
+} // namespace
+
+std::vector<int> getAllowedCores() {
+  cpu_set_t set;
+  std::vector<int> cores;
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    for (int core = 0; core < CPU_SETSIZE; ++core)
+      if (CPU_ISSET(core, &set))
+        cores.push_back(core);
+  return cores;
+}
+
+std::vector<std::pair<std::string, double>>
+measurePeaks(const std::vector<int> &cores) {
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+    return {};
+  Report report(cores);
+  measure(report);
+  return report.rates;
+}
+
+} // namespace attnc::tools

@@ -1,0 +1,36 @@
+//===- Peaks.h - what this machine can do at most -----------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The rates that kernels are held against, measured here and now. Needs nothing
+// of LLVM, so that the benchmark's probe is small.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_TOOLS_PEAKS_H
+#define ATTNC_COMPILER_TOOLS_PEAKS_H
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace attnc::tools {
+
+/// The cores that this process may use.
+std::vector<int> getAllowedCores();
+
+/// Measures on `cores`, each with one pinned thread, all at once, best of
+/// several short runs (a neighbour can only take away); a second or two.
+/// Multiplications and additions in registers in 1e9/s: `fma_gflops` (the best
+/// of `fma_zmm_gflops` and `fma_ymm_gflops`), `bf16_zmm_gflops`,
+/// `int8_zmm_gops`, `bf16_amx_gflops`, `int8_amx_gops`, as far as the processor
+/// has them; read bandwidth in GB/s: `read_l2_gbs`, `read_l3_gbs`,
+/// `read_memory_gbs`. Empty without AVX2.
+std::vector<std::pair<std::string, double>>
+measurePeaks(const std::vector<int> &cores);
+
+} // namespace attnc::tools
+
+#endif // ATTNC_COMPILER_TOOLS_PEAKS_H
