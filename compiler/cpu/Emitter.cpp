@@ -74,10 +74,11 @@ LogicalResult KernelEmitter::emitComputeOp() {
       .Case([&](attn::UnpackOp op) { return emitUnpack(op); })
       .Case([&](attn::PoolOp op) { return emitPool(op); })
       .Default([&](Operation *op) {
+      .Case([&](attn::RopeOp op) { return emitRope(op); })
         op->emitError("error[A0502]: no CPU kernel computes '")
             << op->getName() << "'; a kernel.func holds a linear, matmul, "
             << "attention, map, embedding, token_positions, pack_index, "
-            << "pack, unpack or pool";
+            << "pack, unpack, pool or rope";
         return failure();
       });
 }

@@ -201,6 +201,7 @@ private:
                           mlir::Value mask);
   mlir::Value
   reduce(mlir::Value vector,
+  mlir::LogicalResult emitRope(attn::RopeOp op);           // EmitRope.cpp
          llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> combine);
   /// Runs `build` at the head of the function; what it makes dominates the
   /// rest.

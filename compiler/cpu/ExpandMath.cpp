@@ -1,21 +1,23 @@
-//===- ExpandMath.cpp - exp, erf, tanh as polynomials ---------------------===//
+//===- ExpandMath.cpp - exp, erf, tanh, cos as polynomials ----------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// `math.exp`, `exp2`, `tanh`, `erf` and `rsqrt` on f32 and vectors of f32
-// become arith ops and fused multiply-adds (mul and add in a function whose
-// `kernel.target` has none), so that nothing calls libm; `absf` and `sqrt`
-// stay, which every target has instructions for. Other element types stay as
-// well. Errors in ulp stay below (test/unit/cpu/ExpandMathTest.cpp):
+// `math.exp`, `exp2`, `tanh`, `erf`, `cos`, `sin` and `rsqrt` on f32 and
+// vectors of f32 become arith ops and fused multiply-adds (mul and add in a
+// function whose `kernel.target` has none), so that nothing calls libm; `absf`
+// and `sqrt` stay, which every target has instructions for. Other element types
+// stay as well. Errors in ulp stay below (test/unit/cpu/ExpandMathTest.cpp):
 //
 //           with FMA  without
 //   exp       1.0       1.5     0 where the result is below 2^-125.5
 //   exp2      1.0       1.5     0 where the result is below 2^-125.5
 //   tanh      1.5       1.5
 //   erf       1.5       1.75    exactly -1 or 1 where erf rounds to it
+//   cos, sin  1.25      1.25    NaN where |x| > 2^28: neighbouring arguments
+//                               are more than a period apart there
 //   rsqrt     1.5       1.5
 //
 // NaN gives NaN; infinities give the limits. Coefficients, highest degree
@@ -27,6 +29,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+#include <limits>
 
 using namespace mlir;
 
@@ -60,6 +64,19 @@ static constexpr float kErfLarge[] = {0.00030797231f, -0.00463220058f,
 static constexpr float kErfExp2[] = {0.00132647238f, 0.00967151299f,
                                      0.0555073358f,  0.240222424f,
                                      0.693147004f,   1.0f};
+
+// kSin: (sin(r) / r - 1) / s, s = r^2, |r| <= pi / 4; error 3.8e-09
+static constexpr float kSin[] = {-0.00019515217f, 0.0083321603f, -0.166666552f};
+// kCos: (cos(r) - 1 + s / 2) / s^2, s = r^2, |r| <= pi / 4; error 1.2e-10
+static constexpr float kCos[] = {2.44330804e-05f, -0.00138873153f,
+                                 0.0416666456f};
+static constexpr float kLargestAngle = 0x1p28f;
+// pi / 2 in two parts of double precision; the first has 25 bits, so that its
+// products with integers below 2^28 are exact.
+static constexpr double kHalfPiHigh = 1.57079631090164184570;
+static constexpr double kHalfPiLow = 1.58932547735281966916e-8;
+// Adding 1.5 * 2^52 rounds a double to an integer.
+static constexpr double kRoundDouble = 6755399441055744.0;
 
 // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits;
 // the number added to it is the exponent's bias, less one where the polynomial
@@ -127,17 +144,66 @@ public:
     return select(less(magnitude, number(kErfSplit)), small, large);
   }
 
+  Value cos(Value x) { return sinOfQuarters(x, /*ahead=*/1); }
+  Value sin(Value x) { return sinOfQuarters(x, /*ahead=*/0); }
+
   Value rsqrt(Value x) {
     return arith::DivFOp::create(b, loc, number(1),
                                  math::SqrtOp::create(b, loc, x));
   }
 
 private:
-  Value number(float value) {
-    TypedAttr attr = b.getF32FloatAttr(value);
+  /// The op's type with another element type.
+  Type like(Type element) {
     if (auto vector = dyn_cast<VectorType>(type))
-      attr = DenseElementsAttr::get(vector, value);
-    return arith::ConstantOp::create(b, loc, attr);
+      return vector.clone(element);
+    return element;
+  }
+  Value constant(TypedAttr value) {
+    if (auto vector = dyn_cast<VectorType>(like(value.getType())))
+      value = DenseElementsAttr::get(vector, Attribute(value));
+    return arith::ConstantOp::create(b, loc, value);
+  }
+  Value number(float value) { return constant(b.getF32FloatAttr(value)); }
+  Value wide(double value) { return constant(b.getF64FloatAttr(value)); }
+  Value integer(int32_t value) { return constant(b.getI32IntegerAttr(value)); }
+
+  /// sin(x + ahead * pi / 2). Double precision takes the quarters off, since
+  /// f32 without fused multiply-adds cannot do it exactly.
+  Value sinOfQuarters(Value x, int32_t ahead) {
+    Value angle = arith::ExtFOp::create(b, loc, like(b.getF64Type()), x);
+    Value shifted = add(mul(angle, wide(M_2_PI)), wide(kRoundDouble));
+    Value n = sub(shifted, wide(kRoundDouble));
+    Value rest =
+        sub(sub(angle, mul(n, wide(kHalfPiHigh))), mul(n, wide(kHalfPiLow)));
+    Value r = arith::TruncFOp::create(b, loc, type, rest);
+    Value quarter = arith::TruncIOp::create(
+        b, loc, like(b.getI32Type()),
+        arith::BitcastOp::create(b, loc, like(b.getI64Type()), shifted));
+    quarter = arith::AddIOp::create(b, loc, quarter, integer(ahead));
+
+    Value s = mul(r, r);
+    // What rounding took from r counts where sin(r) has smaller steps than r.
+    Value low = arith::TruncFOp::create(
+        b, loc, type,
+        sub(rest, arith::ExtFOp::create(b, loc, rest.getType(), r)));
+    Value sine = add(fma(mul(polynomial(s, kSin), s), r, low), r);
+    Value rough = sub(wide(1), mul(mul(rest, rest), wide(0.5)));
+    rough = arith::TruncFOp::create(b, loc, type, rough);
+    Value cosine = fma(mul(s, s), polynomial(s, kCos), rough);
+    Value result = select(isBitSet(quarter, 1), cosine, sine);
+    Value negated = arith::NegFOp::create(b, loc, result);
+    result = select(isBitSet(quarter, 2), negated, result);
+    Value tooLarge =
+        less(number(kLargestAngle), math::AbsFOp::create(b, loc, x));
+    return select(tooLarge, number(std::numeric_limits<float>::quiet_NaN()),
+                  result);
+  }
+
+  Value isBitSet(Value bits, int32_t bit) {
+    Value kept = arith::AndIOp::create(b, loc, bits, integer(bit));
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, kept,
+                                 integer(0));
   }
   Value add(Value a, Value c) { return arith::AddFOp::create(b, loc, a, c); }
   Value sub(Value a, Value c) { return arith::SubFOp::create(b, loc, a, c); }
@@ -169,15 +235,9 @@ private:
 
   /// 2 to the integer in the low bits of `shifted`, less the bias in it.
   Value power(Value shifted) {
-    Type bits = b.getI32Type();
-    TypedAttr amount = b.getI32IntegerAttr(kMantissaBits);
-    if (auto vector = dyn_cast<VectorType>(type)) {
-      bits = vector.clone(bits);
-      amount = DenseElementsAttr::get(cast<VectorType>(bits), kMantissaBits);
-    }
-    Value pattern = arith::BitcastOp::create(b, loc, bits, shifted);
-    pattern = arith::ShLIOp::create(b, loc, pattern,
-                                    arith::ConstantOp::create(b, loc, amount));
+    Value pattern =
+        arith::BitcastOp::create(b, loc, like(b.getI32Type()), shifted);
+    pattern = arith::ShLIOp::create(b, loc, pattern, integer(kMantissaBits));
     return arith::BitcastOp::create(b, loc, type, pattern);
   }
 
@@ -220,6 +280,12 @@ struct ExpandMath : impl::ExpandMathBase<ExpandMath> {
                          })
                          .Case([&](math::ErfOp erf) {
                            return expansion.erf(erf.getOperand());
+                         })
+                         .Case([&](math::CosOp cos) {
+                           return expansion.cos(cos.getOperand());
+                         })
+                         .Case([&](math::SinOp sin) {
+                           return expansion.sin(sin.getOperand());
                          })
                          .Case([&](math::RsqrtOp rsqrt) {
                            return expansion.rsqrt(rsqrt.getOperand());

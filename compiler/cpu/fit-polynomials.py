@@ -108,6 +108,22 @@ def tables():
     yield ("kErfExp2: exp2(r), |r| <= 1/2",
            *fit_polynomial(lambda r: two**r, -0.5, 0.5, 5, (1.0,)))
 
+    # With s = r^2: sin(r) = r + r s P(s), cos(r) = 1 - s / 2 + s^2 P(s).
+    quarter = float(mpmath.pi / 4) * 1.0001
+
+    def sin_rest(s):
+        r = mpmath.sqrt(s)
+        return (mpmath.sin(r) / r - 1) / s
+    yield ("kSin: (sin(r) / r - 1) / s, s = r^2, |r| <= pi / 4",
+           *fit_polynomial(sin_rest, 1e-6, quarter**2, 2, (),
+                           lambda s: mpmath.sin(mpmath.sqrt(s)) / s**1.5))
+
+    def cos_rest(s):
+        return (mpmath.cos(mpmath.sqrt(s)) - 1 + s / 2) / s**2
+    yield ("kCos: (cos(r) - 1 + s / 2) / s^2, s = r^2, |r| <= pi / 4",
+           *fit_polynomial(cos_rest, 1e-4, quarter**2, 2, (),
+                           lambda s: mpmath.cos(mpmath.sqrt(s)) / s**2))
+
 
 def main():
     for name, coefficients, error in tables():

@@ -235,6 +235,12 @@ void ElementProgram::addNumberStep(Operation &op) {
       })
       .Case([&](math::Exp2Op op) {
         unary(*op, [](double a) { return std::exp2(a); });
+      .Case([&](math::CosOp op) {
+        unary(*op, [](double a) { return std::cos(a); });
+      })
+      .Case([&](math::SinOp op) {
+        unary(*op, [](double a) { return std::sin(a); });
+      })
       })
       .Case([&](math::TanhOp op) {
         unary(*op, [](double a) { return std::tanh(a); });

@@ -70,6 +70,8 @@ private:
   llvm::Error evaluate(attn::PackOp op);
   llvm::Error evaluate(attn::UnpackOp op);
   llvm::Error evaluate(attn::PoolOp op);
+  // EvaluateRope.cpp
+  llvm::Error evaluate(attn::RopeOp op);
   // Interpreter.cpp
   llvm::Error evaluate(attn::GetWeightOp op);
   llvm::Error evaluate(attn::ConstantOp op);

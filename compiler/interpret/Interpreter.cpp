@@ -112,7 +112,7 @@ Error Evaluation::run(Operation &op) {
             attn::MergeHeadsOp, attn::MatmulOp, attn::AttentionOp,
             attn::EmbeddingOp, attn::PositionsOp, attn::TokenPositionsOp,
             attn::PackIndexOp, attn::PackOp, attn::UnpackOp, attn::PoolOp,
-            attn::GetWeightOp, attn::ConstantOp>(
+            attn::GetWeightOp, attn::ConstantOp, attn::RopeOp>(
           [&](auto known) { return evaluate(known); })
       .Default([&](Operation *unknown) {
         return errorAt(unknown, "the interpreter runs ops of the attn dialect");

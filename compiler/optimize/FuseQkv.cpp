@@ -13,10 +13,10 @@
 // After:   %q, %k, %v = attn.qkv_projection %x, %w element(%bias) {...}
 //          attn.attention %q, %k, %v
 //
-// A bias may be a map or an element region already. Maps between the heads and
-// the attention stay where they are. Declines different inputs, biases on some
-// of the three only, other epilogues, parts that something else reads, and
-// weights that do not concatenate.
+// A bias may be a map or an element region already. Maps, norms and rotations
+// between the heads and the attention stay where they are. Declines different
+// inputs, biases on some of the three only, other epilogues, parts that
+// something else reads, and weights that do not concatenate.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
@@ -72,7 +72,7 @@ public:
 
   std::optional<Part> find(Value operand) {
     Part part;
-    Value value = skipMaps(operand);
+    Value value = skipHeadwise(operand);
     part.heads = value.getDefiningOp<attn::SplitHeadsOp>();
     if (!part.heads)
       return noSite(value.getDefiningOp(), "no heads of a projection");
@@ -105,15 +105,20 @@ private:
     return std::nullopt;
   }
 
-  /// Passes over maps that read heads element by element, such as a scale.
-  static Value skipMaps(Value value) {
-    while (auto map = value.getDefiningOp<attn::MapOp>()) {
+  /// Passes over what computes heads from heads: rotations, norms, and maps
+  /// that read them element by element, such as a scale.
+  static Value skipHeadwise(Value value) {
+    while (Operation *op = value.getDefiningOp()) {
       Value next;
-      for (Value captured : map.getElementCaptures())
-        if (captured.getType() == map.getType() &&
-            readsElementwise(map, captured))
-          next = captured;
-      if (!next || map.getRowEpilogue())
+      if (isa<attn::RopeOp, attn::NormOp>(op))
+        next = op->getOperand(0);
+      else if (auto map = dyn_cast<attn::MapOp>(op);
+               map && !map.getRowEpilogue())
+        for (Value captured : map.getElementCaptures())
+          if (captured.getType() == map.getType() &&
+              readsElementwise(map, captured))
+            next = captured;
+      if (!next)
         break;
       value = next;
     }

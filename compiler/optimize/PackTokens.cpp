@@ -110,6 +110,10 @@ private:
           for (unsigned i = 0; i < ids.size(); ++i)
             packOperand(ids[i]);
         })
+        .Case<attn::RopeOp>([&](attn::RopeOp rope) {
+          for (OpOperand &operand : rope->getOpOperands())
+            packOperand(operand);
+        })
         // Input first, then weights.
         .Default([&](Operation *rows) { packOperand(rows->getOpOperand(0)); });
     if (isa<attn::PoolOp>(copy)) {

@@ -217,6 +217,11 @@ bool PaddedProgram::check(Operation *op) {
       .Case([&](attn::MergeHeadsOp merge) {
         return checkInput(merge, merge.getInput(), 4);
       })
+      .Case([&](attn::RopeOp rope) {
+        return checkInput(rope, rope.getInput(), 4) &&
+               checkInput(rope, rope.getCos(), 3) &&
+               checkInput(rope, rope.getSin(), 3);
+      })
       .Case([&](attn::AttentionOp attention) {
         return checkAttention(attention);
       })

@@ -30,7 +30,7 @@ namespace attnc {
 bool isKernelForm(Operation *op) {
   return isa<attn::LinearOp, attn::MatmulOp, attn::AttentionOp, attn::MapOp,
              attn::EmbeddingOp, attn::TokenPositionsOp, attn::PackIndexOp,
-             attn::PackOp, attn::UnpackOp, attn::PoolOp>(op);
+             attn::PackOp, attn::UnpackOp, attn::PoolOp, attn::RopeOp>(op);
 }
 
 namespace {

@@ -117,8 +117,8 @@ bool isRegionScalarOp(Operation *op) {
              arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp,
              arith::SelectOp, arith::SIToFPOp, arith::UIToFPOp, arith::ExtUIOp,
              arith::ExtSIOp, arith::MaxSIOp, arith::MinSIOp, math::AbsFOp,
-             math::ErfOp, math::ExpOp, math::Exp2Op, math::TanhOp, math::SqrtOp,
-             math::RsqrtOp, IndexOp>(op);
+             math::CosOp, math::SinOp, math::ErfOp, math::ExpOp, math::Exp2Op,
+             math::TanhOp, math::SqrtOp, math::RsqrtOp, IndexOp>(op);
 }
 
 } // namespace attnc::attn

@@ -31,11 +31,22 @@ struct Function {
 
 double rsqrtReference(double x) { return 1 / std::sqrt(x); }
 
+// Neighbouring arguments are more than a period apart beyond this.
+constexpr double kLargestAngle = 0x1p28;
+double cosReference(double x) {
+  return std::fabs(x) > kLargestAngle ? NAN : std::cos(x);
+}
+double sinReference(double x) {
+  return std::fabs(x) > kLargestAngle ? NAN : std::sin(x);
+}
+
 const double kFlush = std::exp2(-125.5);
 const Function kFunctions[] = {{"exp", std::exp, 1.0, 1.5, kFlush},
                                {"exp2", std::exp2, 1.0, 1.5, kFlush},
                                {"tanh", std::tanh, 1.5, 1.5, 0},
                                {"erf", std::erf, 1.5, 1.75, 0},
+                               {"cos", cosReference, 1.25, 1.25, 0},
+                               {"sin", sinReference, 1.25, 1.25, 0},
                                {"rsqrt", rsqrtReference, 1.5, 1.5, 0},
                                {"sqrt", std::sqrt, 0.5, 0.5, 0},
                                {"absf", std::fabs, 0, 0, 0}};
@@ -156,6 +167,13 @@ TEST(ExpandMathLimits, ExactValues) {
             (std::vector<float>{-1, 1, 0, 1, -1}));
   EXPECT_EQ(evaluate("erf", {-kInfinity, kInfinity, 0, 3.93f, -100}, target),
             (std::vector<float>{-1, 1, 0, 1, -1}));
+  EXPECT_EQ(evaluate("cos", {0, -0.0f, 1e-20f}, target),
+            (std::vector<float>{1, 1, 1}));
+  EXPECT_EQ(evaluate("sin", {0, 1e-20f, -1e-20f}, target),
+            (std::vector<float>{0, 1e-20f, -1e-20f}));
+  for (const char *op : {"cos", "sin"})
+    for (float result : evaluate(op, {kInfinity, -kInfinity, 3e8f}, target))
+      EXPECT_TRUE(std::isnan(result)) << op << " gave " << result;
 }
 
 TEST(ExpandMathLimits, NanStaysNan) {
@@ -163,7 +181,7 @@ TEST(ExpandMathLimits, NanStaysNan) {
   std::vector<float> values(3);
   const uint32_t patterns[] = {0x7fc00000, 0x7fc00181, 0xffc001ff};
   std::memcpy(values.data(), patterns, sizeof patterns);
-  for (const char *op : {"exp", "exp2", "tanh", "erf", "rsqrt"})
+  for (const char *op : {"exp", "exp2", "tanh", "erf", "cos", "sin", "rsqrt"})
     for (float result : evaluate(op, values, Target::native()))
       EXPECT_TRUE(std::isnan(result)) << op << " gave " << result;
 }

@@ -81,6 +81,8 @@ TEST_F(NumberOps, Unary) {
   std::pair<const char *, Function> cases[] = {
       {"arith.negf", [](double x) { return -x; }},
       {"math.absf", [](double x) { return std::fabs(x); }},
+      {"math.cos", [](double x) { return std::cos(x); }},
+      {"math.sin", [](double x) { return std::sin(x); }},
       {"math.erf", [](double x) { return std::erf(x); }},
       {"math.exp", [](double x) { return std::exp(x); }},
       {"math.exp2", [](double x) { return std::exp2(x); }},
