@@ -11,34 +11,17 @@
 //===----------------------------------------------------------------------===//
 #include "Arguments.h"
 
+#include "ElementType.h"
 #include "Errors.h"
 
 #include <inttypes.h>
 
 namespace attnrt {
 
-static int64_t elementBytes(attn_dtype dtype) {
-  switch (dtype) {
-  case ATTN_I64:
-    return 8;
-  case ATTN_F32:
-  case ATTN_I32:
-    return 4;
-  case ATTN_F16:
-  case ATTN_BF16:
-    return 2;
-  case ATTN_I8:
-  case ATTN_U8:
-  case ATTN_BOOL:
-    return 1;
-  }
-  return 1;
-}
-
 attn_status argumentBytes(const attn_abi_entry &entry,
                           const attn_abi_argument &argument,
                           const int64_t *sizes, int64_t &bytes) {
-  bytes = elementBytes(argument.dtype);
+  bytes = elementType(argument.dtype).bytes;
   for (int32_t axis = 0; axis < argument.rank; ++axis) {
     int64_t dimension = argument.dims[axis];
     if (dimension < 0)
@@ -113,7 +96,7 @@ attn_status checkArguments(const attn_session &session, int32_t entry,
                   "%s: %s is NULL; expected %" PRId64 " bytes", called.name,
                   argument.name, bytes);
     }
-    int64_t alignment = elementBytes(argument.dtype);
+    int64_t alignment = elementType(argument.dtype).bytes;
     if (reinterpret_cast<uintptr_t>(given[i]) % alignment)
       return fail(ATTN_ERROR_INVALID_ARGUMENT,
                   "%s: %s is at %p; expected an address divisible by %" PRId64,

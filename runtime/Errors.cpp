@@ -40,8 +40,7 @@ Place places[kPlaces];
 /// Nobody's, or that of a thread that has ended.
 bool isFree(int32_t owner) {
   int saved = errno;
-  bool gone = owner == 0 ||
-              (syscall(SYS_tgkill, getpid(), owner, 0) != 0 && errno == ESRCH);
+  bool gone = owner == 0 || syscall(SYS_tgkill, getpid(), owner, 0) != 0;
   errno = saved;
   return gone;
 }
@@ -83,8 +82,6 @@ attn_status fail(attn_status status, const char *format, ...) {
   va_start(arguments, format);
   int length = vsnprintf(message, kErrorCapacity, format, arguments);
   va_end(arguments);
-  if (length < 0)
-    message[0] = '\0';
   if (length >= static_cast<int>(kErrorCapacity))
     memcpy(message + kErrorCapacity - 4, "...", 4);
   for (char *at = message; *at; ++at)
@@ -95,7 +92,7 @@ attn_status fail(attn_status status, const char *format, ...) {
 
 const char *lastError() {
   if (const Place *place = findPlace(false))
-    return place->message[0] ? place->message : "no error";
+    return place->message;
   // Whoever failed while there was a free place has one.
   for (const Place &place : places)
     if (isFree(place.owner.load(std::memory_order_relaxed)))

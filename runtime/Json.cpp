@@ -17,26 +17,6 @@
 
 using namespace attnrt;
 
-const char *attnrt::describe(JsonKind kind) {
-  switch (kind) {
-  case JsonKind::Null:
-    return "null";
-  case JsonKind::Boolean:
-    return "a boolean";
-  case JsonKind::Number:
-    return "a number";
-  case JsonKind::String:
-    return "a string";
-  case JsonKind::Array:
-    return "an array";
-  case JsonKind::Object:
-    return "an object";
-  case JsonKind::Invalid:
-    break;
-  }
-  return "no JSON value";
-}
-
 //===----------------------------------------------------------------------===//
 // Scanning
 //===----------------------------------------------------------------------===//

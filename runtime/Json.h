@@ -56,9 +56,8 @@ struct JsonString {
   /// Compares two strings, both decoded.
   bool operator==(const JsonString &other) const;
 
-  /// Bytes of the decoded string; never more than `size`.
-  size_t decodedSize() const;
-  /// Writes decodedSize() bytes, without a NUL, and returns how many.
+  /// Writes the decoded string, at most `size` bytes, without a NUL, and
+  /// returns how many.
   size_t decode(char *out) const;
 };
 
@@ -71,9 +70,6 @@ enum class JsonKind : uint8_t {
   Object,
   Invalid ///< no value starts here, or the reader has failed
 };
-
-/// "a number", "an object"...: for messages.
-const char *describe(JsonKind kind);
 
 class JsonReader {
 public:
@@ -97,8 +93,6 @@ public:
   bool readNull();
   /// An integer in 0 .. 2^64-1, written without sign, fraction or exponent.
   bool readUnsigned(uint64_t &value);
-  /// An integer in -2^63 .. 2^63-1, written without fraction or exponent.
-  bool readInteger(int64_t &value);
   /// Any number, as its text ("-1.5e3"): for those beyond the above.
   bool readNumber(const char *&text, size_t &size);
   /// Passes over one value of any type, checking it all the same.

@@ -82,20 +82,3 @@ bool JsonReader::readUnsigned(uint64_t &value) {
   value = result;
   return true;
 }
-
-bool JsonReader::readInteger(int64_t &value) {
-  const char *text;
-  size_t size;
-  if (!readNumber(text, size))
-    return false;
-  bool negative = text[0] == '-';
-  uint64_t magnitude;
-  uint64_t limit = uint64_t(INT64_MAX) + (negative ? 1 : 0);
-  if (!parseDigits(text + negative, text + size, magnitude) ||
-      magnitude > limit) {
-    position = text;
-    return fail("expected an integer from -2^63 to 2^63-1");
-  }
-  value = static_cast<int64_t>(negative ? 0 - magnitude : magnitude);
-  return true;
-}

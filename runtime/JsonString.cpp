@@ -144,16 +144,6 @@ bool JsonString::operator==(const JsonString &other) const {
   }
 }
 
-size_t JsonString::decodedSize() const {
-  if (!escaped)
-    return size;
-  DecodedBytes bytes(*this);
-  size_t count = 0;
-  for (char byte; bytes.next(byte);)
-    ++count;
-  return count;
-}
-
 size_t JsonString::decode(char *out) const {
   if (!escaped) {
     if (size)

@@ -40,7 +40,8 @@ static attn_status startWorkers(attn_model &model,
   model.workers = options.threads;
   model.workersReason = "options.threads";
   if (options.threads == 0)
-    model.workers = usableThreads(model.workersReason);
+    model.workers = usableThreads(affinityProcessors(), quotaProcessors(""),
+                                  model.workersReason);
   return model.pool.start(model.memory, model.workers, model.library.name);
 }
 

@@ -144,7 +144,7 @@ bool Pool::acquire() {
     return false;
   if (!lock.compare_exchange_strong(seen, free | 1, std::memory_order_acquire))
     return false; // another call was faster
-  if (seen == free || !workers)
+  if (seen == free)
     return true;
   // The word was another process's: this is a forked child's first call. What
   // cannot be started is done by the caller, with the same results.
@@ -237,7 +237,7 @@ void Pool::work(Worker &worker) {
   // Phase 0 is the time before the first run(). A thread that starts late may
   // miss phases; their parts were taken by the caller.
   uint32_t seen = 0;
-  while (true) {
+  for (;;) {
     seen = awaitPhase(seen);
     if (stopping.load(std::memory_order_relaxed))
       return;

@@ -131,10 +131,10 @@ static void lowerByLine(const char *root, char *line, int32_t &limit) {
   if (length >= static_cast<int>(sizeof(directory)))
     return;
   // From the group up to the mount: a container often sees only the latter.
-  while (true) {
+  for (;;) {
     lowerByGroup(directory, isUnified, limit);
-    char *slash = strrchr(directory, '/');
-    if (!slash || slash - directory < base)
+    char *slash = strrchr(directory, '/'); // there is one in `base`
+    if (slash - directory < base)
       return;
     *slash = '\0';
   }
@@ -158,10 +158,9 @@ int32_t quotaProcessors(const char *root) {
   return limit;
 }
 
-int32_t usableThreads(const char *&reason) {
-  int32_t threads = affinityProcessors();
+int32_t usableThreads(int32_t processors, int32_t quota, const char *&reason) {
+  int32_t threads = processors;
   reason = "the affinity mask";
-  int32_t quota = quotaProcessors("");
   if (quota > 0 && quota < threads) {
     threads = quota;
     reason = "the control group's quota";

@@ -28,9 +28,9 @@ int32_t affinityProcessors();
 /// /proc and /sys), and the limits of all enclosing groups.
 int32_t quotaProcessors(const char *root);
 
-/// What options.threads = 0 means here; `reason` says where it comes from, in
-/// static storage.
-int32_t usableThreads(const char *&reason);
+/// What options.threads = 0 means with so many processors and this quota (0:
+/// none); `reason` says where it comes from, in static storage.
+int32_t usableThreads(int32_t processors, int32_t quota, const char *&reason);
 
 } // namespace attnrt
 

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "Weights.h"
 
+#include "ElementType.h"
 #include "Errors.h"
 #include "Memory.h"
 
@@ -21,28 +22,6 @@
 namespace attnrt {
 
 static constexpr uint64_t kAlignment = 64;
-
-static const char *spelling(attn_dtype dtype) {
-  switch (dtype) {
-  case ATTN_F32:
-    return "F32";
-  case ATTN_F16:
-    return "F16";
-  case ATTN_BF16:
-    return "BF16";
-  case ATTN_I8:
-    return "I8";
-  case ATTN_U8:
-    return "U8";
-  case ATTN_I32:
-    return "I32";
-  case ATTN_I64:
-    return "I64";
-  case ATTN_BOOL:
-    return "BOOL";
-  }
-  return "an unknown type";
-}
 
 /// For "%.*s", cut to what a message can hold.
 static int shown(const Slice &slice) {
@@ -101,11 +80,12 @@ attn_status Weights::resolve(const attn_abi_library &library, Memory &memory) {
     if (!tensor)
       return fail(ATTN_ERROR_WEIGHTS, "weights %s: tensor %s is missing", path,
                   wanted.name);
-    if (!tensor->dtype.equals(spelling(wanted.dtype)))
+    const char *dtype = elementType(wanted.dtype).spelling;
+    if (!tensor->dtype.equals(dtype))
       return fail(ATTN_ERROR_WEIGHTS,
                   "weights %s: tensor %s is %.*s, but %s reads %s", path,
                   wanted.name, shown(tensor->dtype), tensor->dtype.text,
-                  library.name, spelling(wanted.dtype));
+                  library.name, dtype);
     if (tensor->bytes != wanted.bytes)
       return fail(ATTN_ERROR_WEIGHTS,
                   "weights %s: tensor %s has %" PRIu64

@@ -5,11 +5,14 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
-"""Reads what `llvm-cov export --summary-only` writes and prints a table.
+"""Reads what `llvm-cov export` writes and prints what coverage.sh promises.
 
-    llvm-cov export ... | python3 coverage.py ROOM PERCENT
+    llvm-cov export --summary-only ... | python3 coverage.py table ROOM PERCENT
+    llvm-cov export ...                | python3 coverage.py missing PATH
 
-The exit status is 1 if fewer than PERCENT of the branches below ROOM are taken.
+The first prints a table; its exit status is 1 if fewer than PERCENT of the
+branches below ROOM are taken. The second prints each condition below PATH one
+of whose outcomes no test has.
 """
 
 import json
@@ -17,8 +20,7 @@ import os
 import sys
 
 
-def main(room, wanted):
-    files = json.load(sys.stdin)["data"][0]["files"]
+def print_table(files, room, wanted):
     taken = total = 0
     print(f"{'file':48} {'branches':>9} {'taken':>7} {'':>7}")
     for entry in sorted(files, key=lambda entry: entry["filename"]):
@@ -41,5 +43,35 @@ def main(room, wanted):
     return 0 if percent >= wanted else 1
 
 
+def print_missing(files, path):
+    for entry in sorted(files, key=lambda entry: entry["filename"]):
+        name = os.path.relpath(entry["filename"])
+        if not name.startswith(path):
+            continue
+        with open(entry["filename"], encoding="utf-8") as source:
+            lines = source.read().splitlines()
+        counts = {}  # a template's instances together
+        for begin, column, end, last, true, false, *_ in entry["branches"]:
+            at = counts.setdefault((begin, column, end, last), [0, 0])
+            at[0] += true
+            at[1] += false
+        for (begin, column, end, last), taken in sorted(counts.items()):
+            if min(taken) > 0:
+                continue
+            text = lines[begin - 1][column - 1:
+                                    last - 1 if end == begin else None]
+            never = [word for word, count in zip(("true", "false"), taken)
+                     if count == 0]
+            print(f"{name}:{begin}:{column}: never {' or '.join(never)}: {text}")
+    return 0
+
+
+def main(what, place, *wanted):
+    files = json.load(sys.stdin)["data"][0]["files"]
+    if what == "table":
+        return print_table(files, place, float(*wanted))
+    return print_missing(files, place)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], float(sys.argv[2])))
+    sys.exit(main(*sys.argv[1:]))

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # How many branches of the runtime and of the readers of models the tests take.
 #
-#   bash test/coverage.sh             builds, tests, prints a table; fails below
-#                                     the thresholds
-#   bash test/coverage.sh --show FILE the source of FILE with counts, from the
-#                                     last run
+#   bash test/coverage.sh                builds, tests, prints a table; the exit
+#                                        status is 1 below a threshold
+#   bash test/coverage.sh --missing PATH what no test has done, from the last run:
+#                                        PATH begins a file's name
 #
 # A branch is one outcome of one condition, as clang counts them: `a && b` has
 # four. Tests that run compiled libraries are not counted: attnc links its own
@@ -16,7 +16,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 declare -A wanted=([runtime]=95 [compiler/import]=90)
-tests=(unit-runtime unit-text attnc_import_tests)
+tests=(unit-runtime unit-runtime-faults unit-text attnc_import_tests)
 libraries=(lib/libunit-runtime-toy.so)
 
 build=build-coverage
@@ -27,21 +27,25 @@ for object in "${tests[@]/#/bin/}" "${libraries[@]}"; do
   objects+=(-object "$build/$object")
 done
 
-if [ "${1:-}" = --show ] && [ $# -eq 2 ]; then
-  exec $tools/llvm-cov show "${objects[@]}" -instr-profile "$profile" \
-    --show-branches=count -sources "$2"
+export_coverage() { # export_coverage OPTION...
+  $tools/llvm-cov export "${objects[@]}" -instr-profile "$profile" "$@" \
+    2>"$build/llvm-cov.log"
+}
+
+if [ "${1:-}" = --missing ] && [ $# -eq 2 ]; then
+  export_coverage -sources "${!wanted[@]}" |
+    python3 test/coverage.py missing "$2"
+  exit
 elif [ $# -ne 0 ]; then
-  echo "coverage.sh: expected no argument, or --show FILE; got: $*" >&2
+  echo "coverage.sh: expected no argument, or --missing PATH; got: $*" >&2
   exit 2
 fi
 
-if [ ! -f $build/build.ninja ]; then
-  cmake --preset coverage >/dev/null
-fi
+cmake --preset coverage >&2
 cmake --build --preset coverage --target "${tests[@]}" >&2
 
 rm -rf "$build/profiles"
-export LLVM_PROFILE_FILE=$PWD/$build/profiles/%p.profraw
+export LLVM_PROFILE_FILE=$PWD/$build/profiles/%p-%m.profraw
 for name in "${tests[@]}"; do
   "$build/bin/$name" --gtest_brief=1 >&2 ||
     { echo "coverage.sh: $name failed" >&2; exit 1; }
@@ -50,8 +54,7 @@ $tools/llvm-profdata merge -sparse "$build"/profiles/*.profraw -o "$profile"
 
 status=0
 for room in "${!wanted[@]}"; do
-  $tools/llvm-cov export "${objects[@]}" -instr-profile "$profile" \
-    --summary-only -sources "$room" |
-    python3 test/coverage.py "$room" "${wanted[$room]}" || status=1
+  export_coverage --summary-only -sources "$room" |
+    python3 test/coverage.py table "$room" "${wanted[$room]}" || status=1
 done
 exit $status

@@ -34,7 +34,7 @@ extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
 
 static atomic_long attempts, failed, first_failing;
-static atomic_int all_fail, armed;
+static atomic_int all_fail, armed, interrupts;
 static _Atomic(const char *) last_failed = "nothing";
 static atomic_long blocks, mappings, files;
 
@@ -43,7 +43,12 @@ void faults_arm(long first, int all) {
   first_failing = first;
   all_fail = all;
   last_failed = "nothing";
+  interrupts = 0;
   armed = 1;
+}
+void faults_interrupt(long first) {
+  faults_arm(first, 0);
+  interrupts = 1;
 }
 void faults_disarm(void) { armed = 0; }
 long faults_attempts(void) { return attempts; }
@@ -54,9 +59,18 @@ faults_held faults_outstanding(void) {
   return held;
 }
 
+static int can_be_interrupted(const char *function) {
+  static const char *const known[] = {"open", "open64", "openat", "read",
+                                      "pread"};
+  for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+    if (strcmp(function, known[i]) == 0)
+      return 1;
+  return 0;
+}
+
 /* True, with errno set, if this attempt is to fail. */
 static int fails(const char *function, int error) {
-  if (!armed)
+  if (!armed || (interrupts && !can_be_interrupted(function)))
     return 0;
   long number = ++attempts;
   if (first_failing == 0 || number < first_failing ||
@@ -64,7 +78,7 @@ static int fails(const char *function, int error) {
     return 0;
   failed++;
   last_failed = function;
-  errno = error;
+  errno = interrupts ? EINTR : error;
   return 1;
 }
 

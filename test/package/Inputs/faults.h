@@ -13,8 +13,14 @@
 #ifndef ATTN_TEST_FAULTS_H
 #define ATTN_TEST_FAULTS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Attempt `first` fails; if `all`, those after it as well. 0: none fails. */
 void faults_arm(long first, int all);
+/* Counts only what a signal can interrupt, and interrupts attempt `first`. */
+void faults_interrupt(long first);
 void faults_disarm(void);
 /* Attempts since arming, and how many of them failed. */
 long faults_attempts(void);
@@ -27,5 +33,9 @@ typedef struct faults_held {
   long blocks, mappings, files;
 } faults_held;
 faults_held faults_outstanding(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* ATTN_TEST_FAULTS_H */

@@ -161,6 +161,11 @@ TEST_F(CallTest, ByNameRefuses) {
                                 2, nullptr, 2),
             ATTN_ERROR_INVALID_ARGUMENT);
   EXPECT_THAT(attnrt_last_error(), HasSubstr("inputs is NULL"));
+  uint64_t bytes = 0;
+  EXPECT_EQ(
+      attnrt_session_bytes_by_name(nullptr, "scale", call.sizes, 2, &bytes),
+      ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("model is NULL"));
   call.sizes[0] = 0;
   EXPECT_EQ(byName("scale", 2, 84, 48), ATTN_ERROR_INVALID_ARGUMENT);
   for (float value : call.out)

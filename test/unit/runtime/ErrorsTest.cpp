@@ -39,6 +39,24 @@ TEST(Errors, AThreadThatIsGoneLeavesItsPlace) {
   EXPECT_STREQ(lastError(), "the main thread's");
 }
 
+TEST(Errors, LongTextsEndInDots) {
+  std::string text(2 * kErrorCapacity, 'a');
+  fail(ATTN_ERROR_IO, "%s", text.c_str());
+  std::string got = lastError();
+  EXPECT_EQ(got.size(), kErrorCapacity - 1);
+  EXPECT_EQ(got, text.substr(0, kErrorCapacity - 4) + "...");
+}
+
+TEST(Errors, ControlCharactersAreShownAsMarks) {
+  fail(ATTN_ERROR_IO, "a%cb%cc%cd", '\n', 0x7f, '\x1b');
+  EXPECT_STREQ(lastError(), "a?b?c?d");
+}
+
+TEST(Errors, NumbersOfTheSystem) {
+  EXPECT_STREQ(systemError(2), "No such file or directory");
+  EXPECT_STREQ(systemError(123456), "unknown error");
+}
+
 TEST(Errors, ManyThreadsKeepTheirOwn) {
   std::mutex mutex;
   std::condition_variable changed;

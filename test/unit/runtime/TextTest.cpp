@@ -273,6 +273,97 @@ TEST(Text, Refuses) {
     EXPECT_EQ(value, -1);
 }
 
+/// The toy with one thing changed in the entry that embeds.
+struct OtherEmbed {
+  OtherEmbed() : entry(library.entries[Embed]), other(textLibrary) {
+    std::copy(entry.arguments, entry.arguments + 4, arguments);
+    std::copy(library.sizes, library.sizes + 3, sizes);
+    entry.arguments = arguments;
+    other.sizes = sizes;
+    other.entries = entries;
+  }
+  void expectRefused() {
+    entries[Scale] = library.entries[Scale];
+    entries[Embed] = entry;
+    Opened opened(textOptions(), other);
+    Texts texts(1, 5);
+    EXPECT_EQ(texts.encode(opened.session), ATTN_ERROR_UNAVAILABLE);
+    EXPECT_THAT(attnrt_last_error(), HasSubstr("entry embed does not take"));
+  }
+  attn_abi_argument arguments[4];
+  attn_abi_size sizes[3];
+  attn_abi_entry entry, entries[2];
+  attn_abi_library other;
+};
+
+TEST(Text, EntriesThatEmbedNoText) {
+  void (*const changes[])(OtherEmbed &) = {
+      [](OtherEmbed &o) { o.arguments[0].name = "ids"; },
+      [](OtherEmbed &o) { o.arguments[1].name = "mask"; },
+      [](OtherEmbed &o) { o.arguments[3].dtype = ATTN_I32; },
+      [](OtherEmbed &o) { o.arguments[3].rank = 3; },
+      [](OtherEmbed &o) { o.arguments[3].dims = o.arguments[0].dims; },
+      [](OtherEmbed &o) { o.sizes[0].name = "rows"; },
+      [](OtherEmbed &o) { o.sizes[1].name = "columns"; },
+      [](OtherEmbed &o) { o.entry.size_count = 1; }};
+  for (auto change : changes) {
+    OtherEmbed embed;
+    change(embed);
+    embed.expectRefused();
+  }
+}
+
+TEST(Text, TheModelsOwnLengthBinds) {
+  const attn_abi_text longer = {Embed, kSeq + 100};
+  attn_abi_library other = withText(&longer);
+  Opened opened(textOptions(), other);
+  Texts texts(2, 30);
+  ASSERT_EQ(texts.encode(opened.session), ATTN_OK) << attnrt_last_error();
+  EXPECT_EQ(texts.got, texts.expected);
+}
+
+TEST(Text, FilesThatAreNone) {
+  WeightsWriter writer = lettersWriter();
+  // Longer than any name, of another folder, without a name; and more of them
+  // than a folder has.
+  writer.item("tokenizer/" + std::string(80, 'x'));
+  writer.item("tokenizer/");
+  writer.item("tokenizers/vocab.txt");
+  for (int i = 0; i < 20; ++i)
+    writer.item("tokenizer/" + std::to_string(i));
+  AlignedBytes bytes(writer.bytes());
+  attn_options options = textOptions();
+  options.weights_data = bytes.data();
+  options.weights_size = bytes.size();
+  Opened opened(options, textLibrary);
+  ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+  Texts texts(2, 5);
+  EXPECT_EQ(texts.encode(opened.session), ATTN_OK) << attnrt_last_error();
+  EXPECT_EQ(texts.got, texts.expected);
+}
+
+TEST(Text, ACallThatIsCancelledOrBusy) {
+  Opened opened(textOptions(), textLibrary);
+  static attn_session *running;
+  static attn_status second;
+  running = opened.session;
+  // The first group is cancelled; until then another call finds it busy.
+  hook = [](const attn_frame *, int32_t worker, int32_t) {
+    if (worker != 0)
+      return;
+    Texts other(1, 5);
+    second = other.encode(running);
+    attnrt_cancel(running);
+  };
+  Texts texts(200, 58);
+  attn_status status = texts.encode(opened.session);
+  hook = nullptr;
+  EXPECT_EQ(status, ATTN_ERROR_CANCELLED) << attnrt_last_error();
+  EXPECT_EQ(second, ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(texts.encode(opened.session), ATTN_OK) << attnrt_last_error();
+  EXPECT_EQ(texts.got, texts.expected);
+}
+
 TEST(Text, LibrariesWithoutEmbeddingsOrTokenizer) {
   const attn_abi_text noEmbed = {-1, kLimit}, wrongEntry = {Scale, kLimit};
   Texts texts(1, 5);

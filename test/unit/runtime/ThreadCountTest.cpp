@@ -83,8 +83,37 @@ TEST(ThreadCount, QuotaOfControlGroups1) {
   EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 2);
 }
 
+TEST(ThreadCount, TheSmallestLimitCounts) {
+  const char *reason = nullptr;
+  EXPECT_EQ(attnrt::usableThreads(8, 0, reason), 8);
+  EXPECT_STREQ(reason, "the affinity mask");
+  EXPECT_EQ(attnrt::usableThreads(8, 8, reason), 8);
+  EXPECT_STREQ(reason, "the affinity mask");
+  EXPECT_EQ(attnrt::usableThreads(8, 3, reason), 3);
+  EXPECT_STREQ(reason, "the control group's quota");
+  EXPECT_EQ(attnrt::usableThreads(4096, 0, reason), 1024);
+  EXPECT_STREQ(reason, "the limit of 1024");
+}
+
 TEST(ThreadCount, DamagedFilesLimitNothing) {
   TemporaryFolder root;
+  // A quota without its period, and a group that is not the processor's.
+  writeText(root / "proc/self/cgroup", "4:cpu:/a\n5:cpx,memory:/b");
+  writeText(root / "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "100000\n");
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
+  // Characters that are no digits on either side of them; no period.
+  writeText(root / "proc/self/cgroup", "0::/a\n");
+  for (const char *text : {"1:", "100000 max", "100000 0", "100000", " 1 1"}) {
+    writeText(root / "sys/fs/cgroup/a/cpu.max", text);
+    EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0) << text;
+  }
+  // More than is read of a file, and a path longer than there is room for.
+  std::string group = "0::/" + std::string(4300, 'a') + "\n";
+  writeText(root / "proc/self/cgroup", group);
+  EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);
+  std::string deep = root / std::string(180, 'r');
+  writeText(deep + "/proc/self/cgroup", group);
+  EXPECT_EQ(attnrt::quotaProcessors(deep.c_str()), 0);
   writeText(root / "proc/self/cgroup", "0:\nrubbish\n0::/../..\n");
   writeText(root / "sys/fs/cgroup/cpu.max", "0 0\n");
   EXPECT_EQ(attnrt::quotaProcessors(root.path.c_str()), 0);

@@ -240,6 +240,21 @@ TEST(Threads, ExecutorThatForgetsAPartIsFound) {
   EXPECT_TRUE(call.isRight());
 }
 
+TEST(Threads, ExecutorThatAddsPartsIsFound) {
+  attn_executor executor = {
+      nullptr, 3,
+      [](void *, int32_t count, void (*task)(void *, int32_t), void *context) {
+        for (int32_t i = -1; i <= count; ++i)
+          task(context, i);
+      }};
+  attn_options options = withThreads(0);
+  options.executor = &executor;
+  Opened opened(options);
+  Call call(7, 13);
+  EXPECT_EQ(call.run(opened.session), ATTN_ERROR_SYSTEM);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("ran 5 of 3 tasks"));
+}
+
 TEST(Threads, AThousandOpensAndCloses) {
   for (int round = 0; round < 1000; ++round) {
     Opened opened(withThreads(1 + round % 4));

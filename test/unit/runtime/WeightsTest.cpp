@@ -67,6 +67,44 @@ TEST(Weights, ExtraTensorsAndEscapedNamesAreFine) {
   EXPECT_EQ(openBytes(writer.bytes(header)), ATTN_OK) << attnrt_last_error();
 }
 
+TEST(Weights, NamesOfAllLengths) {
+  WeightsWriter writer;
+  writer.metadata["format"] = "pt";
+  writer.items.push_back({"", "U8", "[0]", {}});
+  for (const char *name : {"a", "tab", "tables", "tablet"})
+    writer.items.push_back({name, "U8", "[0]", {}});
+  EXPECT_EQ(openBytes(writer.bytes()), ATTN_OK) << attnrt_last_error();
+  std::string name(400, 'n');
+  writer.items.push_back({name, "U9", "[0]", {}});
+  expectDamaged(writer,
+                ("tensor " + name.substr(0, 200) + " has dtype U9").c_str());
+  writer = WeightsWriter();
+  writer.metadata["attn.content"] = name;
+  expectDamaged(writer,
+                ("with digest " + name.substr(0, 80) + ", where").c_str());
+}
+
+TEST(Weights, MemoryForEscapedNames) {
+  WeightsWriter writer;
+  writer.items.push_back({"\\u00e9", "U8", "[0]", {}});
+  AlignedBytes bytes(writer.bytes());
+  attn_status status = ATTN_ERROR_OUT_OF_MEMORY;
+  bool sawNames = false;
+  for (int64_t failAt = 0; status != ATTN_OK; ++failAt) {
+    ASSERT_LT(failAt, 100);
+    Counter counter;
+    counter.failAt = failAt;
+    attn_options options = rightOptions();
+    options.weights_data = bytes.data();
+    options.weights_size = bytes.size();
+    options.allocator = &counter.allocator;
+    status = Opened(options).status;
+    EXPECT_EQ(counter.live, 0);
+    sawNames |= strstr(attnrt_last_error(), "the weights' names: ") != nullptr;
+  }
+  EXPECT_TRUE(sawNames);
+}
+
 TEST(Weights, EveryTruncationIsRefused) {
   std::vector<unsigned char> whole = WeightsWriter().bytes();
   for (size_t size = 1; size < whole.size(); ++size) {
@@ -98,6 +136,19 @@ TEST(Weights, HeaderThatIsNotJson) {
   expectHeaderRefused("[100]", "[1e2]", "tensor table is ill-formed");
   expectHeaderRefused("[100]", "100", "tensor table is ill-formed");
   expectHeaderRefused("\"attn.abi\":\"1\"", "\"attn.abi\":1", "ill-formed");
+  expectHeaderRefused("\"__metadata__\":{", "\"__metadata__\":1,\"x\":{",
+                      "ill-formed");
+  expectHeaderRefused("\"table\":{", "\"table\":1,\"x\":{",
+                      "tensor table is ill-formed");
+  expectHeaderRefused("\"F32\"", "32", "tensor table is ill-formed");
+  expectHeaderRefused("[0,400]", "400", "tensor table is ill-formed");
+  expectHeaderRefused("[0,400]", "[0,-400]", "tensor table is ill-formed");
+  EXPECT_EQ(openBytes(WeightsWriter().bytes("[]")), ATTN_ERROR_WEIGHTS);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("not valid JSON at its byte 0"));
+  // Nothing but metadata: the data belong to none.
+  EXPECT_EQ(openBytes(WeightsWriter().bytes("{\"__metadata__\":{}}")),
+            ATTN_ERROR_WEIGHTS);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("464 bytes after the last"));
 }
 
 TEST(Weights, TensorsThatSayTooLittle) {
@@ -236,13 +287,14 @@ TEST(Weights, BesideTheProgram) {
       (name + ".weights");
   attn_options options = ATTN_OPTIONS_INIT;
   options.threads = 1;
-  // The library's tables must lie in the program, not on the stack.
   static attn_abi_library inProgram;
   inProgram = named;
   EXPECT_EQ(Opened(options, inProgram).status, ATTN_ERROR_IO);
   EXPECT_THAT(attnrt_last_error(), HasSubstr(path.string()));
   writeFile(path, WeightsWriter().bytes());
   EXPECT_EQ(Opened(options, inProgram).status, ATTN_OK) << attnrt_last_error();
+  // Tables that lie in no file at all count as the program's.
+  EXPECT_EQ(Opened(options, named).status, ATTN_OK) << attnrt_last_error();
   std::filesystem::remove(path);
 }
 

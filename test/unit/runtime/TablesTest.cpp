@@ -1,0 +1,251 @@
+//===- TablesTest.cpp - what a library's tables may say -------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The toy with tables of other programs: element types, bounds, arenas and
+// numbers of things that the toy itself does not have.
+//
+//===----------------------------------------------------------------------===//
+#include "Toybox.h"
+
+#include "ElementType.h"
+#include "Memory.h"
+#include "Processor.h"
+#include "Variant.h"
+#include "Writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace toy;
+using testing::HasSubstr;
+
+namespace {
+
+int64_t arena = 0; // what `plan` asks for
+
+int64_t plan(int64_t *, int32_t, int64_t *offsets, int64_t *scratchOffset,
+             int64_t *scratchStride) {
+  offsets[0] = *scratchOffset = *scratchStride = 0;
+  return arena;
+}
+
+void idle(const attn_frame *, int32_t, int32_t) {}
+
+/// One entry `f` over the size n with one input `x`.
+struct Tables {
+  explicit Tables(int32_t argumentCount = 1, int32_t sizeCount = 1)
+      : argument{"x", ATTN_I32, 0, 1, &dimension, 0, 0, 0},
+        schedule{&phase, 1, 1, plan, slots},
+        entry{"f", &first, sizeCount, &argument, argumentCount, argumentCount},
+        library(toy::library) {
+    variant = library.variants[1];
+    variant.schedules = &schedule;
+    library.entries = &entry;
+    library.entry_count = 1;
+    library.sizes = &size;
+    library.size_count = 1;
+    library.variants = &variant;
+    library.variant_count = 1;
+  }
+
+  attn_status call(int64_t n, void *data) {
+    Opened opened(rightOptions(), library);
+    EXPECT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+    return attnrt_call(opened.session, 0, &n, &data);
+  }
+
+  attn_status callByName(int64_t n, void *data, size_t bytes) {
+    Opened opened(rightOptions(), library);
+    attn_buffer input = {data, bytes};
+    return attnrt_call_by_name(opened.session, "f", &n, entry.size_count,
+                               &input, entry.input_count, nullptr, 0);
+  }
+
+  int64_t dimension = -1;
+  int32_t first = 0, slots[1] = {-1};
+  attn_abi_size size{"n", 0, INT64_MAX};
+  attn_abi_argument argument;
+  attn_abi_phase phase{idle, "idle", 0};
+  attn_abi_schedule schedule;
+  attn_abi_entry entry;
+  attn_abi_variant variant;
+  attn_abi_library library;
+};
+
+TEST(Tables, ElementTypes) {
+  alignas(8) unsigned char data[8] = {};
+  const struct {
+    attn_dtype dtype;
+    const char *spelling;
+    size_t bytes;
+  } types[] = {{ATTN_F32, "F32", 4},   {ATTN_F16, "F16", 2},
+               {ATTN_BF16, "BF16", 2}, {ATTN_I8, "I8", 1},
+               {ATTN_U8, "U8", 1},     {ATTN_I32, "I32", 4},
+               {ATTN_I64, "I64", 8},   {ATTN_BOOL, "BOOL", 1}};
+  for (const auto &type : types) {
+    Tables tables;
+    tables.argument.dtype = type.dtype;
+    EXPECT_STREQ(attnrt::elementType(type.dtype).spelling, type.spelling);
+    EXPECT_EQ(tables.callByName(1, data, type.bytes), ATTN_OK)
+        << attnrt_last_error();
+    EXPECT_EQ(tables.callByName(1, data, type.bytes + 1),
+              ATTN_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(tables.call(1, data + 1),
+              type.bytes == 1 ? ATTN_OK : ATTN_ERROR_INVALID_ARGUMENT);
+  }
+}
+
+TEST(Tables, BoundsBeyondTheType) {
+  int32_t data[] = {INT32_MIN, INT32_MAX};
+  Tables tables;
+  tables.argument.flags = ATTN_ARGUMENT_RANGE;
+  tables.argument.minimum = INT64_MIN;
+  tables.argument.maximum = INT64_MAX;
+  EXPECT_EQ(tables.call(2, data), ATTN_OK) << attnrt_last_error();
+  // No number is right: the first one is named, and nothing is right too.
+  tables.argument.minimum = int64_t(INT32_MAX) + 1;
+  EXPECT_EQ(tables.call(2, data), ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("x[0] is -2147483648; expected"));
+  EXPECT_EQ(tables.call(0, data), ATTN_OK) << attnrt_last_error();
+}
+
+TEST(Tables, BytesBeyondAllMeasure) {
+  int32_t data = 0;
+  Tables tables;
+  EXPECT_EQ(tables.call(INT64_MAX / 2, &data), ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("x would have more than 2^63"));
+  EXPECT_EQ(tables.callByName(INT64_MAX / 2, &data, 4),
+            ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("x would have more than 2^63"));
+}
+
+TEST(Tables, OptionalArgumentWithoutASlot) {
+  Tables tables;
+  tables.argument.flags = ATTN_ARGUMENT_OPTIONAL;
+  EXPECT_EQ(tables.call(3, nullptr), ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("x is NULL; expected 12 bytes"));
+}
+
+TEST(Tables, EntriesOfNothing) {
+  Tables tables(/*argumentCount=*/0, /*sizeCount=*/0);
+  Opened opened(rightOptions(), tables.library);
+  EXPECT_EQ(attnrt_call(opened.session, 0, nullptr, nullptr), ATTN_OK)
+      << attnrt_last_error();
+  EXPECT_EQ(attnrt_call_by_name(opened.session, "f", nullptr, 0, nullptr, 0,
+                                nullptr, 0),
+            ATTN_OK)
+      << attnrt_last_error();
+}
+
+TEST(Tables, Arenas) {
+  int32_t data = 0;
+  Tables tables;
+  uint64_t bytes = 0;
+  const int64_t n = 1;
+  for (int64_t asked : {int64_t(0), int64_t(1), int64_t(64), int64_t(65)}) {
+    arena = asked;
+    EXPECT_EQ(tables.call(1, &data), ATTN_OK) << attnrt_last_error();
+    Opened opened(rightOptions(), tables.library);
+    EXPECT_EQ(attnrt_session_bytes(opened.model, 0, &n, &bytes), ATTN_OK);
+    EXPECT_EQ(bytes, asked <= 64 ? 64u : 128u);
+  }
+  for (int64_t asked : {int64_t(-1), INT64_MAX, INT64_MAX - 63}) {
+    arena = asked;
+    EXPECT_EQ(tables.call(1, &data), ATTN_ERROR_INVALID_ARGUMENT);
+    EXPECT_THAT(attnrt_last_error(), HasSubstr("more than 2^63 bytes"));
+  }
+  arena = INT64_MAX - 64;
+  EXPECT_EQ(tables.call(1, &data), ATTN_ERROR_OUT_OF_MEMORY);
+  arena = 0;
+}
+
+TEST(Tables, ManySlots) {
+  Tables tables;
+  tables.schedule.slot_count = 600; // more than planning keeps on the stack
+  Counter counter;
+  attn_options options = rightOptions();
+  options.allocator = &counter.allocator;
+  uint64_t bytes = 0;
+  const int64_t n = 1;
+  {
+    Opened opened(options, tables.library);
+    EXPECT_EQ(attnrt_session_bytes(opened.model, 0, &n, &bytes), ATTN_OK);
+    EXPECT_EQ(bytes, 64u);
+    counter.failAt = counter.calls.load();
+    EXPECT_EQ(attnrt_session_bytes(opened.model, 0, &n, &bytes),
+              ATTN_ERROR_OUT_OF_MEMORY);
+    EXPECT_THAT(attnrt_last_error(), HasSubstr("planning: "));
+  }
+  EXPECT_EQ(counter.live, 0);
+}
+
+TEST(Tables, ALibraryWithoutWeights) {
+  attn_abi_library without = library;
+  without.weight_count = 0;
+  EXPECT_EQ(Opened(rightOptions(), without).status, ATTN_OK)
+      << attnrt_last_error();
+}
+
+TEST(Tables, VariantsThatNeedTiles) {
+  attn_abi_variant tiles = library.variants[1];
+  tiles.name = "amx";
+  tiles.cpu_features = ATTN_CPU_AMX_BF16;
+  attn_abi_library one = library;
+  one.variants = &tiles;
+  one.variant_count = 1;
+  attnrt::VariantChoice choice;
+  for (const char *wanted : {static_cast<const char *>(nullptr), "amx"}) {
+    // Not every kernel has them to give.
+    attn_status status =
+        attnrt::chooseVariant(one, wanted, ATTN_CPU_AMX_BF16, choice);
+    if (status == ATTN_OK)
+      EXPECT_TRUE(choice.usesTiles);
+    else
+      EXPECT_THAT(attnrt_last_error(),
+                  HasSubstr("amx needs AMX, which the kernel refused: "));
+  }
+  EXPECT_EQ(attnrt::chooseVariant(one, nullptr, 0, choice),
+            ATTN_ERROR_UNSUPPORTED_CPU);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("amx needs AMX_BF16; compile"));
+}
+
+TEST(Tables, MemoryThatNoSystemHas) {
+  attnrt::Memory memory(nullptr, 0);
+  EXPECT_EQ(memory.allocate(SIZE_MAX / 4, "much"), nullptr);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("much: 4611686018427387903 bytes "
+                                             "are needed, and the allocator"));
+  void *held = memory.allocate(64, "little");
+  EXPECT_EQ(memory.allocate(SIZE_MAX - 1, "too much"), nullptr);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("too much: "));
+  memory.release(held, 64);
+  // Blocks of huge pages, and one that wants more than those.
+  for (size_t alignment : {size_t(64), size_t(4) << 20}) {
+    void *large = memory.allocate(size_t(6) << 20, "large", alignment);
+    ASSERT_NE(large, nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(large) %
+                  (alignment < (size_t(2) << 20) ? size_t(2) << 20 : alignment),
+              0u);
+    memory.release(large, size_t(6) << 20);
+  }
+  EXPECT_EQ(memory.used(), 0u);
+}
+
+TEST(Tables, TextInJson) {
+  char text[64];
+  attnrt::Writer writer(text, sizeof(text));
+  writer.print("%s", "");
+  EXPECT_EQ(writer.length(), 0u);
+  writer.quote("a\"b\\c\n\x7f");
+  EXPECT_STREQ(text, R"("a\"b\\c\u000a\u007f")");
+  // What does not fit is counted all the same.
+  attnrt::Writer small(text, 4);
+  small.quote("abcdef");
+  EXPECT_STREQ(text, "\"ab");
+  EXPECT_EQ(small.length(), 8u);
+}
+
+} // namespace
