@@ -51,7 +51,7 @@ static attn_status checkDropout(const char *file, JsonSection section) {
   if (!section.reader.readNumber(text, size))
     return malformed(file, section.reader);
   for (size_t i = 0; i < size && text[i] != 'e' && text[i] != 'E'; ++i)
-    if (text[i] >= '1' && text[i] <= '9')
+    if (text[i] >= '1') // a digit: the others come before them
       return fail(ATTN_ERROR_UNAVAILABLE,
                   "%s: the model's \"dropout\" is %.*s; known: null, or 0",
                   file, static_cast<int>(size < 20 ? size : 20), text);

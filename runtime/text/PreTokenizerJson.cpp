@@ -49,7 +49,8 @@ static attn_status readMetaspace(const char *file, const JsonReader &reader,
   size_t length = 0;
   if (replacement.size > 0 && replacement.size <= sizeof(text)) {
     size_t size = replacement.decode(text);
-    if (scanCharacter(text, size, length) && length != size)
+    scanCharacter(text, size, length);
+    if (length != size)
       length = 0;
     memcpy(step.replacement, text, length);
   }

@@ -132,7 +132,7 @@ bool FormWriter::putDecomposed(uint32_t code) {
       // Two starters compose only side by side.
       uint32_t both =
           waiting.size() == 1 ? compose(waiting[0] & 0xFFFFFF, code) : 0;
-      if (both && !(waiting[0] >> 24)) {
+      if (both) { // never with a mark in front
         waiting[0] = both;
         return true;
       }

@@ -21,7 +21,7 @@ static constexpr uint32_t kNone = UINT32_MAX;
 static constexpr double kUnknownPenalty = 10.0;
 
 bool Unigram::finish() {
-  double lowest = scores.empty() ? 0 : scores[0];
+  double lowest = scores[0]; // there is one: the unknown token
   for (double score : scores)
     lowest = score < lowest ? score : lowest;
   unknownScore = lowest - kUnknownPenalty;

@@ -25,7 +25,7 @@ static const double powersOfTen[] = {
 /// of ten. False if that power is beyond what a score needs.
 static bool parseScore(const char *text, size_t size, double &score) {
   const char *at = text, *end = text + size;
-  bool negative = at != end && *at == '-';
+  bool negative = *at == '-';
   at += negative;
   uint64_t digits = 0;
   int exponent = 0;
@@ -46,8 +46,8 @@ static bool parseScore(const char *text, size_t size, double &score) {
   }
   if (at != end) {
     ++at;
-    bool below = at != end && *at == '-';
-    at += at != end && (*at == '-' || *at == '+');
+    bool below = *at == '-'; // a digit follows, or a sign and a digit
+    at += below || *at == '+';
     int given = 0;
     for (; at != end && given < 1000; ++at)
       given = given * 10 + (*at - '0');
@@ -83,8 +83,7 @@ attn_status readUnigram(const char *file, JsonReader reader, int32_t unknownId,
         reader.fail("a score that is beyond what scores are");
       if (reader.failed())
         break;
-      if (model.scores.size() > INT32_MAX ||
-          !vocabulary.add(token, static_cast<int32_t>(model.scores.size())) ||
+      if (!vocabulary.add(token, static_cast<int32_t>(model.scores.size())) ||
           !model.scores.push(score))
         return ATTN_ERROR_OUT_OF_MEMORY;
     }

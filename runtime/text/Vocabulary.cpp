@@ -81,8 +81,6 @@ int32_t Vocabulary::find(const char *token, size_t size) const {
 
 int32_t Vocabulary::find(uint64_t state, const char *head, size_t headSize,
                          const char *tail, size_t tailSize) const {
-  if (slots.empty())
-    return -1;
   uint32_t wanted = static_cast<uint32_t>(spread(state) >> 32);
   for (size_t slot = wanted;; ++slot) {
     slot &= slots.size() - 1;

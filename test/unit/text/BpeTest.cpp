@@ -207,38 +207,6 @@ TEST(Bpe, MergesFileRefusals) {
       << opened.error;
 }
 
-/// Fails the n-th allocation from when it is armed.
-struct Stingy {
-  int left;
-  static void *allocate(void *context, size_t bytes, size_t) {
-    return static_cast<Stingy *>(context)->left-- > 0 ? std::malloc(bytes)
-                                                      : nullptr;
-  }
-  static void release(void *, void *pointer, size_t) { std::free(pointer); }
-};
-
-TEST(Bpe, OutOfMemoryWhileTokenizing) {
-  for (const char *name : {"gpt2", "roberta", "llama2", "forms", "albert"}) {
-    Files files = OpenedTokenizer::folder(std::string(ATTNC_TEXT_DATA) +
-                                          "/trained/" + name);
-    int failures = 0;
-    for (;; ++failures) {
-      ASSERT_LT(failures, 100);
-      Stingy stingy = {1 << 20};
-      attn_allocator allocator = {&stingy, Stingy::allocate, Stingy::release};
-      OpenedTokenizer opened(files, &allocator);
-      ASSERT_EQ(opened.status, ATTN_OK) << opened.error;
-      stingy.left = failures;
-      opened.row("Under the \xEF\xBC\xA1\xCC\x81 willow, \xFF the water is "
-                 "deeper than it looks; unbelievably so.");
-      if (opened.status == ATTN_OK)
-        break;
-      EXPECT_EQ(opened.status, ATTN_ERROR_OUT_OF_MEMORY) << opened.error;
-    }
-    EXPECT_GT(failures, 3) << name;
-  }
-}
-
 /// A small trained Llama, where ATTNC_TEST_STORIES names its folder.
 TEST(Bpe, Stories) {
   const char *folder = std::getenv("ATTNC_TEST_STORIES");

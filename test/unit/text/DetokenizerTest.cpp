@@ -85,6 +85,62 @@ TEST(Detokenizer, IdsWithoutTokensGiveNothing) {
   EXPECT_EQ(decoded(detokenizer, memory, {}, true), "");
 }
 
+/// Decodes `ids` by a file with this vocabulary; more of the file in `rest`.
+std::string decodedBy(const std::string &decoder, const std::string &vocabulary,
+                      const std::vector<int32_t> &ids,
+                      const std::string &rest = "", bool skipsSpecial = false) {
+  attnrt::Memory memory(nullptr, 0);
+  attnrt::Detokenizer detokenizer(memory);
+  std::string file = R"({"decoder": )" + decoder + rest +
+                     R"(, "model": {"vocab": {)" + vocabulary + "}}}";
+  EXPECT_EQ(detokenizer.open({"tokenizer.json", file.data(), file.size()}),
+            ATTN_OK)
+      << attnrt::lastError();
+  return decoded(detokenizer, memory, ids, skipsSpecial);
+}
+
+TEST(Detokenizer, CharactersThatStandForBytes) {
+  const std::string vocabulary =
+      R"("\u0120a": 0, "\u0143": 1, "\u00ad": 2, "\u00c3\u00a9": 3,
+         "\u0144": 4, "\u0122": 6)";
+  const std::string decoder = R"({"type": "ByteLevel"})";
+  EXPECT_EQ(decodedBy(decoder, vocabulary, {0, 3}), " a\u00E9");
+  EXPECT_EQ(decodedBy(decoder, vocabulary, {3, 1}), "\u00E9\uFFFD");
+  EXPECT_EQ(decodedBy(decoder, vocabulary, {2, 4, 6, 5}), "\u00AD\u0144\uFFFD");
+}
+
+TEST(Detokenizer, BytesThatStandForThemselves) {
+  const std::string vocabulary =
+      R"("<0x4a>": 0, "<0xc3>": 1, "<0xA9>": 2, "<0xg1>": 3, "<0x1g>": 4,
+         "<0x41x": 5, "<0x/1>": 6, "<0x:1>": 7, "<0x@1>": 8, "<0xG1>": 9,
+         "<0x`1>": 10, "<1x41>": 11, "ab": 12)";
+  const std::string decoder = R"({"type": "Sequence", "decoders": [
+    {"type": "ByteFallback"}, {"type": "Fuse"}]})";
+  EXPECT_EQ(decodedBy(decoder, vocabulary, {0, 1, 2, 12}), "J\u00E9ab");
+  EXPECT_EQ(decodedBy(decoder, vocabulary, {1, 0}), "\uFFFD\uFFFD");
+  EXPECT_EQ(decodedBy(decoder, vocabulary, {3, 4, 5, 6, 7, 8, 9, 10, 11}),
+            "<0xg1><0x1g><0x41x<0x/1><0x:1><0x@1><0xG1><0x`1><1x41>");
+}
+
+TEST(Detokenizer, AddedTokensAreWrittenNormalized) {
+  const std::string added = R"(, "added_tokens": [
+    {"content": "<S>", "id": 1, "special": true, "normalized": true},
+    {"content": "<t>", "id": 2, "special": true, "normalized": true},
+    {"content": " <u>", "id": 3, "special": true, "normalized": true},
+    {"content": "", "id": 4, "special": true, "normalized": true}])";
+  const std::string none = R"({"type": "Fuse"})", vocabulary = R"("a": 0)";
+  EXPECT_EQ(decodedBy(none, vocabulary, {0, 1, 2, 3, 4}, added, false),
+            "a<S><t> <u>");
+  EXPECT_EQ(decodedBy(none, vocabulary, {0, 1, 2, 3, 4}, added, true), "a");
+  // Those that the normalizer changes are special no longer.
+  const std::string normalizer = R"(, "normalizer": {"type": "Sequence",
+    "normalizers": [{"type": "Lowercase"},
+      {"type": "Strip", "strip_left": true, "strip_right": true}]})";
+  EXPECT_EQ(
+      decodedBy(none, vocabulary, {0, 1, 2, 3, 4}, added + normalizer, true),
+      "a<s><u>");
+}
+
 TEST(Detokenizer, Refusals) {
   std::string many = R"({"type": "Fuse"})";
   for (int i = 0; i < 16; ++i)
@@ -121,6 +177,23 @@ TEST(Detokenizer, Refusals) {
        ATTN_ERROR_WEIGHTS, "an added token with its id"},
       {R"({"model": {}, "added_tokens": [{"content": "a", "id": 16777216}]})",
        ATTN_ERROR_WEIGHTS, "an id above 16777215"},
+      {withDecoder(smallFile, "1"), ATTN_ERROR_WEIGHTS, "expected an object"},
+      {withDecoder(smallFile, R"({"type": "Strip", "start": "a"})"),
+       ATTN_ERROR_WEIGHTS, "expected a number"},
+      {withDecoder(smallFile,
+                   R"({"type": "Replace", "pattern": 1, "content": ""})"),
+       ATTN_ERROR_WEIGHTS, "expected an object"},
+      {withDecoder(smallFile,
+                   R"({"type": "Sequence", "decoders": [{"type": 1}]})"),
+       ATTN_ERROR_WEIGHTS, "expected a string"},
+      {R"({"model": 1})", ATTN_ERROR_WEIGHTS, "expected an object"},
+      {R"({"model": {"vocab": 1}})", ATTN_ERROR_WEIGHTS, "expected an array"},
+      {R"({"model": {"vocab": {"a": -1}}})", ATTN_ERROR_WEIGHTS,
+       "expected an integer"},
+      {R"({"model": {"vocab": [1]}})", ATTN_ERROR_WEIGHTS, "expected an array"},
+      {R"({"model": {"vocab": [[]]}})", ATTN_ERROR_WEIGHTS, "expected a token"},
+      {R"({"model": {}, "normalizer": {"type": "Nmt"}})",
+       ATTN_ERROR_UNAVAILABLE, "the normalizer is of type \"Nmt\""},
       {"{}", ATTN_ERROR_WEIGHTS, "has no \"model\""},
       {"{", ATTN_ERROR_WEIGHTS, "byte 1"},
   };

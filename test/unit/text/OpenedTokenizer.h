@@ -14,6 +14,7 @@
 #include "Errors.h"
 #include "text/Tokenizer.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
@@ -32,6 +33,20 @@ struct TokenRow {
   bool operator==(const TokenRow &other) const {
     return ids == other.ids && types == other.types;
   }
+};
+
+/// An allocator that has `left` blocks to give.
+struct Stingy {
+  explicit Stingy(int left) : left(left), allocator{this, allocate, release} {}
+  int left;
+  attn_allocator allocator;
+
+private:
+  static void *allocate(void *context, size_t bytes, size_t) {
+    return static_cast<Stingy *>(context)->left-- > 0 ? std::malloc(bytes)
+                                                      : nullptr;
+  }
+  static void release(void *, void *pointer, size_t) { std::free(pointer); }
 };
 
 class OpenedTokenizer {

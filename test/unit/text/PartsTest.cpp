@@ -90,6 +90,26 @@ TEST(Parts, Normalizers) {
   refused((R"({"type": "Sequence", "normalizers": [)" + map + ", " + map + "]}")
               .c_str(),
           unknown, "more than one normalizer Precompiled");
+  refused("1", damaged, "expected an object");
+  refused(R"({"type": 1})", damaged, "expected a string");
+  refused(R"({"type": "Sequence", "normalizers": [{"type": 1}]})", damaged,
+          "expected a string");
+  refused(R"({"type": "Sequence", "normalizers": [1})", damaged,
+          "expected ',' or ']'");
+  refused(R"({"type": "Replace", "pattern": 1, "content": ""})", damaged,
+          "expected an object");
+  refused(R"({"type": "Replace", "content": "",
+              "pattern": {"String": "a", "Regex": "a"}})",
+          damaged, "expected \"String\" or \"Regex\"");
+  const std::string longType(100, 't');
+  refused((R"({"type": ")" + longType + "\"}").c_str(), unknown,
+          ("type \"" + longType.substr(0, 60) + "\"; known").c_str());
+  OpenedTokenizer lower(
+      {{"tokenizer.json", fileWith(R"({"type": "Sequence", "normalizers": [
+          {"type": "NFC"}, {"type": "Lowercase"}]})",
+                                   "null", "null")}});
+  ASSERT_EQ(lower.status, ATTN_OK) << lower.error;
+  EXPECT_TRUE(attnrt::describeTokenizer(*lower.tokenizer).lowercases);
   std::string many = R"({"type": "Sequence", "normalizers": [)" +
                      repeated(R"({"type": "NFC"})", 17) + "]}";
   refused(many.c_str(), unknown, "more than 16 normalizers");
@@ -129,6 +149,21 @@ TEST(Parts, PreTokenizers) {
           "the behavior \"Contiguous\"; known: Isolated");
   refused(clip + R"("behavior": "Isolated", "invert": true})", unknown,
           "the behavior \"Isolated\", inverted");
+  refused(clip + R"("behavior": "Removed", "invert": false})", unknown,
+          "the behavior \"Removed\"; known");
+  refused(R"({"type": "Split", "behavior": "Isolated", "pattern": 1})", damaged,
+          "expected an object");
+  refused(R"({"type": "Split", "behavior": "Isolated",
+              "pattern": {"String": " "}})",
+          unknown, "has the pattern \" \"");
+  refused(R"({"type": 1})", damaged, "expected a string");
+  refused(R"({"type": "Sequence", "pretokenizers": [
+              {"type": "Metaspace", "replacement": "_"}, )" +
+              bytes + "]}",
+          unknown, "Metaspace must come last");
+  refused(R"({"type": "Metaspace", "replacement": ")" + std::string(30, '_') +
+              "\"}",
+          damaged, "is not one character");
   refused(R"({"type": "Metaspace"})", damaged, "no \"replacement\"");
   refused(R"({"type": "Metaspace", "replacement": "__"})", damaged,
           "is not one character");
@@ -162,10 +197,95 @@ TEST(Parts, PostProcessors) {
           ATTN_ERROR_UNAVAILABLE, "two post_processors of a sequence");
   refused(R"({"type": "Sequence", "processors": {}})", ATTN_ERROR_WEIGHTS,
           "expected an array");
+  refused(R"({"type": 1})", ATTN_ERROR_WEIGHTS, "expected a string");
+  for (const char *pair : {"1", "[]", "[1, 1]", R"(["b", "b"])"})
+    refused(R"({"type": "BertProcessing", "cls": ["a", 0], "sep": )" +
+                std::string(pair) + "}",
+            ATTN_ERROR_WEIGHTS, "byte ");
+  auto templates = [](const char *special, const char *pair) {
+    return std::string(R"({"type": "TemplateProcessing",
+      "single": [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "S"}}],
+      "pair": )") +
+           pair + R"(, "special_tokens": )" + special + "}";
+  };
+  const char *both =
+      R"([{"Sequence": {"id": "A"}}, {"Sequence": {"id": "B"}}])";
+  refused(templates("1", both), ATTN_ERROR_WEIGHTS, "expected an object");
+  refused(templates(R"({"S": {"ids": 1}})", both), ATTN_ERROR_WEIGHTS,
+          "expected an array");
+  refused(templates(R"({"S": {"ids": ["a"]}})", both), ATTN_ERROR_WEIGHTS,
+          "expected a number");
+  refused(templates(R"({"S": {"ids": [1]}})", R"([{"Sequence": 1}])"),
+          ATTN_ERROR_WEIGHTS, "expected an object");
+  refused(templates(R"({"S": {"ids": [1]}})", "[1]"), ATTN_ERROR_WEIGHTS,
+          "expected an object");
+  refused(templates(R"({"S": {"ids": [1]}})", R"([{"Sequence": {"id": "A"}}])"),
+          ATTN_ERROR_UNAVAILABLE, "the texts A and B once");
   OpenedTokenizer opened(
       {{"tokenizer.json",
         fileWith("null", "null",
                  R"({"type": "Sequence", "processors": []})")}});
+  EXPECT_EQ(opened.status, ATTN_OK) << opened.error;
+}
+
+TEST(Parts, Models) {
+  auto refused = [](const std::string &model, attn_status status,
+                    const std::string &message) {
+    expectRefused(R"({"model": )" + model + "}", status, message);
+  };
+  const std::string bpe = R"({"type": "BPE", "vocab": {"a": 0, "b": 1})";
+  for (const char *none : {"null", "0", "0.0", "-0.0", "0e5", "0.00E9"}) {
+    OpenedTokenizer opened({{"tokenizer.json",
+                             R"({"model": )" + bpe + R"(, "merges": [],
+           "dropout": )" + none + "}}"}});
+    EXPECT_EQ(opened.status, ATTN_OK) << opened.error;
+  }
+  for (const char *some : {"0.1", "1", "0.12345678901234567890123"})
+    refused(bpe + R"(, "merges": [], "dropout": )" + some + "}",
+            ATTN_ERROR_UNAVAILABLE,
+            "\"dropout\" is " + std::string(some).substr(0, 20) + "; known");
+  refused(bpe + R"(, "merges": [], "dropout": "0"})", ATTN_ERROR_WEIGHTS,
+          "expected a number");
+  refused(bpe + R"(, "merges": 1})", ATTN_ERROR_WEIGHTS, "expected an array");
+  for (const char *merge :
+       {"[]", "[1, 2]", R"(["a"])", R"(["a", 1])", R"(["a", "b", "a"])", "1"})
+    refused(bpe + R"(, "merges": [)" + merge + "]}", ATTN_ERROR_WEIGHTS,
+            "tokenizer.json, byte ");
+  const std::string name(100, 'n');
+  refused(bpe + R"(, "merges": [[")" + name + R"(", ")" + name + "\"]]}",
+          ATTN_ERROR_WEIGHTS,
+          "the merge of \"" + name.substr(0, 60) + "\" and \"" +
+              name.substr(0, 60) + "\" needs");
+  refused(R"({"type": "Unigram", "unk_id": 0, "vocab": {}})",
+          ATTN_ERROR_WEIGHTS, "expected an array");
+  refused(R"({"type": "Unigram", "unk_id": 0, "vocab": [[]]})",
+          ATTN_ERROR_WEIGHTS, "expected a token and its score");
+  refused(R"({"type": "Unigram", "unk_id": 0, "vocab": [["a", "b"]]})",
+          ATTN_ERROR_WEIGHTS, "expected a number");
+  expectRefused("[]", ATTN_ERROR_WEIGHTS, "expected an object");
+  expectRefused(R"({"model": )" + bpe + R"(, "merges": []}, "model": {}})",
+                ATTN_ERROR_WEIGHTS, "\"model\" is there twice");
+}
+
+TEST(Parts, AnUnknownTokenThatIsMissing) {
+  // Needed unless words are bytes, all of which are tokens.
+  std::string vocabulary;
+  for (uint32_t code = '!'; code < 0x144; ++code) {
+    char text[16];
+    snprintf(text, sizeof(text), "\"\\u%04x\": %u", code, code - '!');
+    vocabulary += (code == '!' ? "" : ", ") + std::string(text);
+  }
+  auto fileOf = [&](const char *preTokenizer) {
+    return std::string(R"({"pre_tokenizer": )") + preTokenizer +
+           R"(, "model": {"type": "BPE", "unk_token": "<unk>", "merges": [],
+              "vocab": {)" +
+           vocabulary + "}}}";
+  };
+  expectRefused(fileOf("null"), ATTN_ERROR_WEIGHTS,
+                "the model's unknown token is not in the vocabulary");
+  OpenedTokenizer opened(
+      {{"tokenizer.json",
+        fileOf(R"({"type": "ByteLevel", "add_prefix_space": false})")}});
   EXPECT_EQ(opened.status, ATTN_OK) << opened.error;
 }
 
