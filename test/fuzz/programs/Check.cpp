@@ -1,0 +1,382 @@
+//===- Check.cpp - a random program against its meaning -------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Per program a few cases of random sizes and patterns of inputs. Every case
+// runs twice, with different numbers of workers: the bits must be the same.
+//
+//===----------------------------------------------------------------------===//
+#include "Check.h"
+#include "Random.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
+#include <cmath>
+#include <fstream>
+
+using namespace mlir;
+using llvm::Error;
+using llvm::Expected;
+
+namespace attnc::fuzz {
+
+//===----------------------------------------------------------------------===//
+// Settings
+//===----------------------------------------------------------------------===//
+
+Setting Setting::make(uint64_t seed) {
+  Random random(seed ^ 0x5E77);
+  Setting setting;
+  std::vector<std::string> targets;
+  for (const Target &target : Target::all())
+    if (target.hasMicroKernels && target.runsHere())
+      targets.push_back(target.name.str());
+  setting.target = targets.empty() ? "" : random.pick(targets);
+  setting.quick = random.chance(0.9);
+  setting.optimize = random.chance(0.8);
+  if (setting.optimize && random.chance(0.5))
+    for (const Stage &stage : getStages({}, Target::native()))
+      if (stage.kind == Stage::Optimize && random.chance(0.3))
+        setting.disabledPasses.insert(stage.name);
+  setting.inputs = random.next() >> 1;
+  return setting;
+}
+
+std::string Setting::text() const {
+  return "target=" + target + " quick=" + std::to_string(quick) +
+         " optimize=" + std::to_string(optimize) +
+         " disabled=" + llvm::join(disabledPasses, ",") +
+         " inputs=" + std::to_string(inputs) +
+         " cases=" + std::to_string(cases);
+}
+
+std::optional<Setting> Setting::parse(llvm::StringRef text) {
+  Setting setting;
+  llvm::SmallVector<llvm::StringRef> words, passes;
+  text.split(words, ' ', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef word : words) {
+    auto [name, value] = word.split('=');
+    uint64_t number = 0;
+    bool isNumber = !value.getAsInteger(10, number);
+    if (name == "target") {
+      setting.target = value.str();
+    } else if (name == "disabled") {
+      value.split(passes, ',', -1, /*KeepEmpty=*/false);
+      for (llvm::StringRef pass : passes)
+        setting.disabledPasses.insert(pass.str());
+    } else if (!isNumber) {
+      return std::nullopt;
+    } else if (name == "quick") {
+      setting.quick = number;
+    } else if (name == "optimize") {
+      setting.optimize = number;
+    } else if (name == "inputs") {
+      setting.inputs = number;
+    } else if (name == "cases") {
+      setting.cases = number;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (!Target::find(setting.target))
+    return std::nullopt;
+  return setting;
+}
+
+//===----------------------------------------------------------------------===//
+// Inputs
+//===----------------------------------------------------------------------===//
+
+/// Sizes around the edges of tiles, small ones more often.
+static int64_t pickSize(Random &random, int64_t minimum, int64_t maximum) {
+  int64_t size = random.chance(0.5)
+                     ? random.between(1, 9)
+                     : random.pick({11, 15, 16, 17, 23, 24, 25, 31, 32, 33, 40,
+                                    47, 48, 49, 63, 64});
+  return std::clamp(size, minimum, maximum);
+}
+
+static interpret::InputPlan makePlan(attn::EntryOp entry, Random &random) {
+  using namespace interpret;
+  InputPlan plan;
+  auto module = entry->getParentOfType<ModuleOp>();
+  for (auto name : entry.getSizes().getAsValueRange<StringAttr>()) {
+    auto size = module.lookupSymbol<attn::SizeOp>(name);
+    plan.sizes[name.str()] =
+        pickSize(random, *size.getMinimum(), *size.getMaximum());
+  }
+  plan.mask =
+      random.pick({MaskPattern::Full, MaskPattern::Ragged, MaskPattern::Ragged,
+                   MaskPattern::RowMasked, MaskPattern::Holes,
+                   MaskPattern::LeftPadding, MaskPattern::LeftOut});
+  plan.ids =
+      random.pick({IdPattern::Random, IdPattern::Random, IdPattern::Random,
+                   IdPattern::Minimum, IdPattern::Maximum});
+  if (random.chance(0.1))
+    plan.numbers = random.pick({NumberPattern::Denormal, NumberPattern::Mixed});
+  return plan;
+}
+
+//===----------------------------------------------------------------------===//
+// Modules
+//===----------------------------------------------------------------------===//
+
+Checker::Checker(MLIRContext &context, std::string scratch)
+    : context(context), scratch(std::move(scratch)) {
+  context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+      diagnostics += diagnostic.str() + "\n";
+    return success();
+  });
+}
+
+static std::string print(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  module->print(os);
+  return text;
+}
+
+std::unique_ptr<Program> Checker::read(const std::string &text,
+                                       const std::string &folder,
+                                       std::string &what) {
+  diagnostics.clear();
+  ParserConfig config(&context);
+  auto program = std::make_unique<Program>();
+  program->module = parseSourceString<ModuleOp>(text, config);
+  if (!program->module) {
+    what = "the text is refused: " + diagnostics;
+    return nullptr;
+  }
+  std::string printed = print(*program->module);
+  OwningOpRef<ModuleOp> again = parseSourceString<ModuleOp>(printed, config);
+  if (!again || print(*again) != printed) {
+    what = "printed and read again, it differs: " + diagnostics;
+    return nullptr;
+  }
+  if (Error error = program->weights.addFiles(*program->module, folder)) {
+    what = llvm::toString(std::move(error));
+    return nullptr;
+  }
+  return program;
+}
+
+Expected<std::unique_ptr<CompiledModule>>
+Checker::compile(const Program &program, const Setting &setting,
+                 Counts &counts) {
+  diagnostics.clear();
+  CompileChoices choices;
+  choices.target = Target::find(setting.target);
+  choices.quick = setting.quick;
+  choices.pipeline.optimize = setting.optimize;
+  choices.pipeline.disabledPasses = setting.disabledPasses;
+  CompileFacts facts;
+  OwningOpRef<ModuleOp> module(cast<ModuleOp>(program.module.get()->clone()));
+  auto compiled = CompiledModule::compile(std::move(module), program.weights,
+                                          choices, scratch, facts);
+  counts.kernels += facts.kernels;
+  if (!compiled)
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   llvm::toString(compiled.takeError()) + "\n" +
+                                       diagnostics);
+  return compiled;
+}
+
+/// The call of verifyCase: other workers every time.
+static auto makeCall(CompiledModule &compiled, attn::EntryOp entry,
+                     uint64_t seed) {
+  return [&compiled, entry, random = Random(seed), workers = 0](
+             llvm::StringRef name, const std::map<std::string, int64_t> &sizes,
+             llvm::ArrayRef<VerifyBuffer> inputs,
+             llvm::ArrayRef<VerifyBuffer> outputs) mutable {
+    llvm::SmallVector<int64_t> ordered;
+    attn::EntryOp op = entry;
+    for (auto size : op.getSizes().getAsValueRange<StringAttr>())
+      ordered.push_back(sizes.at(size.str()));
+    // 1 to 3, and not as many as the time before.
+    workers =
+        workers ? 1 + (workers + random.below(2)) % 3 : random.between(1, 3);
+    return compiled.call(name, ordered, inputs, outputs, workers,
+                         random.next());
+  };
+}
+
+static std::string describe(attn::EntryOp entry,
+                            const interpret::InputPlan &plan,
+                            const VerifyCase &result) {
+  std::string text = interpret::describe(entry, plan) + ": " + result.failure;
+  for (const OutputError &output : result.outputs)
+    text += "\n  " + output.output + ": max abs " +
+            std::to_string(output.maxAbs) + ", allowed " +
+            std::to_string(output.allowed) + ", scale " +
+            std::to_string(output.scale);
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Condition
+//===----------------------------------------------------------------------===//
+
+// What a sum of 64 products may lose in f32, relative to its terms: u times
+// (2 + sqrt(64)).
+static constexpr double kDataError = 10 * 0x1p-24;
+static constexpr unsigned kPerturbedRuns = 3;
+// The code rounds in more places than data has elements.
+static constexpr double kConditionMargin = 4;
+
+static float perturb(float value, Random &random) {
+  return value * (1 + kDataError * (2 * random.unit() - 1));
+}
+
+/// The weights of a program, off by rounding: a safetensors file whose numbers
+/// are all f32.
+static Error perturbWeights(const Program &program, unsigned run,
+                            const std::string &scratch, WeightTable &table) {
+  if (program.weights.files().empty())
+    return Error::success();
+  auto file = llvm::MemoryBuffer::getFile(program.weights.files().front());
+  if (!file)
+    return llvm::errorCodeToError(file.getError());
+  std::string bytes = (*file)->getBuffer().str();
+  uint64_t header = 0;
+  memcpy(&header, bytes.data(), 8);
+  Random random(run);
+  for (size_t i = 8 + header; i + 4 <= bytes.size(); i += 4) {
+    float value;
+    memcpy(&value, &bytes[i], 4);
+    value = perturb(value, random);
+    memcpy(&bytes[i], &value, 4);
+  }
+  std::string path = scratch + "/perturbed.safetensors";
+  std::ofstream(path, std::ios::binary) << bytes;
+  return table.addFile(path);
+}
+
+/// The largest distance between two values of an output, infinite if one alone
+/// is a number.
+static double getDistance(const TensorValue &a, const TensorValue &b) {
+  double most = 0;
+  for (auto [x, y] : llvm::zip(a.numbers, b.numbers)) {
+    bool equal = x == y || (std::isnan(x) && std::isnan(y));
+    double distance = equal ? 0 : std::fabs(x - y);
+    most = std::max(most, std::isnan(distance) ? INFINITY : distance);
+  }
+  return a.integers == b.integers ? most : INFINITY;
+}
+
+bool Checker::isBeyondCondition(const Program &program, attn::EntryOp entry,
+                                const Finding &finding,
+                                const VerifyCase &result) {
+  std::vector<interpret::PlannedInput> inputs =
+      interpret::makeInputs(entry, finding.plan, finding.seed);
+  auto run = [&](unsigned number, const WeightTable &weights) {
+    std::vector<TensorValue> values;
+    Random random(finding.seed + number);
+    for (interpret::PlannedInput &input : inputs) {
+      TensorValue &value = values.emplace_back(input.value);
+      for (double &element : value.numbers)
+        if (number)
+          element *= 1 + kDataError * (2 * random.unit() - 1);
+    }
+    Interpreter interpreter(*program.module, &weights, /*threads=*/1);
+    return interpreter.run(entry.getSymName(), finding.plan.sizes, values);
+  };
+  auto expected = run(0, program.weights);
+  if (!expected)
+    return llvm::consumeError(expected.takeError()), true;
+  std::vector<double> explained(result.outputs.size());
+  for (unsigned number = 1; number <= kPerturbedRuns; ++number) {
+    WeightTable weights;
+    if (Error error = perturbWeights(program, number, scratch, weights))
+      return llvm::consumeError(std::move(error)), true;
+    auto other = run(number, weights);
+    if (!other)
+      return llvm::consumeError(other.takeError()), true;
+    for (auto [index, most] : llvm::enumerate(explained))
+      most = std::max(most, getDistance((*expected)[index], (*other)[index]));
+  }
+  for (auto [output, most] : llvm::zip(result.outputs, explained))
+    if (!(output.maxAbs <= output.allowed + kConditionMargin * most) &&
+        !(output.usedShare <= 1))
+      return true;
+  return false;
+}
+
+bool Checker::runCase(const Program &program, attn::EntryOp entry,
+                      Interpreter &interpreter, CompiledModule &compiled,
+                      Finding &finding, Counts &counts) {
+  auto call = makeCall(compiled, entry, finding.seed);
+  Expected<VerifyCase> result =
+      verifyCase(interpreter, entry, finding.plan, finding.seed, call);
+  if (!result) {
+    finding.what = "the reference: " + llvm::toString(result.takeError());
+    return false;
+  }
+  ++counts.cases;
+  counts.outputs += result->outputs.size();
+  if (result->failure.empty())
+    return true;
+  finding.what = describe(entry, finding.plan, *result);
+  bool compared = !result->outputs.empty();
+  if (!compared || isBeyondCondition(program, entry, finding, *result))
+    return false;
+  ++counts.illConditioned;
+  return true;
+}
+
+std::optional<Finding>
+Checker::checkEntry(const Program &program, attn::EntryOp entry,
+                    Interpreter &interpreter, CompiledModule &compiled,
+                    const Setting &setting, Counts &counts) {
+  uint64_t hash = setting.inputs;
+  for (char c : entry.getSymName())
+    hash = hash * 31 + c;
+  Random random(hash);
+  for (unsigned i = 0; i < setting.cases; ++i) {
+    Finding finding;
+    finding.program = entry.getSymName().str();
+    finding.plan = makePlan(entry, random);
+    finding.seed = random.next() >> 1;
+    if (!runCase(program, entry, interpreter, compiled, finding, counts))
+      return finding;
+  }
+  return std::nullopt;
+}
+
+std::vector<Finding> Checker::check(const Program &program,
+                                    const Setting &setting, Counts &counts) {
+  ++counts.modules;
+  auto compiled = compile(program, setting, counts);
+  if (!compiled)
+    return {{"", "not compiled: " + llvm::toString(compiled.takeError()), {}}};
+  Interpreter interpreter(*program.module, &program.weights, /*threads=*/1);
+  std::vector<Finding> findings;
+  for (auto entry : program.module.get().getOps<attn::EntryOp>()) {
+    ++counts.programs;
+    onProgram(entry.getSymName());
+    if (std::optional<Finding> finding = checkEntry(
+            program, entry, interpreter, **compiled, setting, counts))
+      findings.push_back(std::move(*finding));
+  }
+  return findings;
+}
+
+std::optional<std::string> Checker::checkCase(const Program &program,
+                                              const Setting &setting,
+                                              const Finding &finding) {
+  Counts counts;
+  auto compiled = compile(program, setting, counts);
+  if (!compiled)
+    return "not compiled: " + llvm::toString(compiled.takeError());
+  Interpreter interpreter(*program.module, &program.weights, /*threads=*/1);
+  auto entry =
+      program.module.get().lookupSymbol<attn::EntryOp>(finding.program);
+  Finding repeated = finding;
+  if (runCase(program, entry, interpreter, **compiled, repeated, counts))
+    return std::nullopt;
+  return repeated.what;
+}
+
+} // namespace attnc::fuzz
