@@ -176,7 +176,8 @@ llvm::Error Compiler::import() {
   targets = orderTargets(options.targets);
   const Target *wanted = getScheduledTarget(scheduled ? *scheduled : module);
   if (targets.empty())
-    targets.push_back(wanted ? wanted : &Target::native());
+    targets.push_back(
+        wanted ? wanted : &Target::native(options.pipeline.weights != "f32"));
   if (wanted && (targets.size() > 1 || targets.front() != wanted))
     return llvm::createStringError(
         "error[A0013]: the program is scheduled for the target '%s' already\n"

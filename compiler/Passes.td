@@ -303,6 +303,38 @@ def SelectKernels : AttnPass<"attn-select-kernels"> {
            "provider of matrix products: empty for our own, or openblas">
   ];
 }
+def ChoosePrecision : AttnPass<"attn-choose-precision"> {
+  let summary = "Formats in which products store weights and multiply rows";
+  let description = [{
+    Sets `precision` of every kernel that holds an `attn.linear`. The op itself
+    keeps its types, so that the reference keeps its meaning. Rows become bf16
+    only where the target multiplies bf16 faster than f32.
+
+    Limits: products of fewer than 48 columns, and with rows of i8 contractions
+    longer than 66311, stay f32. Formats that do not go together, and weights
+    that OpenBLAS would have to read, are errors (A0415).
+
+    ```mlir
+    // weights=i8
+    kernel.func @linear(%x: tensor<3x64xf32>, %w: tensor<96x64xf32>) -> (tensor<3x96xf32>) { ... }
+    // becomes
+    kernel.func @linear(%x: tensor<3x64xf32>, %w: tensor<96x64xf32>) -> (tensor<3x96xf32>) precision #kernel.precision<weights = i8, activations = i8> { ... }
+    ```
+  }];
+  let options = [
+    Option<"weights", "weights", "std::string", "\"f32\"",
+           "format of weights: f32, bf16, i8 or i4">,
+    Option<"activations", "activations", "std::string", "\"\"",
+           "format that rows are multiplied in: f32, bf16 or i8; empty: that of "
+           "the weights, f32 for i4">,
+    Option<"group", "group", "int64_t", "32",
+           "steps of depth that share a scale in weights of i4">
+  ];
+  let statistics = [
+    Statistic<"narrowed", "narrowed", "kernels with narrow weights">,
+    Statistic<"kept", "kept", "kernels left in f32">
+  ];
+}
 def ChooseTiles : AttnPass<"attn-choose-tiles"> {
   let summary = "Tiles, weight layouts and scratch of every kernel";
   let description = [{
@@ -368,6 +400,63 @@ def ExpandMath : AttnPass<"attn-expand-math"> {
     arithmetic that is right to a few units in the last place, so that generated
     code calls no libm and rounds alike on every machine with the same
     instructions. `ExpandMath.cpp` lists the errors, found over every f32.
+  }];
+}
+
+//===-- gpu: kernel -> warp -> NVVM ---------------------------------------===//
+
+class GpuPass<string flag> : Pass<flag, "::mlir::ModuleOp"> {
+  let dependentDialects = [
+    "::attnc::attn::AttnDialect", "::attnc::kernel::KernelDialect",
+    "::attnc::warp::WarpDialect", "::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"
+  ];
+}
+
+def BuildPrograms : GpuPass<"attn-build-programs"> {
+  let summary = "Kernels become programs of thread blocks";
+  let description = [{
+    Every `kernel.func` of a variant for a GPU becomes one `warp.program`, or a
+    few that run one after the other. Regions are inlined at the elements of
+    fragments. Constants of a program move into the kernels that read them;
+    scratch becomes the last slot of the arena. Variants stay: they say what is
+    launched.
+  }];
+  let options = [
+    Option<"products", "products", "std::string", "\"bf16\"",
+           "what operands of products become: bf16, f16, tf32 or f32">
+  ];
+}
+def VerifyBarriers : GpuPass<"attn-verify-barriers"> {
+  let summary = "Nobody reads a tile that has not landed";
+  let description = [{
+    Walks every program as its threads do, with loops of no, one and a few
+    steps, and follows each stage of each tile: a copy starts, is committed,
+    waited for, and made visible by a barrier; only then may the tile be read,
+    and only after another barrier written again. An op that comes too early is
+    an error (A0528, A0529). Phases of barriers and products of warp groups are
+    followed in the same way. Nothing changes.
+  }];
+}
+def PlanSharedMemory : GpuPass<"attn-plan-shared-memory"> {
+  let summary = "Places and swizzles of tiles";
+  let description = [{
+    Sets `offset` and `layout` of tiles, `offset` of barriers and `shared` of
+    programs. Rows are swizzled so that eight of them, read at one column, fall
+    into different banks. A program that needs more shared memory than its chip
+    gives a block is an error (A0526).
+  }];
+  let statistics = [
+    Statistic<"tiles", "tiles", "tiles placed">
+  ];
+}
+def LowerWarp : GpuPass<"attn-lower-warp"> {
+  let summary = "Fragments become registers";
+  let description = [{
+    Every `warp.program` becomes a kernel function of the LLVM dialect: one value
+    per register of a fragment, intrinsics of NVVM for copies, loads, products
+    and shuffles, inline PTX for products of warp groups.
   }];
 }
 

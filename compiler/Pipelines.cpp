@@ -82,6 +82,17 @@ std::vector<Stage> getStages(const PipelineOptions &options,
             return createSelectKernels(passOptions);
           },
           Stage::Schedule),
+      lower(
+          "choose-precision", "formats of weights and activations",
+          [weights = options.weights, activations = options.activations,
+           group = options.group] {
+            ChoosePrecisionOptions passOptions;
+            passOptions.weights = weights;
+            passOptions.activations = activations;
+            passOptions.group = group;
+            return createChoosePrecision(passOptions);
+          },
+          Stage::Schedule),
       lower("choose-tiles", "tiles, layouts, scratch", createChooseTiles,
             Stage::Schedule),
       lower("cut-phases", "dispatches get their phase", createCutPhases,

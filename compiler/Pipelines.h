@@ -26,6 +26,9 @@ struct PipelineOptions {
   std::set<std::string> disabledPasses; ///< stage names, e.g. "fuse-qkv"
   std::vector<std::string> outputs;     ///< outputs to keep; all if empty
   std::string gemm;                     ///< "" or "openblas"
+  std::string weights = "f32";          ///< f32, bf16, i8, i4
+  std::string activations;              ///< f32, bf16, i8; "": as the weights
+  int64_t group = 32;                   ///< steps that share a scale of i4
 };
 
 struct Stage {

@@ -33,15 +33,25 @@ struct Target {
                                ///< only the openblas provider
   unsigned l1Bytes, l2Bytes;   ///< data cache of one core, the smallest of the
                                ///< processors that the name covers
+  bool hasVnni = false;         ///< products of bytes (vpdpbusd) as wide as
+                                ///< vectorBytes
+  bool hasBf16Products = false; ///< products of bf16 (vdpbf16ps) twice as fast
+                                ///< as those of f32
+  bool isForNarrow = false;     ///< worth having for narrow weights alone
 
+  unsigned sm = 0;              ///< compute capability of a GPU: 80, 90; or 0
+  unsigned sharedBytes = 0;     ///< shared memory of a GPU's thread block
+
+  bool isGpu() const { return sm != 0; }
   unsigned lanes() const { return vectorBytes / 4; } ///< f32 per vector
 
   /// Every target, best first.
   static llvm::ArrayRef<Target> all();
   /// By name; `native` is what the host runs. Null if there is none.
   static const Target *find(llvm::StringRef name);
-  /// The best target that this machine can run.
-  static const Target &native();
+  /// The best target that this machine can run; those that differ in narrow
+  /// products alone count only with `narrow`.
+  static const Target &native(bool narrow = false);
   /// Whether this machine can run it.
   bool runsHere() const;
 };

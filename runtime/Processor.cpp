@@ -41,6 +41,13 @@ uint64_t enabledState() {
   return (uint64_t(high) << 32) | low;
 }
 
+bool isAmd() {
+  Leaf vendor; // "AuthenticAMD" in ebx, edx, ecx
+  __get_cpuid(0, &vendor.eax, &vendor.ebx, &vendor.ecx, &vendor.edx);
+  return vendor.ebx == 0x68747541 && vendor.edx == 0x69746e65 &&
+         vendor.ecx == 0x444d4163;
+}
+
 constexpr uint32_t bit(int index) { return uint32_t(1) << index; }
 
 } // namespace
@@ -71,7 +78,8 @@ uint64_t processorFeatures() {
     if (has(extended.ecx, bit(11)))
       features |= ATTN_CPU_AVX512_VNNI;
     if (has(more.eax, bit(5)))
-      features |= ATTN_CPU_AVX512_BF16;
+      features |=
+          ATTN_CPU_AVX512_BF16 | (isAmd() ? ATTN_CPU_FULL_RATE_BF16 : 0);
   }
   bool tiles = has(extended.edx, bit(24)) && (state & 0x60000) == 0x60000;
   if (tiles && has(extended.edx, bit(22)))
@@ -92,7 +100,7 @@ void listFeatures(uint64_t features, Writer &writer) {
   static const char *const names[] = {"AVX2 (x86-64-v3)", "AVX-512 (x86-64-v4)",
                                       "AVX512_VNNI",      "AVX512_BF16",
                                       "AMX_BF16",         "AMX_INT8",
-                                      "AVX_VNNI"};
+                                      "AVX_VNNI",         "full-rate bf16"};
   constexpr int known = sizeof(names) / sizeof(names[0]);
   const char *separator = "";
   for (int index = 0; index < 64; ++index) {

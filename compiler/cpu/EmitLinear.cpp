@@ -23,8 +23,11 @@
 // up short chains keeps the rounding error near that of a pairwise sum (Higham,
 // "The Accuracy of Floating Point Summation", 1993) for 2% of the time. With
 // few rows and no row region the workers share out the strips, else the rows.
-// The provider "openblas" multiplies plain row-major weights
-// (EmitOpenBlas.cpp).
+//
+// Weights that are stored narrower become f32 in registers, once per tile: a
+// shift for bf16, shifts and a conversion for i8 and i4. Rows that are narrower
+// too have their own tiles (EmitNarrow.cpp), and the provider "openblas"
+// multiplies plain row-major weights (EmitOpenBlas.cpp).
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/EmitLinear.h"
@@ -33,20 +36,16 @@ using namespace mlir;
 
 namespace attnc::cpu {
 
-// A has to stay in L2 beside the panel in use and the one being fetched.
-static int64_t rowsPerBlock(const Target &target, int64_t depth,
-                            int64_t tileRows) {
-  int64_t rows = target.l2Bytes / 2 / (depth * 4);
-  rows = std::clamp<int64_t>(rows, 4 * tileRows, 192);
-  return rows / tileRows * tileRows;
-}
+// Steps of depth in an iteration of the innermost loop, at least: enough to
+// hide what the loop itself costs.
+static constexpr int64_t kUnroll = 4;
 
 LogicalResult LinearEmitter::setUp() {
   kernel::TileAttr tile = e.kernel.getTileAttr();
   auto weight = dyn_cast<BlockArgument>(op.getWeight());
-  auto panels = weight ? dyn_cast_or_null<kernel::PanelsAttr>(
-                             e.kernel.getLayout(weight.getArgNumber()))
-                       : kernel::PanelsAttr();
+  if (weight)
+    panels = dyn_cast_or_null<kernel::PanelsAttr>(
+        e.kernel.getLayout(weight.getArgNumber()));
   if (!tile || !panels)
     return op.emitError(
         "error[A0503]: a linear kernel needs a tile and a weight in "
@@ -61,10 +60,24 @@ LogicalResult LinearEmitter::setUp() {
            << e.lanes << " lanes and panels of " << panelWidth << " columns";
   blockDepth =
       tile.getDepth() > 0 && tile.getDepth() < depth ? tile.getDepth() : depth;
-  if (blockDepth < depth && blockDepth % kUnroll != 0)
+  pack = panels.getPack();
+  unroll = std::max(kUnroll, pack);
+  panelWords = panels.getPanelBytes(depth) / kWordBytes;
+  if (blockDepth < depth && blockDepth % unroll != 0)
     return op.emitError("error[A0505]: depth blocks of ")
-           << blockDepth << " are no multiple of " << kUnroll;
-  blockRows = rowsPerBlock(e.target, blockDepth, tileRows);
+           << blockDepth << " are no multiple of " << unroll;
+  blockRows = getBlockRows(e.target, blockDepth * kWordBytes, tileRows);
+  kernel::PrecisionAttr precision = e.kernel.getPrecisionAttr();
+  if (!precision || precision.getActivations() == kernel::Format::f32)
+    return success();
+  if (precision.getWeights() != panels.getFormat() || blockDepth < depth ||
+      !e.kernel.getScratch())
+    return op.emitError(
+        "error[A0509]: a kernel with narrow rows needs panels of their format, "
+        "scratch, and a tile of the whole depth; run --attn-choose-tiles");
+  narrow = NarrowRows::plan(e.target, precision.getActivations(), panels, depth,
+                            tileRows);
+  blockRows = narrow->blockRows;
   return success();
 }
 
@@ -90,6 +103,8 @@ void LinearEmitter::emit() {
   }
   e.loop(rowFrom, rowTo, blockRows, [&](Value blockFrom) {
     Value blockTo = e.minimum(e.add(blockFrom, e.i64(blockRows)), rowTo);
+    if (narrow)
+      emitNarrowRows(blockFrom, blockTo);
     if (blockDepth == depth)
       emitDepthBlock(blockFrom, blockTo, stripFrom, stripTo, e.i64(0));
     else
@@ -136,29 +151,36 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
   const int64_t perPanel = panelWidth / tileColumns;
   Value panel = e.div(strip.index, e.i64(perPanel));
   Value part = e.sub(strip.index, e.mul(panel, e.i64(perPanel)));
-  Value panelStart = e.mul(panel, e.i64(panelWidth * depth));
+  Value panelStart = e.mul(panel, e.i64(panelWords));
   strip.column = e.mul(strip.index, e.i64(tileColumns));
   strip.weight = e.at(e.pointerOf(op.getWeight()),
                       e.add(panelStart, e.mul(part, e.i64(tileColumns))));
-  // Each tile fetches its share of the next panel: one line per kUnroll steps
-  // of depth, after every strip of this panel all of it.
-  Value next = e.add(panelStart, e.i64(panelWidth * depth));
+  strip.scales =
+      e.at(strip.weight, e.i64(panels.getScaleOffset(depth) / kWordBytes));
+  // Each tile fetches its share of the next panel: one line per iteration,
+  // after every strip of this panel all of it.
+  Value next = e.add(panelStart, e.i64(panelWords));
   strip.prefetch = e.at(e.pointerOf(op.getWeight()),
-                        e.add(next, e.mul(part, e.i64(tileColumns * depth))));
+                        e.add(next, e.mul(part, e.i64(panelWords / perPanel))));
   // What follows the weights may be no memory at all, which a prefetch ignores.
 
   Value span = e.sub(blockTo, blockFrom);
   Value fullTo =
       e.add(blockFrom, e.mul(e.div(span, e.i64(tileRows)), e.i64(tileRows)));
-  e.loop(blockFrom, fullTo, tileRows, [&](Value row) {
-    emitTile(strip, row, e.sub(row, blockFrom), tileRows);
-  });
+  auto emitRows = [&](Value row, int64_t count) {
+    Value rowInBlock = e.sub(row, blockFrom);
+    if (narrow)
+      emitNarrowTile(strip, row, rowInBlock, count);
+    else
+      emitTile(strip, row, rowInBlock, count);
+  };
+  e.loop(blockFrom, fullTo, tileRows,
+         [&](Value row) { emitRows(row, tileRows); });
   Value rest = e.sub(blockTo, fullTo);
   for (int64_t count = 1; count < tileRows; ++count) {
     Value isCount = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq,
                                           rest, e.i64(count));
-    e.ifThen(isCount,
-             [&] { emitTile(strip, fullTo, e.sub(fullTo, blockFrom), count); });
+    e.ifThen(isCount, [&] { emitRows(fullTo, count); });
   }
 }
 
@@ -171,37 +193,40 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
       e.at(e.pointerOf(op.getInput()), e.mul(row, e.i64(inputStride)));
   Value prefetch =
       e.at(strip.prefetch,
-           e.mul(rowInBlock, e.i64(depth / kUnroll * kLine / tileRows)));
-  auto steps = [&](Value k, int64_t unroll, ValueRange carried) {
+           e.mul(rowInBlock, e.i64(depth / unroll * kLine / tileRows)));
+  auto steps = [&](Value k, int64_t count, ValueRange carried) {
     SmallVector<Value> now(carried);
-    Value inputAt = e.at(input, k);
-    Value weightAt = e.at(strip.weight, e.mul(k, e.i64(panelWidth)));
-    if (unroll == kUnroll)
-      e.prefetch(e.at(prefetch, e.mul(k, e.i64(kLine / kUnroll))),
+    if (count == unroll)
+      e.prefetch(e.at(prefetch, e.mul(e.div(k, e.i64(unroll)), e.i64(kLine))),
                  kPrefetchToL2);
-    for (int64_t u = 0; u < unroll; ++u)
-      multiplyAdd(inputAt, weightAt, u, vectors, now);
+    for (int64_t step = 0; step < count; ++step)
+      multiplyAdd(strip, e.at(input, k), k, step, vectors, now);
     return now;
   };
   e.loop(strip.depthFrom, strip.depthTo, kChain, [&](Value chainFrom) {
     Value chainTo = e.minimum(e.add(chainFrom, e.i64(kChain)), strip.depthTo);
     SmallVector<Value> sums(count * vectors, e.splat(e.f32(0)));
     Value unrolledTo =
-        e.add(chainFrom, e.mul(e.div(e.sub(chainTo, chainFrom), e.i64(kUnroll)),
-                               e.i64(kUnroll)));
-    sums = e.loop(chainFrom, unrolledTo, kUnroll, sums,
-                  [&](Value k, ValueRange carried) {
-                    return steps(k, kUnroll, carried);
-                  });
-    if (depth % kUnroll != 0)
-      sums = e.loop(
-          unrolledTo, chainTo, 1, sums,
-          [&](Value k, ValueRange carried) { return steps(k, 1, carried); });
+        e.add(chainFrom, e.mul(e.div(e.sub(chainTo, chainFrom), e.i64(unroll)),
+                               e.i64(unroll)));
+    sums = e.loop(
+        chainFrom, unrolledTo, unroll, sums,
+        [&](Value k, ValueRange carried) { return steps(k, unroll, carried); });
+    // At most once, at the very end; a loop, because it carries values.
+    if (depth % unroll != 0)
+      sums = e.loop(unrolledTo, chainTo, unroll, sums,
+                    [&](Value k, ValueRange carried) {
+                      return steps(k, depth % unroll, carried);
+                    });
     for (int64_t r = 0; r < count; ++r)
       for (unsigned v = 0; v < vectors; ++v) {
         Value place = e.at(out, e.i64(r * columns + v * e.lanes));
         Value mask = columnMask(strip, v);
         Value sum = sums[r * vectors + v];
+        if (panels.getFormat() == kernel::Format::i8)
+          sum = arith::MulFOp::create(
+              e.b, e.loc, sum,
+              e.loadVector(e.at(strip.scales, e.i64(v * e.lanes))));
         if (depth > std::min(kChain, blockDepth))
           sum = arith::AddFOp::create(e.b, e.loc, sum,
                                       earlierChains(chainFrom, place, mask));
@@ -211,12 +236,12 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
   emitElementEpilogue(strip, row, count);
 }
 
-void LinearEmitter::multiplyAdd(Value input, Value weight, int64_t step,
-                                unsigned vectors, MutableArrayRef<Value> sums) {
+void LinearEmitter::multiplyAdd(const Strip &strip, Value input, Value k,
+                                int64_t step, unsigned vectors,
+                                MutableArrayRef<Value> sums) {
   SmallVector<Value> w;
   for (unsigned v = 0; v < vectors; ++v)
-    w.push_back(
-        e.loadVector(e.at(weight, e.i64(step * panelWidth + v * e.lanes))));
+    w.push_back(loadWeights(strip, k, step, v));
   for (int64_t r = 0; r < int64_t(sums.size() / vectors); ++r) {
     Value x = e.splat(e.loadF32(e.at(input, e.i64(r * inputStride + step))));
     for (unsigned v = 0; v < vectors; ++v)

@@ -5,14 +5,16 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What EmitLinear.cpp (our micro-kernels) and EmitOpenBlas.cpp (the provider)
-// share: shapes, and the epilogues of finished sums.
+// What EmitLinear.cpp (our micro-kernels on f32 rows), EmitNarrow.cpp (those on
+// narrower rows) and EmitOpenBlas.cpp (the provider) share: shapes, panels, and
+// the epilogues of finished sums.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_CPU_EMITLINEAR_H
 #define ATTNC_COMPILER_CPU_EMITLINEAR_H
 
 #include "compiler/cpu/Emitter.h"
+#include "compiler/schedule/NarrowRows.h"
 
 namespace attnc::cpu {
 
@@ -37,13 +39,13 @@ private:
   struct Strip {
     mlir::Value index, column;    ///< number, first column
     mlir::Value weight, prefetch; ///< at depth 0; of the next panel
+    mlir::Value scales;           ///< of its columns, behind the words
     mlir::Value depthFrom, depthTo;
     int64_t width; ///< columns that exist
   };
-  static constexpr int64_t kUnroll = 4;  ///< steps of depth per iteration
   static constexpr int64_t kChain = 128; ///< steps of depth in one sum
-  static_assert(kChain % kUnroll == 0);
-  static constexpr int64_t kLine = 16; ///< f32 per cache line
+  static constexpr int64_t kWordBytes = 4;
+  static constexpr int64_t kLine = 16; ///< words per cache line
   static constexpr unsigned kPrefetchToL2 = 2;
   /// Workers share out tiles of rows from this many per worker on.
   static constexpr int64_t kTilesPerWorker = 4;
@@ -55,8 +57,13 @@ private:
   void emitStrip(Strip strip, mlir::Value blockFrom, mlir::Value blockTo);
   void emitTile(const Strip &strip, mlir::Value row, mlir::Value rowInBlock,
                 int64_t count);
-  void multiplyAdd(mlir::Value input, mlir::Value weight, int64_t step,
-                   unsigned vectors, llvm::MutableArrayRef<mlir::Value> sums);
+  void multiplyAdd(const Strip &strip, mlir::Value input, mlir::Value k,
+                   int64_t step, unsigned vectors,
+                   llvm::MutableArrayRef<mlir::Value> sums);
+  /// The weights of one step of depth, `step` after `k`, as f32; those of i8
+  /// without their scale (EmitWeights.cpp).
+  mlir::Value loadWeights(const Strip &strip, mlir::Value k, int64_t step,
+                          unsigned vector);
   /// What the output holds of an element, zero before its first chain.
   mlir::Value earlierChains(mlir::Value chainFrom, mlir::Value place,
                             mlir::Value mask);
@@ -65,6 +72,29 @@ private:
   /// The element region on `width` finished sums of one row.
   void emitElements(mlir::Value row, mlir::Value column, int64_t width);
   void emitRowEpilogue(mlir::Value rowFrom, mlir::Value rowTo);
+
+  // Products of rows in a narrow format (EmitNarrow.cpp).
+  void emitNarrowRows(mlir::Value blockFrom, mlir::Value blockTo);
+  void
+  overRow(llvm::function_ref<void(mlir::Value index, mlir::Value mask)> body);
+  mlir::Value emitLargest(mlir::Value input);
+  void emitBytes(mlir::Value input, mlir::Value out, mlir::Value scalePlace);
+  void emitBf16(mlir::Value input, mlir::Value out);
+  void emitNarrowTile(const Strip &strip, mlir::Value row,
+                      mlir::Value rowInBlock, int64_t count);
+  llvm::SmallVector<mlir::Value> firstSums(const Strip &strip, int64_t count,
+                                           unsigned vectors);
+  void multiplyWord(mlir::Value rowsAt, mlir::Value weight, mlir::Value word,
+                    unsigned vectors, llvm::MutableArrayRef<mlir::Value> sums);
+  void multiplyShorts(
+      llvm::function_ref<mlir::Value(int64_t row, mlir::Value word)> rowWord,
+      llvm::ArrayRef<mlir::Value> weights, mlir::Value word,
+      llvm::MutableArrayRef<mlir::Value> sums);
+  mlir::Value finishBytes(const Strip &strip, mlir::Value sum,
+                          mlir::Value scale, unsigned vector);
+  mlir::Value intrinsic(llvm::StringRef name, mlir::Value sum,
+                        llvm::ArrayRef<mlir::Value> operands,
+                        mlir::Type element);
 
   mlir::LogicalResult setUpOpenBlas();
   void copyRow(mlir::Value from, mlir::Value to, int64_t count);
@@ -79,8 +109,13 @@ private:
   llvm::SmallVector<SizeExpr> leading; ///< dimensions of the rows
   mlir::Value rows;
   int64_t columns, depth, inputStride;
+  kernel::PanelsAttr panels;
   int64_t panelWidth = 0, tileRows = 0, tileColumns = 0;
   int64_t blockRows = 0, blockDepth = 0;
+  int64_t pack = 1;       ///< steps of depth in a word of weights
+  int64_t unroll = 0;     ///< steps of depth per iteration
+  int64_t panelWords = 0; ///< from one panel to the next, scales included
+  std::optional<NarrowRows> narrow; ///< nothing: rows are multiplied as f32
 };
 
 } // namespace attnc::cpu

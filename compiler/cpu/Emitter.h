@@ -41,7 +41,9 @@ enum FrameField {
   kArguments,
   kWeights,
   kScratch,
-  kScratchStride
+  kScratchStride,
+  kPast,
+  kStates
 };
 
 class KernelEmitter {
@@ -85,6 +87,8 @@ public:
   mlir::Value size(const SizeExpr &expr);
   /// Stores a derived size for the phases after this one.
   void setSize(llvm::StringRef name, mlir::Value value);
+  /// Rows that a sequence had in the session's states before this call.
+  mlir::Value pastOf(mlir::Value sequence);
   /// This worker's scratch memory.
   mlir::Value scratch();
 
@@ -126,9 +130,12 @@ public:
   //-----------------------------------------------------------===//
   /// base + offset elements of 4 bytes (offset i64).
   mlir::Value at(mlir::Value base, mlir::Value offset);
+  /// base + offset bytes (offset i64).
+  mlir::Value atBytes(mlir::Value base, mlir::Value offset);
   mlir::Value loadF32(mlir::Value pointer);
   mlir::Value loadI32(mlir::Value pointer);
-  void store(mlir::Value value, mlir::Value pointer); ///< scalar or vector
+  /// A scalar or vector; elements as aligned as elements of 4 bytes are.
+  void store(mlir::Value value, mlir::Value pointer, unsigned alignment = 4);
   mlir::VectorType vectorType();                      ///< lanes x f32
   mlir::VectorType indexVectorType();                 ///< lanes x i32
   /// All lanes; with `mask` (vector<LANESxi1>) only those set, others `0`.
@@ -139,6 +146,9 @@ public:
   /// Lane i from pointer + i * stride elements.
   mlir::Value gather(mlir::Value pointer, mlir::Value stride,
                      mlir::Value mask = {}, mlir::Type elementType = {});
+  /// Lane i from pointer + offsets[i] elements (i32 or i64 lanes).
+  mlir::Value gatherAt(mlir::Value pointer, mlir::Value offsets,
+                       mlir::Value mask = {}, mlir::Type elementType = {});
   /// Lanes [0, count) set; count is i64 and may exceed the lanes or be <= 0.
   mlir::Value tailMask(mlir::Value count);
   mlir::Value splat(mlir::Value scalar); ///< f32 or i32 to a vector
@@ -180,6 +190,8 @@ public:
   //-------------------------------------===//
   mlir::LogicalResult emitLinear(attn::LinearOp op);       // EmitLinear.cpp
   mlir::LogicalResult emitMatmul(attn::MatmulOp op);       // EmitMatmul.cpp
+  mlir::LogicalResult
+  emitHeadLinear(attn::HeadLinearOp op);                   // EmitHeadLinear.cpp
   mlir::LogicalResult emitAttention(attn::AttentionOp op); // EmitAttention.cpp
   mlir::LogicalResult emitMap(attn::MapOp op);             // EmitMap.cpp
   mlir::LogicalResult emitEmbedding(attn::EmbeddingOp op); // EmitEmbedding.cpp
@@ -189,6 +201,13 @@ public:
   mlir::LogicalResult emitPack(attn::PackOp op);           // EmitPack.cpp
   mlir::LogicalResult emitUnpack(attn::UnpackOp op);       // EmitPack.cpp
   mlir::LogicalResult emitPool(attn::PoolOp op);           // EmitPool.cpp
+  mlir::LogicalResult emitRope(attn::RopeOp op);           // EmitRope.cpp
+  mlir::LogicalResult emitPast(attn::PastOp op);           // EmitState.cpp
+  mlir::LogicalResult
+  emitPackedPositions(attn::PackedPositionsOp op);     // EmitState.cpp
+  mlir::LogicalResult emitAppend(attn::AppendOp op);   // EmitState.cpp
+  mlir::LogicalResult
+  emitCachedAttention(attn::CachedAttentionOp op); // EmitCachedAttention.cpp
 
 private:
   mlir::LogicalResult emitComputeOp();
@@ -199,9 +218,18 @@ private:
   mlir::Value readCapture(mlir::Value capture, mlir::AffineMap map,
                           llvm::ArrayRef<mlir::Value> dims, unsigned laneDim,
                           mlir::Value mask);
+  /// Elements from a capture's first to what lane 0 reads of it at `map`; sets
+  /// the distance from lane to lane (left null if all read the same) and
+  /// whether lanes are neighbours.
+  mlir::Value captureOffset(mlir::Value capture, mlir::AffineMap map,
+                            llvm::ArrayRef<mlir::Value> dims, unsigned laneDim,
+                            mlir::Value &laneStride, bool &neighbours);
+  /// attn.lookup; written, as captureOffset, in EmitLookup.cpp.
+  mlir::Value lookUp(mlir::Value capture, mlir::AffineMap map,
+                     llvm::ArrayRef<mlir::Value> dims, unsigned laneDim,
+                     mlir::ValueRange indices, mlir::Value mask);
   mlir::Value
   reduce(mlir::Value vector,
-  mlir::LogicalResult emitRope(attn::RopeOp op);           // EmitRope.cpp
          llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> combine);
   /// Runs `build` at the head of the function; what it makes dominates the
   /// rest.

@@ -34,6 +34,12 @@ Value KernelEmitter::at(Value base, Value offset) {
                              ArrayRef<LLVM::GEPArg>{index});
 }
 
+Value KernelEmitter::atBytes(Value base, Value offset) {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  return LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base,
+                             ArrayRef<LLVM::GEPArg>{offset});
+}
+
 Value KernelEmitter::loadF32(Value pointer) {
   return LLVM::LoadOp::create(b, loc, b.getF32Type(), pointer, kElementBytes);
 }
@@ -42,8 +48,8 @@ Value KernelEmitter::loadI32(Value pointer) {
   return LLVM::LoadOp::create(b, loc, b.getI32Type(), pointer, kElementBytes);
 }
 
-void KernelEmitter::store(Value value, Value pointer) {
-  LLVM::StoreOp::create(b, loc, value, pointer, kElementBytes);
+void KernelEmitter::store(Value value, Value pointer, unsigned alignment) {
+  LLVM::StoreOp::create(b, loc, value, pointer, alignment);
 }
 
 VectorType KernelEmitter::vectorType() {
@@ -75,12 +81,17 @@ void KernelEmitter::storeVector(Value value, Value pointer, Value mask) {
 
 Value KernelEmitter::gather(Value pointer, Value stride, Value mask,
                             Type elementType) {
-  auto type = VectorType::get({int64_t(lanes)},
-                              elementType ? elementType : b.getF32Type());
   auto wide = VectorType::get({int64_t(lanes)}, b.getI64Type());
   Value indices = arith::ExtSIOp::create(b, loc, wide, iota());
   Value strides = vector::BroadcastOp::create(b, loc, wide, stride);
   indices = arith::MulIOp::create(b, loc, indices, strides);
+  return gatherAt(pointer, indices, mask, elementType);
+}
+
+Value KernelEmitter::gatherAt(Value pointer, Value indices, Value mask,
+                              Type elementType) {
+  auto type = VectorType::get({int64_t(lanes)},
+                              elementType ? elementType : b.getF32Type());
   auto pointers = VectorType::get({int64_t(lanes)}, pointer.getType());
   Value places = LLVM::GEPOp::create(b, loc, pointers, b.getF32Type(), pointer,
                                      ArrayRef<LLVM::GEPArg>{indices});

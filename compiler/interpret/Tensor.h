@@ -69,6 +69,10 @@ struct Tensor {
   int64_t *integerData() { return elements->integers.data(); }
   const int64_t *integerData() const { return elements->integers.data(); }
 
+  /// The same tensor with elements of its own.
+  Tensor copy() const {
+    return {shape, isInteger, std::make_shared<Elements>(*elements)};
+  }
   /// The same tensor with its numbers as doubles.
   Tensor asNumbers() const {
     if (isInteger || elements->singles.empty())

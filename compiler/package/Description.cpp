@@ -10,6 +10,8 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/package/Description.h"
 #include "compiler/Target.h"
+#include "compiler/package/DescribeStates.h"
+#include "compiler/schedule/StateLayout.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -47,6 +49,7 @@ public:
     for (const WeightUse &use : getWeightUses(module))
       addWeight(use);
     library.layoutFingerprint = fingerprintLayout(library.weights);
+    describeStates(module, library);
     return std::move(library);
   }
 
@@ -60,10 +63,11 @@ private:
   }
 
   void addSize(attn::SizeOp size) {
-    SizeDescription description{size.getSymName().str(), 0, 0, false};
+    SizeDescription description{size.getSymName().str(), 0, 0, false, ""};
     if (auto derived = size.getDerived()) {
       SizeExpr expr = *SizeExpr::parse(*derived);
       description.derived = true;
+      description.bound = expr.str();
       description.minimum =
           expr.evaluate([&](StringRef name) { return bound(name, false); });
       description.maximum =
@@ -124,13 +128,23 @@ private:
         return output.takeError();
       result.outputs.push_back(std::move(*output));
     }
+    if (std::optional<unsigned> input = getGrowthInput(program))
+      result.growth = *input;
     return result;
   }
 
   Error addVariant(kernel::VariantOp variant) {
     const Target *target = Target::find(variant.getTarget());
     assert(target && "verified: the target is known");
-    VariantDescription description{target->name.str(), target->cpuFeatures, {}};
+    VariantDescription description;
+    description.name = target->name.str();
+    description.cpuFeatures = target->cpuFeatures;
+    for (auto kernel : variant.getBody().front().getOps<kernel::FuncOp>())
+      if (kernel::PrecisionAttr precision = kernel.getPrecisionAttr()) {
+        description.weights = stringifyFormat(precision.getWeights()).str();
+        description.activations =
+            stringifyFormat(precision.getActivations()).str();
+      }
     if (std::optional<StringRef> gemm = variant.getGemm())
       library.gemm = gemm->str();
     bool first = library.entries.empty();
@@ -161,6 +175,7 @@ private:
     for (const std::vector<SizeExpr> &slot : getSlotBytes(program))
       result.slotBytes.push_back(texts(slot));
     result.scratchBytes = texts(getScratchBytes(program));
+    result.work = getWork(program);
     return result;
   }
 
@@ -178,10 +193,27 @@ private:
     description.bytes = use.bytes;
     description.shape = use.getTensorType().getShape().vec();
     if (kernel::PanelsAttr panels = use.layout) {
-      description.panelWidth = panels.getWidth();
-      description.shape = {static_cast<int64_t>(divideCeil(description.shape[0],
-                                                           panels.getWidth())),
-                           description.shape[1], panels.getWidth()};
+      const int64_t depth = description.shape[1], width = panels.getWidth();
+      description.panels = panels;
+      description.shape = {
+          static_cast<int64_t>(divideCeil(description.shape[0], width))};
+      switch (panels.getFormat()) {
+      case kernel::Format::f32:
+        description.shape.insert(description.shape.end(), {depth, width});
+        break;
+      case kernel::Format::bf16:
+        description.dtype = ATTN_BF16;
+        description.shape.insert(
+            description.shape.end(),
+            {panels.getPaddedDepth(depth) / panels.getPack(), width,
+             panels.getPack()});
+        break;
+      case kernel::Format::i8:
+      case kernel::Format::i4:
+        description.dtype = ATTN_U8;
+        description.shape.push_back(panels.getPanelBytes(depth));
+        break;
+      }
     }
     library.weights.push_back(std::move(description));
   }
@@ -222,9 +254,22 @@ void writeTexts(json::OStream &json, ArrayRef<std::string> texts) {
   });
 }
 
+void writeWork(json::OStream &json, const PhaseWork &work) {
+  json.attributeBegin("kernels");
+  writeTexts(json, work.kernels);
+  json.attributeEnd();
+  if (!work.type.empty()) {
+    json.attribute("type", work.type);
+    json.attribute("flops", work.flops.str());
+  }
+  json.attribute("bytes", work.bytes.str());
+}
+
 void writeVariant(json::OStream &json, const VariantDescription &variant,
                   ArrayRef<EntryDescription> entries) {
   json.attribute("name", variant.name);
+  json.attribute("weights", variant.weights);
+  json.attribute("activations", variant.activations);
   json.attributeArray("memory", [&] {
     for (size_t i = 0; i < entries.size(); ++i)
       json.object([&, &schedule = variant.schedules[i], &entry = entries[i]] {
@@ -239,6 +284,16 @@ void writeVariant(json::OStream &json, const VariantDescription &variant,
         json.attributeBegin("scratch");
         writeTexts(json, schedule.scratchBytes);
         json.attributeEnd();
+      });
+  });
+  json.attributeArray("work", [&] {
+    for (size_t i = 0; i < entries.size(); ++i)
+      json.object([&, &schedule = variant.schedules[i], &entry = entries[i]] {
+        json.attribute("entry", entry.name);
+        json.attributeArray("phases", [&] {
+          for (const PhaseWork &work : schedule.work)
+            json.object([&] { writeWork(json, work); });
+        });
       });
   });
 }
@@ -261,6 +316,8 @@ std::string LibraryDescription::json() const {
           json.attribute("minimum", size.minimum);
           json.attribute("maximum", size.maximum);
           json.attribute("derived", size.derived);
+          if (size.derived)
+            json.attribute("bound", size.bound);
         });
     });
     json.attributeArray("entries", [&] {
@@ -288,6 +345,8 @@ std::string LibraryDescription::json() const {
       json.attribute("layout", layoutFingerprint);
       json.attribute("content", contentDigest);
     });
+    if (!states.states.empty())
+      json.attributeObject("states", [&] { writeStates(json, *this); });
     if (hasText)
       json.attributeObject("text", [&] {
         json.attribute("max_length", maxLength);

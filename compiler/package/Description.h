@@ -14,6 +14,7 @@
 
 #include "attn/abi.h"
 #include "compiler/schedule/ProgramInfo.h"
+#include "compiler/schedule/Work.h"
 #include "dialects/kernel/Kernel.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
@@ -26,6 +27,7 @@ struct SizeDescription {
   std::string name;
   int64_t minimum, maximum; ///< of a derived size: of its upper bound
   bool derived;
+  std::string bound; ///< of a derived size: the expression it never exceeds
 };
 
 struct ArgumentDescription {
@@ -36,10 +38,28 @@ struct ArgumentDescription {
   int64_t minimum = 0, maximum = 0, defaultValue = 0;
 };
 
+/// What sessions keep; attn_abi_states.
+struct StatesDescription {
+  struct Group {
+    int64_t window, blockBytes;
+  };
+  struct State {
+    std::string name;
+    int32_t group;
+    int64_t offset;
+  };
+  int64_t positions = 0, blockPositions = 0, sequences = 0;
+  std::vector<Group> groups;
+  std::vector<State> states;
+  std::string fingerprint; ///< hex
+};
+
 struct EntryDescription {
   std::string name;
   std::vector<std::string> sizes; ///< in the C function's order
   std::vector<ArgumentDescription> inputs, outputs;
+  /// The input that tells what the entry appends to the states.
+  std::optional<int32_t> growth;
 };
 
 struct PhaseDescription {
@@ -57,19 +77,23 @@ struct ScheduleDescription {
   /// people.
   std::vector<std::vector<std::string>> slotBytes;
   std::vector<std::string> scratchBytes;
+  std::vector<PhaseWork> work; ///< per phase
 };
 
 struct VariantDescription {
   std::string name;
   uint64_t cpuFeatures;
   std::vector<ScheduleDescription> schedules; ///< per entry
+  /// Formats of #kernel.precision, where products have one.
+  std::string weights = "f32", activations = "f32";
 };
 
 struct WeightDescription {
-  std::string symbol;         ///< of the attn.weight
-  std::string key;            ///< in the weights file
-  int64_t panelWidth = 0;     ///< of #kernel.panels; 0: row-major
-  std::vector<int64_t> shape; ///< as it stands in the file
+  std::string symbol;          ///< of the attn.weight
+  std::string key;             ///< in the weights file
+  kernel::PanelsAttr panels;   ///< null: row-major
+  attn_dtype dtype = ATTN_F32; ///< in the file; ATTN_U8: words and scales
+  std::vector<int64_t> shape;  ///< as it stands in the file
   uint64_t bytes = 0;
 };
 
@@ -84,6 +108,9 @@ struct LibraryDescription {
   bool hasText = false;
   int32_t embedEntry = -1;
   int64_t maxLength = 0;
+  StatesDescription states;
+  int32_t decodeEntry = -1; ///< that generates text
+  std::vector<int32_t> stopTokens;
   std::string layoutFingerprint; ///< hex
   std::string contentDigest;     ///< hex; known once the weights are written
 

@@ -132,7 +132,8 @@ private:
       arguments.push_back(argument(output));
     return record({text(entry.name), numbers(sizes), number(sizes.size(), i32),
                    array(arguments), number(entry.inputs.size(), i32),
-                   number(arguments.size(), i32)},
+                   number(arguments.size(), i32),
+                   number(entry.growth ? 1 + *entry.growth : 0, i32)},
                   sizeof(attn_abi_entry));
   }
 
@@ -180,6 +181,37 @@ private:
     return global;
   }
 
+  Constant *states() {
+    const StatesDescription &described = library.states;
+    if (described.states.empty())
+      return null();
+    SmallVector<Constant *> groups, states;
+    for (const StatesDescription::Group &group : described.groups)
+      groups.push_back(
+          record({number(group.window, i64), number(group.blockBytes, i64)},
+                 sizeof(attn_abi_state_group)));
+    for (const StatesDescription::State &state : described.states)
+      states.push_back(record({text(state.name), number(state.group, i32),
+                               number(state.offset, i64)},
+                              sizeof(attn_abi_state)));
+    return place(record({number(described.positions, i64),
+                         number(described.blockPositions, i64),
+                         number(described.sequences, i64), array(groups),
+                         number(groups.size(), i32), array(states),
+                         number(states.size(), i32),
+                         text(described.fingerprint)},
+                        sizeof(attn_abi_states)));
+  }
+
+  Constant *generation() {
+    if (library.decodeEntry < 0)
+      return null();
+    return place(record({number(library.decodeEntry, i32),
+                         numbers(library.stopTokens),
+                         number(library.stopTokens.size(), i32)},
+                        sizeof(attn_abi_generation)));
+  }
+
   Constant *buildLibraryTable() {
     SmallVector<Constant *> sizes, entries, variants, weights;
     for (const SizeDescription &size : library.sizes)
@@ -192,7 +224,7 @@ private:
       variants.push_back(variant(description));
     for (const WeightDescription &weight : library.weights)
       weights.push_back(record(
-          {text(weight.key), number(ATTN_F32, i32), number(weight.bytes, i64)},
+          {text(weight.key), number(weight.dtype, i32), number(weight.bytes, i64)},
           sizeof(attn_abi_weight)));
     Constant *textTable = null();
     if (library.hasText)
@@ -209,7 +241,8 @@ private:
          number(variants.size(), i32), array(weights),
          number(weights.size(), i32), text(library.layoutFingerprint),
          text(library.contentDigest), textTable,
-         embeddedWeights.empty() ? null() : embed(), number(embeddedSize, i64)},
+         embeddedWeights.empty() ? null() : embed(), number(embeddedSize, i64),
+         states(), generation()},
         sizeof(attn_abi_library)));
   }
 
@@ -283,6 +316,39 @@ private:
                                     sizeArray, argumentArray}));
   }
 
+  /// What sessions with states do, in the order of attn_library; NULL in
+  /// libraries without any.
+  SmallVector<Constant *> defineSequences() {
+    struct Sequences {
+      StringRef name;
+      SmallVector<Type *> parameters;
+      bool generates = false, needsText = false;
+    };
+    Type *p = ptr, *n = i64;
+    const Sequences functions[] = {
+        {"session_reset", {p}},
+        {"session_length", {p, n, p}},
+        {"session_truncate", {p, n, n}},
+        {"session_fork", {p, n, n}},
+        {"session_reserve", {p, n, n}},
+        {"session_save", {p, n, p, n, p}},
+        {"session_load", {p, n, p, n}},
+        {"generate", {p, p, p, n, p, p, p}, true},
+        {"generate_text", {p, p, p, n, p, p, p}, true, true},
+        {"detokenize", {p, p, n, p, n, p}, true, true}};
+    SmallVector<Constant *> result;
+    bool hasStates = !library.states.states.empty();
+    for (const Sequences &function : functions) {
+      std::string callee = "attnrt_" + function.name.str();
+      bool isThere = hasStates && (library.hasText || !function.needsText) &&
+                     (library.decodeEntry >= 0 || !function.generates);
+      result.push_back(isThere ? forward(function.name, callee, i32,
+                                         function.parameters)
+                               : null());
+    }
+    return result;
+  }
+
   void defineFunctions(Constant *table) {
     Type *nothing = Type::getVoidTy(module->getContext());
     Function *open = forward("open", "attnrt_open", i32, {ptr, ptr}, {table});
@@ -306,6 +372,7 @@ private:
         encodeText = forward("encode_text", "attnrt_encode_text", i32,
                              {ptr, i64, ptr, ptr, ptr});
     }
+    SmallVector<Constant *> sequences = defineSequences();
     Function *describe = define("describe", FunctionType::get(ptr, false));
     describe->setLinkage(GlobalValue::InternalLinkage);
     builder.CreateRet(description);
@@ -313,12 +380,13 @@ private:
         runtime("attnrt_call_by_name",
                 FunctionType::get(i32, {ptr, ptr, ptr, i64, ptr, i64, ptr, i64},
                                   false));
-    Constant *hostTable = place(record(
-        {number(sizeof(attn_library), i64), number(ATTN_ABI_VERSION, i32),
+    SmallVector<Constant *> hostFunctions = {
+        number(sizeof(attn_library), i64), number(ATTN_ABI_VERSION, i32),
          text(library.name), describe, lastError, open, close, info,
          sessionOpen, sessionClose, sessionBytes,
-         cast<Constant>(call.getCallee()), cancel, tokenize, encodeText},
-        sizeof(attn_library)));
+         cast<Constant>(call.getCallee()), cancel, tokenize, encodeText};
+    hostFunctions.append(sequences);
+    Constant *hostTable = place(record(hostFunctions, sizeof(attn_library)));
     define("library", FunctionType::get(ptr, false));
     builder.CreateRet(hostTable);
   }

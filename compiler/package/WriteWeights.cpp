@@ -13,6 +13,7 @@
 // tensors in work.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/package/PackWeights.h"
 #include "compiler/package/Package.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/BLAKE3.h"
@@ -30,6 +31,20 @@ namespace {
 
 constexpr uint64_t kAlignment = 64;
 
+/// A weight's type as the format spells it.
+StringRef getSafetensorsName(attn_dtype dtype) {
+  switch (dtype) {
+  case ATTN_F32:
+    return "F32";
+  case ATTN_BF16:
+    return "BF16";
+  case ATTN_U8:
+    return "U8";
+  default:
+    llvm_unreachable("weights are stored as one of these");
+  }
+}
+
 /// A tensor of the file: from a recipe, or a file that travels along.
 struct Item {
   std::string key;
@@ -39,19 +54,6 @@ struct Item {
   const WeightDescription *weight = nullptr;
   std::string path;
 };
-
-/// [N, K] row-major to [ceil(N / width)][K][width], zeros past N.
-std::vector<float> packPanels(ArrayRef<float> rows, int64_t n, int64_t k,
-                              int64_t width) {
-  int64_t panels = divideCeil(n, width);
-  std::vector<float> packed(panels * k * width, 0.0f);
-  for (int64_t row = 0; row < n; ++row) {
-    float *out = &packed[(row / width) * k * width + row % width];
-    for (int64_t i = 0; i < k; ++i)
-      out[i * width] = rows[row * k + i];
-  }
-  return packed;
-}
 
 class WeightsWriter {
 public:
@@ -79,7 +81,7 @@ private:
     for (const WeightDescription &weight : library.weights) {
       Item item;
       item.key = weight.key;
-      item.dtype = "F32";
+      item.dtype = getSafetensorsName(weight.dtype);
       item.shape = weight.shape;
       item.bytes = weight.bytes;
       item.weight = &weight;
@@ -206,10 +208,10 @@ private:
     Expected<std::vector<float>> values = table.materialize(op);
     if (!values)
       return values.takeError();
-    if (int64_t width = item.weight->panelWidth) {
+    if (item.weight->panels) {
       auto type = cast<mlir::RankedTensorType>(op.getType());
-      *values =
-          packPanels(*values, type.getDimSize(0), type.getDimSize(1), width);
+      return emit(packPanels(*values, type.getDimSize(0), type.getDimSize(1),
+                             item.weight->panels));
     }
     return emit(
         ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(values->data()),
@@ -242,7 +244,7 @@ std::string fingerprintLayout(ArrayRef<WeightDescription> weights) {
   std::string text = "attn weights, abi " + utostr(ATTN_ABI_VERSION) + "\n";
   raw_string_ostream os(text);
   for (const WeightDescription &weight : weights) {
-    os << weight.key << " f32";
+    os << weight.key << " " << getName(weight.dtype);
     for (int64_t dim : weight.shape)
       os << " " << dim;
     os << "\n";

@@ -6,15 +6,18 @@
 //===----------------------------------------------------------------------===//
 //
 // Sets `tile`, `scratch` and `serial` of every kernel and the layouts of
-// weights: a linear kernel of our own reads its weight in 48-wide panels, so
-// its argument and the `kernel.weight`s dispatched with it take that layout. A
+// weights: a linear kernel of our own reads its weight in 48-wide panels of the
+// format that its `precision` says, so its argument and the `kernel.weight`s
+// dispatched with it take that layout. A
 // weight that an embedding reads as well is read there in plain rows, as a
 // second tensor of the weights file. Products by openblas read plain rows.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
 #include "compiler/Target.h"
+#include "compiler/schedule/NarrowRows.h"
 #include "compiler/schedule/ProgramInfo.h"
+#include "compiler/schedule/StateLayout.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -29,9 +32,10 @@ namespace attnc {
 static constexpr int64_t kPanelWidth = 48;
 
 /// How much of a contraction of length `k` one pass takes (0: all of it). A
-/// panel of that depth and the rows beside it stay in L2: the panel gets half.
-static int64_t chooseDepth(const Target &target, int64_t k) {
-  int64_t limit = target.l2Bytes / 2 / (kPanelWidth * sizeof(float));
+/// panel of that depth, of `pack` numbers to a word, and the rows beside it
+/// stay in L2: the panel gets half.
+static int64_t chooseDepth(const Target &target, int64_t k, int64_t pack) {
+  int64_t limit = target.l2Bytes / 2 * pack / (kPanelWidth * sizeof(float));
   if (k <= limit)
     return 0;
   // Equal passes; a multiple of 8 leaves the unrolled loop without a tail.
@@ -48,11 +52,25 @@ static kernel::TileAttr getTile(MLIRContext *context, int64_t rows,
 /// The tile of a product with contraction length `k`: what the vector registers
 /// hold as accumulators, beside one row of weights and one broadcast.
 static kernel::TileAttr chooseProductTile(kernel::FuncOp kernel,
-                                          const Target &target, int64_t k) {
+                                          const Target &target, int64_t k,
+                                          int64_t pack = 1) {
   bool wide = target.vectorRegisters >= 32;
   auto variant = kernel->getParentOfType<kernel::VariantOp>();
   return getTile(kernel.getContext(), wide ? 8 : 6, wide ? kPanelWidth : 16,
-                 chooseDepth(target, k), variant.getGemm().value_or(""));
+                 chooseDepth(target, k, pack), variant.getGemm().value_or(""));
+}
+
+/// The tile of a product of narrow rows, which takes all of its depth at once:
+/// a panel of bytes is a quarter of one of f32.
+static kernel::TileAttr chooseNarrowTile(kernel::FuncOp kernel,
+                                         const Target &target) {
+  bool wide = target.vectorRegisters >= 32;
+  int64_t rows = wide ? 8 : 6;
+  // Weights of i8 as i16 take two registers for one, and their products one.
+  if (NarrowRows::choose(target, kernel.getPrecisionAttr().getActivations()) ==
+      NarrowRows::ShortsToWord)
+    rows = wide ? 6 : 4;
+  return getTile(kernel.getContext(), rows, wide ? kPanelWidth : 16, 0);
 }
 
 /// Bytes that one worker needs to attend: the keys of a head transposed
@@ -84,8 +102,8 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
   using ChooseTilesBase::ChooseTilesBase;
 
   /// Gives operand `index` of every dispatch of the kernel, a weight, panels.
-  void packWeight(kernel::FuncOp kernel, unsigned index) {
-    auto panels = kernel::PanelsAttr::get(&getContext(), kPanelWidth);
+  void packWeight(kernel::FuncOp kernel, unsigned index,
+                  kernel::PanelsAttr panels) {
     kernel.setArgAttr(index, kernel::KernelDialect::kLayoutAttr, panels);
     auto variant = kernel->getParentOfType<kernel::VariantOp>();
     variant.walk([&](kernel::DispatchOp dispatch) {
@@ -106,24 +124,44 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
     });
   }
 
+  void chooseLinear(kernel::FuncOp kernel, attn::LinearOp op,
+                    const Target &target) {
+    auto weight = op.getWeight().getType();
+    const int64_t columns = weight.getDimSize(0), depth = weight.getDimSize(1);
+    auto panels = kernel::PanelsAttr::get(&getContext(), kPanelWidth);
+    kernel::PrecisionAttr precision = kernel.getPrecisionAttr();
+    if (precision)
+      panels =
+          kernel::PanelsAttr::get(&getContext(), kPanelWidth,
+                                  precision.getWeights(), precision.getGroup());
+    if (precision && precision.getActivations() != kernel::Format::f32) {
+      kernel.setTileAttr(chooseNarrowTile(kernel, target));
+      auto rows = NarrowRows::plan(target, precision.getActivations(), panels,
+                                   depth, kernel.getTileAttr().getRows());
+      kernel.setScratch(std::to_string(rows.scratchBytes));
+    } else {
+      kernel.setTileAttr(
+          chooseProductTile(kernel, target, depth, panels.getPack()));
+    }
+    if (kernel.getTileAttr().getProvider().empty())
+      packWeight(kernel, cast<BlockArgument>(op.getWeight()).getArgNumber(),
+                 panels);
+    else
+      kernel.setScratch(getOpenBlasScratch(depth, columns).str());
+  }
+
   void chooseKernel(kernel::FuncOp kernel, const Target &target) {
     llvm::TypeSwitch<Operation *>(kernel.getComputeOp())
-        .Case([&](attn::LinearOp op) {
-          auto weight = op.getWeight().getType();
-          int64_t columns = weight.getDimSize(0), depth = weight.getDimSize(1);
-          kernel.setTileAttr(chooseProductTile(kernel, target, depth));
-          if (kernel.getTileAttr().getProvider().empty())
-            packWeight(kernel,
-                       cast<BlockArgument>(op.getWeight()).getArgNumber());
-          else
-            kernel.setScratch(getOpenBlasScratch(depth, columns).str());
-        })
+        .Case([&](attn::LinearOp op) { chooseLinear(kernel, op, target); })
         .Case([&](attn::MatmulOp op) {
           kernel.setTileAttr(chooseProductTile(kernel, target, 0));
         })
         .Case([&](attn::AttentionOp op) {
           kernel.setTileAttr(getTile(&getContext(), 8, 0, 0));
           kernel.setScratch(getAttentionScratch(op).str());
+        })
+        .Case([&](attn::CachedAttentionOp op) {
+          kernel.setScratch(SizeExpr(getCachedAttentionScratch(op)).str());
         })
         .Case([&](attn::PackIndexOp) { kernel.setSerial(true); });
   }

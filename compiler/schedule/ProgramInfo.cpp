@@ -41,16 +41,26 @@ RankedTensorType WeightUse::getTensorType() const {
   return cast<RankedTensorType>(op.getType());
 }
 
+/// "#panels48", "#panels48.i8", "#panels48.i4x32"
+static std::string getLayoutKey(kernel::PanelsAttr layout) {
+  std::string key = "#panels" + std::to_string(layout.getWidth());
+  if (layout.getFormat() != kernel::Format::f32)
+    key += "." + kernel::stringifyFormat(layout.getFormat()).str();
+  if (layout.getGroup() != 0)
+    key += "x" + std::to_string(layout.getGroup());
+  return key;
+}
+
 static WeightUse makeUse(attn::WeightOp weight, kernel::PanelsAttr layout) {
   WeightUse use{weight, layout, weight.getSymName().str(), 0};
   RankedTensorType type = use.getTensorType();
-  int64_t elements = type.getNumElements();
   if (layout) {
-    use.key += "#panels" + std::to_string(layout.getWidth());
-    elements = llvm::alignTo(type.getDimSize(0), layout.getWidth()) *
-               type.getDimSize(1);
+    use.key += getLayoutKey(layout);
+    use.bytes = llvm::divideCeil(type.getDimSize(0), layout.getWidth()) *
+                layout.getPanelBytes(type.getDimSize(1));
+  } else {
+    use.bytes = type.getNumElements() * (type.getElementTypeBitWidth() / 8);
   }
-  use.bytes = elements * (type.getElementTypeBitWidth() / 8);
   return use;
 }
 

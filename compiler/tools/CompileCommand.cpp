@@ -36,8 +36,17 @@ cl::list<std::string> targets(
     cl::desc("Targets, as `attnc targets` lists them (default: native)"),
     cl::value_desc("T,..."), IN_COMPILE);
 cl::opt<std::string> weights("weights", cl::init("f32"),
-                             cl::desc("Type of the weights: f32"),
-                             cl::value_desc("TYPE"), IN_COMPILE);
+                             cl::desc("Format of the weights (default: f32)"),
+                             cl::value_desc("f32|bf16|int8|int4"), IN_COMPILE);
+cl::opt<std::string>
+    activations("activations",
+                cl::desc("Format that rows are multiplied in (default: that of "
+                         "the weights; f32 with int4)"),
+                cl::value_desc("f32|bf16|int8"), IN_COMPILE);
+cl::opt<int64_t> group("group", cl::init(32),
+                       cl::desc("Weights of int4 that share a scale "
+                                "(default: 32)"),
+                       cl::value_desc("N"), IN_COMPILE);
 cl::opt<std::string>
     gemm("gemm", cl::desc("Who multiplies matrices: openblas (default: attnc)"),
          cl::value_desc("openblas|attnc"), IN_COMPILE);
@@ -115,6 +124,35 @@ private:
   std::chrono::steady_clock::time_point start;
 };
 
+/// "int8" as the compiler's own name for it.
+std::string toFormat(StringRef name) {
+  return name.consume_front("int") ? ("i" + name).str() : name.str();
+}
+
+/// --weights, --activations and --group; returns an exit code on a mistake.
+int readPrecision(PipelineOptions &options) {
+  if (!is_contained({"f32", "bf16", "int8", "int4"}, weights))
+    return usage("--weights=" + weights +
+                     " is not known; expected f32, bf16, int8 or int4",
+                 "compile");
+  const bool follows = activations == weights && weights != "int4";
+  if (!activations.empty() && activations != "f32" && !follows)
+    return usage("--activations=" + activations +
+                     " does not go with --weights=" + weights +
+                     "; expected f32, or what the weights are if that is bf16 "
+                     "or int8",
+                 "compile");
+  if (group.getNumOccurrences() && weights != "int4")
+    return usage("--group is for --weights=int4", "compile");
+  if (group < 8 || group % 8 != 0)
+    return usage("--group=" + Twine(group) + "; expected a multiple of 8",
+                 "compile");
+  options.weights = toFormat(weights);
+  options.activations = toFormat(activations);
+  options.group = group;
+  return kSuccess;
+}
+
 /// Fills in the options; returns an exit code on a mistake.
 int readOptions(CompileOptions &options) {
   options.model = model;
@@ -141,16 +179,16 @@ int readOptions(CompileOptions &options) {
                  "compile");
   if (level != '0' && level != '2')
     return usage("-O takes 0 or 2", "compile");
-  if (weights != "f32")
-    return usage("--weights=" + weights + " is not known; expected f32",
-                 "compile");
+  if (int code = readPrecision(options.pipeline))
+    return code;
   if (!gemm.empty() && gemm != "openblas" && gemm != "attnc")
     return usage("--gemm=" + gemm + " is not known; expected openblas or attnc",
                  "compile");
   if (gemm == "attnc")
     options.pipeline.gemm.clear();
   for (StringRef target : targets) {
-    const Target *found = Target::find(target);
+    const Target *found = target == "native" ? &Target::native(weights != "f32")
+                                             : Target::find(target);
     if (!found)
       return usage("the target '" + target +
                        "' is not known; `attnc targets` lists them",

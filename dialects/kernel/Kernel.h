@@ -32,6 +32,7 @@ public:
 } // namespace attnc::kernel
 
 #include "dialects/kernel/KernelDialect.h.inc"
+#include "dialects/kernel/KernelEnums.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/kernel/KernelAttributes.h.inc"
 #define GET_TYPEDEF_CLASSES

@@ -17,6 +17,7 @@
 using namespace mlir;
 
 #include "dialects/kernel/KernelDialect.cpp.inc"
+#include "dialects/kernel/KernelEnums.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/kernel/KernelAttributes.cpp.inc"
 #define GET_TYPEDEF_CLASSES
@@ -130,6 +131,9 @@ ParseResult FuncOp::parse(OpAsmParser &parser, OperationState &state) {
   if (parseSignature<FuncOp>(parser, state, args, resultAttrs) ||
       parseOptionalClause<TileAttr>(parser, "tile", getTileAttrName(state.name),
                                     state.attributes) ||
+      parseOptionalClause<PrecisionAttr>(parser, "precision",
+                                         getPrecisionAttrName(state.name),
+                                         state.attributes) ||
       parseOptionalClause<StringAttr>(
           parser, "scratch", getScratchAttrName(state.name), state.attributes))
     return failure();
@@ -147,6 +151,8 @@ void FuncOp::print(OpAsmPrinter &printer) {
   printSignature(printer, *this);
   if (TileAttr tile = getTileAttr())
     printer << " tile " << tile;
+  if (PrecisionAttr precision = getPrecisionAttr())
+    printer << " precision " << precision;
   if (StringAttr scratch = getScratchAttr())
     printer << " scratch " << scratch;
   if (getSerial())
@@ -154,8 +160,8 @@ void FuncOp::print(OpAsmPrinter &printer) {
   printer.printOptionalAttrDictWithKeyword(
       (*this)->getAttrs(),
       {getSymNameAttrName(), getFunctionTypeAttrName(), getTileAttrName(),
-       getScratchAttrName(), getSerialAttrName(), getArgAttrsAttrName(),
-       getResAttrsAttrName()});
+       getPrecisionAttrName(), getScratchAttrName(), getSerialAttrName(),
+       getArgAttrsAttrName(), getResAttrsAttrName()});
   printer << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }

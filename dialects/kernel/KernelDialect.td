@@ -9,6 +9,7 @@
 #define KERNEL_DIALECT
 
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
@@ -56,15 +57,69 @@ class Kernel_Attr<string name, string attrMnemonic>
   let mnemonic = attrMnemonic;
 }
 
+def Kernel_Format : I32Enum<"Format", "how numbers are stored or multiplied", [
+    I32EnumCase<"f32", 0>, I32EnumCase<"bf16", 1>, I32EnumCase<"i8", 2>,
+    I32EnumCase<"i4", 3>]> {
+  let cppNamespace = "::attnc::kernel";
+}
+
 def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
-  let summary = "Weights [N, K] in column panels: [ceil(N / width)][K][width]";
+  let summary = "Weights [N, K] in column panels of one format";
   let description = [{
-    Element (n, k) lies at ((n / width) * K + k) * width + n mod width; columns
-    past N are zero. `#kernel.panels<48>` serves AVX-512 (one 48-wide panel) and
-    AVX2 (3x16 or 2x24) alike.
+    A panel holds `width` columns over all of K; the panels of columns
+    0 .. width - 1, width .. 2 * width - 1, ... follow each other. A word of four
+    bytes holds `pack` steps of depth of one column, the lowest step in the
+    lowest bits, and a panel is words [ceil(K' / pack)][width], where K' is K
+    rounded up; columns past N and steps past K are zero.
+
+    | format | pack | K' is a multiple of | a weight is | behind the words |
+    |---|---|---|---|---|
+    | f32 | 1 | 1 | the number | |
+    | bf16 | 2 | 32 | the nearest bf16, ties to even | |
+    | i8 | 4 | 64 | scale[n] * q, q in -127 .. 127 | f32 scale[width], i32 -128 * sum of q over k [width] |
+    | i4 | 8 | group | scale[k / group][n] * q, q in -8 .. 7 | f32 scale[K' / group][width] |
+
+    The scale of an i8 column is its largest magnitude / 127. That of a group of
+    an i4 column is its number of largest magnitude / -8, so that this number is
+    exact whatever its sign.
+
+    `#kernel.panels<48>` serves AVX-512 (one 48-wide panel) and AVX2 (3x16 or
+    2x24) alike; sixteen columns of `#kernel.panels<48, i8>` or `bf16` over 64
+    bytes of depth are a tile of AMX whose rows are 192 bytes apart.
   }];
-  let parameters = (ins "int64_t":$width);
-  let assemblyFormat = "`<` $width `>`";
+  let parameters = (ins "int64_t":$width,
+      DefaultValuedParameter<"::attnc::kernel::Format",
+                             "::attnc::kernel::Format::f32">:$format,
+      DefaultValuedParameter<"int64_t", "0">:$group);
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    /// Row-major [width] f32 numbers, not packed any narrower.
+    static PanelsAttr get(::mlir::MLIRContext *context, int64_t width) {
+      return get(context, width, Format::f32, 0);
+    }
+    /// Steps of depth in a word.
+    int64_t getPack();
+    /// K' of a contraction of length `depth`.
+    int64_t getPaddedDepth(int64_t depth);
+    /// Bytes of a panel's words: where its scales begin.
+    int64_t getScaleOffset(int64_t depth);
+    /// Bytes of a panel, scales included.
+    int64_t getPanelBytes(int64_t depth);
+  }];
+}
+
+def Kernel_PrecisionAttr : Kernel_Attr<"Precision", "precision"> {
+  let summary = "In which formats a product's two sides are multiplied";
+  let description = [{
+    `weights` is how the weights file stores them; with i4, every `group` steps
+    of depth share a scale. `activations` is what the rows become before they
+    are multiplied: i8 has one scale per row, its largest magnitude / 127, found
+    anew in every call. Sums are i32 where both sides are i8 and f32 elsewhere.
+  }];
+  let parameters = (ins EnumParameter<Kernel_Format>:$weights,
+                        EnumParameter<Kernel_Format>:$activations,
+                        DefaultValuedParameter<"int64_t", "0">:$group);
+  let assemblyFormat = "`<` struct(params) `>`";
 }
 
 def Kernel_RowsAttr : Kernel_Attr<"Rows", "rows"> {
@@ -75,6 +130,20 @@ def Kernel_RowsAttr : Kernel_Attr<"Rows", "rows"> {
   }];
   let parameters = (ins "int64_t":$stride);
   let assemblyFormat = "`<` $stride `>`";
+}
+
+def Kernel_BlocksAttr : Kernel_Attr<"Blocks", "blocks"> {
+  let summary = "A state's rows in blocks of positions";
+  let description = [{
+    Row p of a sequence lies in block p / positions of the session's table for
+    it. In a block, heads follow each other; of a head, with D elements a row,
+    element d of position p is at (p mod positions) * D + d, or, `transposed`, at
+    d * positions + p mod positions, so that neighbouring positions are
+    neighbouring lanes.
+  }];
+  let parameters = (ins "int64_t":$positions,
+                        DefaultValuedParameter<"bool", "false">:$transposed);
+  let assemblyFormat = "`<` struct(params) `>`";
 }
 
 def Kernel_TileAttr : Kernel_Attr<"Tile", "tile"> {
@@ -98,5 +167,10 @@ def Kernel_RefType : TypeDef<Kernel_Dialect, "Ref"> {
 }
 
 def Kernel_Value : AnyTypeOf<[AnyRankedTensor, Kernel_RefType]>;
+
+// A state of the session: the same in both forms of a program.
+def Kernel_State
+    : Type<CPred<"::llvm::isa<::attnc::attn::StateType>($_self)">, "a state">;
+def Kernel_Input : AnyTypeOf<[AnyRankedTensor, Kernel_RefType, Kernel_State]>;
 
 #endif // KERNEL_DIALECT

@@ -41,7 +41,8 @@ def Kernel_FuncOp : Kernel_Op<"func", [Symbol, IsolatedFromAbove,
   let description = [{
     The body is one computing op of the `attn` dialect (after constants) and
     `kernel.return` of its results. Arguments carry `kernel.layout`. `tile` says
-    how it is cut, `scratch` how many bytes each worker needs (an expression
+    how it is cut, `precision` in which formats a product multiplies (absent:
+    f32), `scratch` how many bytes each worker needs (an expression
     over named sizes), `serial` that it runs as worker 0 of 1.
 
     ```mlir
@@ -57,11 +58,15 @@ def Kernel_FuncOp : Kernel_Op<"func", [Symbol, IsolatedFromAbove,
        results.
     2. `scratch` and the types' sizes are expressions over declared sizes.
     3. A layout is `#kernel.panels` with a positive width, on rank-2 f32
-       arguments only, or `#kernel.rows` with a positive stride.
+       arguments only, or `#kernel.rows` with a positive stride. Panels of i4
+       have groups of a multiple of 8, others none.
+    4. `precision` stands on an `attn.linear` alone, and its activations are f32,
+       or bf16 or i8 as the weights are.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
                        OptionalAttr<Kernel_TileAttr>:$tile,
+                       OptionalAttr<Kernel_PrecisionAttr>:$precision,
                        OptionalAttr<StrAttr>:$scratch, UnitAttr:$serial,
                        OptionalAttr<DictArrayAttr>:$arg_attrs,
                        OptionalAttr<DictArrayAttr>:$res_attrs);
@@ -181,6 +186,26 @@ def Kernel_ConstantOp : Kernel_Op<"constant", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Kernel_StateOp : Kernel_Op<"state",
+    [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "A state of the session";
+  let description = [{
+    The state `@name`, its rows in `layout`.
+
+    ```mlir
+    %k = kernel.state @k layout(#kernel.blocks<positions = 64, transposed = true>) : !attn.state<tensor<2x4xf32>>
+    ```
+
+    Constraints:
+    1. The symbol is an `attn.state` of the same type.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$state, Kernel_BlocksAttr:$layout);
+  let results = (outs Kernel_State:$result);
+  let assemblyFormat = [{
+    $state `layout` `(` qualified($layout) `)` attr-dict `:` type($result)
+  }];
+}
+
 def Kernel_EmptyOp : Kernel_Op<"empty", [Pure]> {
   let summary = "A destination to write to";
   let results = (outs AnyRankedTensor:$result);
@@ -242,13 +267,13 @@ def Kernel_DispatchOp : Kernel_Op<"dispatch", [AttrSizedOperandSegments,
     Constraints:
     1. Operand and result types are those of the kernel.
   }];
-  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Kernel_Value>:$ins,
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Kernel_Input>:$ins,
                        Variadic<Kernel_Value>:$outs, I64Attr:$phase,
                        StrAttr:$label);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
-    $kernel `ins` `(` ($ins^ `:` type($ins))? `)` `outs` `(` $outs `:`
-    type($outs) `)` `phase` $phase $label attr-dict (`->` type($results)^)?
+    $kernel `ins` `(` ($ins^ `:` type($ins))? `)` `outs` `(` ($outs^ `:`
+    type($outs))? `)` `phase` $phase $label attr-dict (`->` type($results)^)?
   }];
 }
 

@@ -75,6 +75,17 @@ LogicalResult VariantOp::verify() {
 
 static LogicalResult verifyLayout(FuncOp op, unsigned index, Attribute layout) {
   // func_c3
+  if (auto blocks = dyn_cast<BlocksAttr>(layout)) {
+    if (blocks.getPositions() < 1)
+      return op.emitOpError()
+             << "expects blocks of a positive number of positions on argument "
+             << index << ", got " << blocks.getPositions();
+    if (!isa<attn::StateType>(op.getArgumentTypes()[index]))
+      return op.emitOpError()
+             << "expects #kernel.blocks on states; argument " << index << " is "
+             << op.getArgumentTypes()[index];
+    return success();
+  }
   auto type = dyn_cast<RankedTensorType>(op.getArgumentTypes()[index]);
   if (auto panels = dyn_cast<PanelsAttr>(layout)) {
     if (panels.getWidth() < 1)
@@ -85,6 +96,13 @@ static LogicalResult verifyLayout(FuncOp op, unsigned index, Attribute layout) {
       return op.emitOpError()
              << "expects #kernel.panels on f32 tensors of rank 2; argument "
              << index << " is " << op.getArgumentTypes()[index];
+    bool grouped = panels.getFormat() == Format::i4;
+    if (grouped ? panels.getGroup() < 8 || panels.getGroup() % 8 != 0
+                : panels.getGroup() != 0)
+      return op.emitOpError() << "expects groups of a multiple of 8 in panels "
+                                 "of i4, and none in "
+                                 "others; argument "
+                              << index << " has " << panels;
     return success();
   }
   auto rows = dyn_cast<RowsAttr>(layout);
@@ -93,6 +111,26 @@ static LogicalResult verifyLayout(FuncOp op, unsigned index, Attribute layout) {
                             << " to be #kernel.panels<WIDTH> or "
                                "#kernel.rows<STRIDE>, positive; got "
                             << layout;
+  return success();
+}
+
+static LogicalResult verifyPrecision(FuncOp op, Operation *compute) {
+  // func_c4
+  PrecisionAttr precision = op.getPrecisionAttr();
+  if (!precision)
+    return success();
+  if (!isa<attn::LinearOp>(compute))
+    return op.emitOpError() << "expects 'precision' on an attn.linear, got '"
+                            << compute->getName() << "'";
+  Format rows = precision.getActivations();
+  bool known =
+      rows == Format::f32 || (rows == precision.getWeights() &&
+                              (rows == Format::bf16 || rows == Format::i8));
+  if (!known)
+    return op.emitOpError()
+           << "expects activations of f32, or of bf16 or i8 as the weights "
+              "are; got "
+           << precision;
   return success();
 }
 
@@ -131,7 +169,7 @@ LogicalResult FuncOp::verify() {
     if (Attribute layout = getLayout(index))
       if (failed(verifyLayout(*this, index, layout)))
         return failure();
-  return success();
+  return verifyPrecision(*this, compute);
 }
 
 LogicalResult FuncOp::verifySymbolUses(SymbolTableCollection &) {
@@ -226,6 +264,21 @@ LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &) {
   return success();
 }
 
+LogicalResult StateOp::verifySymbolUses(SymbolTableCollection &) {
+  // state_c1
+  auto module = (*this)->getParentOfType<ModuleOp>();
+  auto state =
+      module ? module.lookupSymbol<attn::StateOp>(getState()) : attn::StateOp();
+  if (!state)
+    return emitOpError() << "expects @" << getState()
+                         << " to be an attn.state of the module";
+  if (state.getType() != getResult().getType())
+    return emitOpError() << "expects the type of @" << getState() << ", "
+                         << state.getType() << ", got "
+                         << getResult().getType();
+  return success();
+}
+
 LogicalResult ConstantOp::verify() {
   // constant_c1
   Type type = kernel::getTensorType(getResult().getType());
@@ -266,7 +319,9 @@ LogicalResult ViewOp::verify() {
 
 static LogicalResult verifyTypes(DispatchOp op, StringRef what, TypeRange got,
                                  ArrayRef<Type> expected) {
-  auto tensors = llvm::map_range(got, [](Type t) { return getTensorType(t); });
+  auto tensors = llvm::map_range(got, [](Type type) -> Type {
+    return isa<attn::StateType>(type) ? type : Type(getTensorType(type));
+  });
   if (llvm::equal(tensors, expected))
     return success();
   InFlightDiagnostic error = op.emitOpError() << "expects " << what << " of @"

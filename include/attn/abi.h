@@ -26,6 +26,14 @@
 extern "C" {
 #endif
 
+/* One state of the session as kernels see it. Row p of sequence b lies in block
+ * tables[b][p / block_positions] (attn_abi_states), `offset` bytes on; tables[b]
+ * may be NULL where a call gives the sequence no rows. */
+typedef struct attn_frame_state {
+  unsigned char *const *const *tables; /* [states.sequences] */
+  int64_t offset;
+} attn_frame_state;
+
 /* What a phase sees. The struct lives in the session; `sizes` is the only part
  * a phase may write, and only in a phase marked ATTN_PHASE_SERIAL. */
 typedef struct attn_frame {
@@ -38,6 +46,8 @@ typedef struct attn_frame {
   const unsigned char *const *weights; /* [library.weight_count], 64-aligned */
   unsigned char *scratch;              /* worker w owns scratch + w * stride */
   int64_t scratch_stride;              /* bytes, a multiple of 64 */
+  const int32_t *past;            /* [states.sequences]: rows before this call */
+  const attn_frame_state *states; /* [states.state_count] */
 } attn_frame;
 
 /* Runs one worker's part. Workers 0 .. workers-1 may run at once or one after
@@ -82,7 +92,10 @@ enum {
   ATTN_CPU_AVX512_BF16 = 1ull << 3,
   ATTN_CPU_AMX_BF16 = 1ull << 4,
   ATTN_CPU_AMX_INT8 = 1ull << 5,
-  ATTN_CPU_AVX_VNNI = 1ull << 6
+  ATTN_CPU_AVX_VNNI = 1ull << 6,
+  ATTN_CPU_FULL_RATE_BF16 = 1ull << 7 /* AVX512_BF16 of AMD, which multiplies
+                                         bf16 twice as fast as f32; Intel's
+                                         takes twice as long */
 };
 
 /* Code for one instruction set. Variants stand best first. In a variant for a
@@ -126,7 +139,43 @@ typedef struct attn_abi_entry {
   const attn_abi_argument *arguments;
   int32_t input_count;
   int32_t argument_count;
+  int32_t growth; /* 0: it leaves the states as they are; else 1 + index of an
+                     I32 input [batch][seq]: sequence b gets a row for every
+                     element of its row b that is not 0 */
 } attn_abi_entry;
+
+/* States with one window: they share tables, and a block holds the rows of all
+ * of them for block_positions positions. */
+typedef struct attn_abi_state_group {
+  int64_t window;       /* rows that the next one sees, itself included; 0: all */
+  uint64_t block_bytes; /* a multiple of 64 */
+} attn_abi_state_group;
+
+typedef struct attn_abi_state {
+  const char *name; /* "layer.0.key" */
+  int32_t group;
+  int64_t offset; /* bytes, in a block of the group */
+} attn_abi_state;
+
+/* What sessions keep between calls. */
+typedef struct attn_abi_states {
+  int64_t positions;       /* most rows of a sequence */
+  int64_t block_positions; /* positions of a block */
+  int64_t sequences;       /* of a session: what `batch` may be at most */
+  const attn_abi_state_group *groups;
+  int32_t group_count;
+  const attn_abi_state *states;
+  int32_t state_count;
+  const char *fingerprint; /* hex, of all of the above */
+} attn_abi_states;
+
+/* How a library generates text. `entry` takes input_ids and attention_mask of
+ * [batch, seq] to f32 logits [batch, vocabulary] of the last positions. */
+typedef struct attn_abi_generation {
+  int32_t entry;
+  const int32_t *stop_tokens; /* [stop_count]: the model's own */
+  int32_t stop_count;
+} attn_abi_generation;
 
 /* A tensor of the weights file that generated code reads. */
 typedef struct attn_abi_weight {
@@ -162,6 +211,8 @@ typedef struct attn_abi_library {
   const attn_abi_text *text;      /* or NULL */
   const unsigned char *embedded_weights; /* a whole weights file, or NULL */
   uint64_t embedded_weights_size;
+  const attn_abi_states *states;         /* or NULL */
+  const attn_abi_generation *generation; /* or NULL */
 } attn_abi_library;
 
 /* The runtime's functions, which the generated NAME_* stubs call. Hidden in a
@@ -188,6 +239,33 @@ attn_status attnrt_tokenize(const attn_model *model,
 attn_status attnrt_encode_text(attn_session *session, int64_t count,
                                const char *const *texts, const size_t *lengths,
                                float *embeddings);
+/* Sequences of a session; see attn/attn.h. */
+attn_status attnrt_session_reset(attn_session *session);
+attn_status attnrt_session_length(attn_session *session, int64_t sequence,
+                                  int64_t *length);
+attn_status attnrt_session_truncate(attn_session *session, int64_t sequence,
+                                    int64_t length);
+attn_status attnrt_session_fork(attn_session *session, int64_t from,
+                                int64_t to);
+attn_status attnrt_session_reserve(attn_session *session, int64_t sequences,
+                                   int64_t length);
+attn_status attnrt_session_save(attn_session *session, int64_t sequence,
+                                void *buffer, size_t capacity, size_t *needed);
+attn_status attnrt_session_load(attn_session *session, int64_t sequence,
+                                const void *data, size_t size);
+attn_status attnrt_generate(attn_session *session,
+                            const attn_generate_options *options,
+                            const int32_t *ids, size_t count,
+                            attn_token_callback callback, void *context,
+                            attn_generate_result *result);
+attn_status attnrt_generate_text(attn_session *session,
+                                 const attn_generate_options *options,
+                                 const char *text, size_t length,
+                                 attn_token_callback callback, void *context,
+                                 attn_generate_result *result);
+attn_status attnrt_detokenize(const attn_model *model, const int32_t *ids,
+                              size_t count, char *buffer, size_t capacity,
+                              size_t *needed);
 /* By name, for attn_library; same checks, plus names and byte counts. */
 attn_status attnrt_session_bytes_by_name(const attn_model *model,
                                          const char *entry,

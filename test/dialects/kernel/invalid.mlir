@@ -92,3 +92,33 @@ kernel.variant @v target "x86-64-v3" {
     kernel.return %y : tensor<3xf32>
   }
 }
+
+// -----
+
+kernel.variant @v target "x86-64-v3" {
+  // expected-error @+1 {{expects groups of a multiple of 8 in panels of i4, and none in others; argument 1 has #kernel.panels<48, i4, group 12>}}
+  kernel.func @func_c3_group(%x: tensor<2x16xf32>, %w: tensor<48x16xf32> {kernel.layout = #kernel.panels<48, i4, group 12>}) -> tensor<2x48xf32> {
+    %y = attn.linear %x, %w : tensor<2x16xf32>, tensor<48x16xf32> -> tensor<2x48xf32>
+    kernel.return %y : tensor<2x48xf32>
+  }
+}
+
+// -----
+
+kernel.variant @v target "x86-64-v3" {
+  // expected-error @+1 {{expects activations of f32, or of bf16 or i8 as the weights are; got #kernel.precision<weights = bf16, activations = i8>}}
+  kernel.func @func_c4(%x: tensor<2x16xf32>, %w: tensor<48x16xf32>) -> tensor<2x48xf32> precision #kernel.precision<weights = bf16, activations = i8> {
+    %y = attn.linear %x, %w : tensor<2x16xf32>, tensor<48x16xf32> -> tensor<2x48xf32>
+    kernel.return %y : tensor<2x48xf32>
+  }
+}
+
+// -----
+
+kernel.variant @v target "x86-64-v3" {
+  // expected-error @+1 {{expects 'precision' on an attn.linear, got 'attn.softmax'}}
+  kernel.func @func_c4_op(%x: tensor<3xf32>) -> tensor<3xf32> precision #kernel.precision<weights = i8, activations = i8> {
+    %y = attn.softmax %x : tensor<3xf32>
+    kernel.return %y : tensor<3xf32>
+  }
+}

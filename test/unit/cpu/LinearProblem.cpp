@@ -10,21 +10,46 @@
 //
 //===----------------------------------------------------------------------===//
 #include "LinearProblem.h"
+#include "compiler/package/PackWeights.h"
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/bit.h"
 #include <cmath>
+#include <cstring>
 #include <gtest/gtest.h>
 #include <limits>
 #include <random>
 
 namespace attnc::test {
 
+using kernel::Format;
+
 static constexpr double kEpsilon = 1e-5; ///< of the layer norm
+static constexpr int64_t kWidth = 48;    ///< of a panel
+static constexpr int64_t kGroup = 32;    ///< of i4
+
+static kernel::PanelsAttr getPanels(const LinearShape &shape) {
+  static mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<kernel::KernelDialect>();
+  return kernel::PanelsAttr::get(&context, kWidth, shape.weights,
+                                 shape.weights == Format::i4 ? kGroup : 0);
+}
+
+static int64_t getTileRows(const LinearShape &shape, const Target &target) {
+  const bool wide = target.vectorRegisters >= 32;
+  if (shape.activations != Format::f32 &&
+      NarrowRows::choose(target, shape.activations) == NarrowRows::ShortsToWord)
+    return wide ? 6 : 4;
+  return wide ? 8 : 6;
+}
 
 std::string getKernelName(const LinearShape &shape) {
   return "linear_" + std::to_string(shape.columns) + "_" +
          std::to_string(shape.depth) + "_" +
          std::to_string(static_cast<int>(shape.finish)) + "_" +
          std::to_string(shape.blockDepth) + "_" +
-         std::to_string(shape.inputStride);
+         std::to_string(shape.inputStride) + "_" +
+         kernel::stringifyFormat(shape.weights).str() + "_" +
+         kernel::stringifyFormat(shape.activations).str();
 }
 
 static std::string rowsType(int64_t columns) {
@@ -71,9 +96,24 @@ static const char *elementRegion(Finish finish) {
   return "";
 }
 
-/// Bytes in which OpenBLAS' eight rows are padded.
-static int64_t getScratch(const LinearShape &shape) {
-  return 4 * 8 * (shape.depth + shape.columns);
+/// Bytes in which OpenBLAS' eight rows are padded, or narrow rows stand.
+static int64_t getScratch(const LinearShape &shape, const Target &target,
+                          bool openBlas) {
+  if (openBlas)
+    return 4 * 8 * (shape.depth + shape.columns);
+  if (shape.activations == Format::f32)
+    return 0;
+  return NarrowRows::plan(target, shape.activations, getPanels(shape),
+                          shape.depth, getTileRows(shape, target))
+      .scratchBytes;
+}
+
+/// "#kernel.panels<48, i8>"
+static std::string panelsText(const LinearShape &shape) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << getPanels(shape);
+  return text;
 }
 
 static void replaceAll(std::string &text, const std::string &from,
@@ -86,13 +126,13 @@ static void replaceAll(std::string &text, const std::string &from,
 static std::string makeKernel(const LinearShape &shape, const Target &target,
                               bool openBlas) {
   std::string text = R"(
-kernel.func @NAME(%x: IN STRIDE, %w: WEIGHT PANELS, %b: BIAS, %r: OUT, %g: BIAS, %z: BIAS) -> OUT tile #kernel.tile<TILE> SCRATCH {
+kernel.func @NAME(%x: IN STRIDE, %w: WEIGHT PANELS, %b: BIAS, %r: OUT, %g: BIAS, %z: BIAS) -> OUT tile #kernel.tile<TILE> PRECISION SCRATCH {
   %y = attn.linear %x, %w ELEMENT : IN, WEIGHT -> OUT
   kernel.return %y : OUT
 }
 )";
   const bool wide = target.vectorRegisters >= 32;
-  std::string tile = std::string("rows = ") + (wide ? "8" : "6") +
+  std::string tile = "rows = " + std::to_string(getTileRows(shape, target)) +
                      ", columns = " + (wide ? "48" : "16") +
                      ", depth = " + std::to_string(shape.blockDepth);
   if (openBlas)
@@ -100,11 +140,17 @@ kernel.func @NAME(%x: IN STRIDE, %w: WEIGHT PANELS, %b: BIAS, %r: OUT, %g: BIAS,
   replaceAll(text, "ELEMENT", elementRegion(shape.finish));
   replaceAll(text, "NAME", getKernelName(shape));
   replaceAll(text, "TILE", tile);
+  const int64_t scratch = getScratch(shape, target, openBlas);
   replaceAll(text, "SCRATCH",
-             openBlas ? "scratch \"" + std::to_string(getScratch(shape)) + "\""
-                      : "");
+             scratch ? "scratch \"" + std::to_string(scratch) + "\"" : "");
+  std::string precision = "precision #kernel.precision<weights = ";
+  precision += kernel::stringifyFormat(shape.weights);
+  precision += ", activations = ";
+  precision += kernel::stringifyFormat(shape.activations);
+  precision += ", group = " + std::to_string(getPanels(shape).getGroup()) + ">";
+  replaceAll(text, "PRECISION", shape.weights == Format::f32 ? "" : precision);
   replaceAll(text, "PANELS",
-             openBlas ? "" : "{kernel.layout = #kernel.panels<48>}");
+             openBlas ? "" : "{kernel.layout = " + panelsText(shape) + "}");
   replaceAll(text, "STRIDE",
              shape.inputStride ? "{kernel.layout = #kernel.rows<" +
                                      std::to_string(shape.inputStride) + ">}"
@@ -142,10 +188,71 @@ LinearProblem::LinearProblem(const LinearShape &shape, int64_t rows,
       input(randoms(rows * stride, 1)),
       weight(randoms(shape.columns * shape.depth, 2)),
       packed(openBlas ? weight
-                      : packPanels(weight, shape.columns, shape.depth, 48)),
+                      : packPanels(weight, shape.columns, shape.depth, kWidth)),
       bias(randoms(shape.columns, 3)),
       residual(randoms(rows * shape.columns, 4)),
-      scale(randoms(shape.columns, 5)), shift(randoms(shape.columns, 6)) {}
+      scale(randoms(shape.columns, 5)), shift(randoms(shape.columns, 6)),
+      weightValues(weight.begin(), weight.end()),
+      scratchBytes(getScratch(shape, target, openBlas)) {
+  if (shape.weights != Format::f32)
+    narrow();
+}
+
+/// Packs the weights and reads them back, by the text of #kernel.panels.
+void LinearProblem::narrow() {
+  kernel::PanelsAttr panels = getPanels(shape);
+  std::vector<uint8_t> bytes =
+      attnc::packPanels(weight, shape.columns, shape.depth, panels);
+  packed.resize(bytes.size() / 4);
+  std::memcpy(packed.data(), bytes.data(), bytes.size());
+  const int64_t pack = panels.getPack(), bits = 32 / pack;
+  for (int64_t n = 0; n < shape.columns; ++n) {
+    const uint8_t *panel =
+        bytes.data() + n / kWidth * panels.getPanelBytes(shape.depth);
+    const uint8_t *scales = panel + panels.getScaleOffset(shape.depth);
+    for (int64_t k = 0; k < shape.depth; ++k) {
+      uint32_t word;
+      std::memcpy(&word, panel + 4 * (k / pack * kWidth + n % kWidth), 4);
+      // The step's bits at the upper end, then down again with their sign.
+      const uint32_t upper = word << (32 - bits - bits * (k % pack));
+      if (shape.weights == Format::bf16) {
+        weightValues[n * shape.depth + k] =
+            llvm::bit_cast<float>(upper & 0xffff0000);
+        continue;
+      }
+      const int64_t group = shape.weights == Format::i4 ? k / kGroup : 0;
+      float step;
+      std::memcpy(&step, scales + 4 * (group * kWidth + n % kWidth), 4);
+      const double exact = double(static_cast<int32_t>(upper) >> (32 - bits));
+      const double value = exact * step;
+      const double roundsTo = weight[n * shape.depth + k];
+      EXPECT_NEAR(value, roundsTo, std::fabs(step) * 1.001)
+          << "weight [" << n << ", " << k << "]";
+      weightValues[n * shape.depth + k] = value;
+    }
+  }
+}
+
+std::vector<double> LinearProblem::narrowRow(int64_t row) const {
+  const float *x = input.data() + row * stride;
+  std::vector<double> values(x, x + shape.depth);
+  if (shape.activations == Format::bf16)
+    for (double &value : values) {
+      const uint32_t bits = llvm::bit_cast<uint32_t>(static_cast<float>(value));
+      value = llvm::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) &
+                                    0xffff0000);
+    }
+  if (shape.activations != Format::i8)
+    return values;
+  float largest = 0;
+  for (int64_t k = 0; k < shape.depth; ++k)
+    largest = std::max(largest, std::fabs(x[k]));
+  const float inverse = 127.0f / largest;
+  for (double &value : values)
+    value = std::nearbyint(value * double(inverse)) *
+            double(largest * (1.0f / 127.0f));
+  return values;
+}
 
 /// A copy that may only be read.
 static GuardedBuffer readOnly(const float *values, size_t count) {
@@ -174,7 +281,7 @@ std::vector<float> LinearProblem::runRows(const KernelRunner &runner,
   runner.run(
       "v_" + getKernelName(shape), sizes,
       {x.data(), w.data(), b.data(), r.data(), g.data(), h.data(), out.data()},
-      workers, (getScratch(shape) + 63) / 64 * 64);
+      workers, (scratchBytes + 63) / 64 * 64);
   return {out.floats(), out.floats() + out.size()};
 }
 
@@ -196,11 +303,11 @@ void LinearProblem::check(const std::vector<float> &result) const {
 void LinearProblem::checkRow(const float *result, int64_t row) const {
   const int64_t n = shape.columns;
   std::vector<double> exact(n), bound(n);
+  const std::vector<double> x = narrowRow(row);
   for (int64_t j = 0; j < n; ++j) {
     double sum = 0, magnitude = 0;
     for (int64_t k = 0; k < shape.depth; ++k) {
-      const double product =
-          double(input[row * stride + k]) * weight[j * shape.depth + k];
+      const double product = x[k] * weightValues[j * shape.depth + k];
       sum += product;
       magnitude += std::fabs(product);
     }

@@ -5,14 +5,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The text of linear kernels of any shape, their inputs, and their result in
-// double precision.
+// The text of linear kernels of any shape and precision, their inputs, and
+// their result in double precision. Where weights or rows are narrow, that is
+// the result of the numbers that they stand for, read from the panels as
+// #kernel.panels describes them.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_TEST_UNIT_CPU_LINEARPROBLEM_H
 #define ATTNC_TEST_UNIT_CPU_LINEARPROBLEM_H
 
 #include "KernelRunner.h"
+#include "compiler/schedule/NarrowRows.h"
+#include <optional>
 
 namespace attnc::test {
 
@@ -29,6 +33,8 @@ struct LinearShape {
   Finish finish = Finish::None;
   int64_t blockDepth = 0;
   int64_t inputStride = 0; ///< 0: rows without gaps
+  kernel::Format weights = kernel::Format::f32;
+  kernel::Format activations = kernel::Format::f32;
 };
 
 /// "linear_N_K_..."
@@ -55,10 +61,15 @@ private:
   std::vector<float> runRows(const KernelRunner &runner, int64_t first,
                              int64_t count, int workers) const;
   void checkRow(const float *result, int64_t row) const;
+  void narrow();
+  /// Row `row` as it is multiplied.
+  std::vector<double> narrowRow(int64_t row) const;
 
   LinearShape shape;
   int64_t rows, stride;
   std::vector<float> input, weight, packed, bias, residual, scale, shift;
+  std::vector<double> weightValues; ///< what `packed` stands for
+  size_t scratchBytes;
 };
 
 } // namespace attnc::test

@@ -23,10 +23,23 @@ namespace {
 struct Provider {
   const char *target;
   bool openBlas;
+  kernel::Format weights = kernel::Format::f32;
+  kernel::Format activations = kernel::Format::f32;
 };
 
+std::string getName(const Provider &provider) {
+  std::string name = provider.target;
+  std::replace(name.begin(), name.end(), '-', '_');
+  if (provider.openBlas)
+    return name + "_openblas";
+  if (provider.weights == kernel::Format::f32)
+    return name;
+  return name + "_" + kernel::stringifyFormat(provider.weights).str() + "_" +
+         kernel::stringifyFormat(provider.activations).str();
+}
+
 void PrintTo(const Provider &provider, std::ostream *os) {
-  *os << provider.target << (provider.openBlas ? " by openblas" : "");
+  *os << getName(provider);
 }
 
 const std::vector<LinearShape> kShapes = {
@@ -56,6 +69,34 @@ const std::vector<LinearShape> kShapes = {
     {20, 6, Finish::None, 0, 10},
 };
 
+/// Depths around every word, tile and group of narrow weights.
+const std::vector<LinearShape> kNarrowShapes = {
+    {49, 1},
+    {100, 5},
+    {33, 7, Finish::LayerNorm},
+    {49, 12, Finish::Gelu},
+    {20, 133},
+    {96, 64, Finish::LayerNorm},
+    {100, 300, Finish::Residual},
+    {100, 300, Finish::Residual, 128},
+    {20, 6, Finish::None, 0, 10},
+};
+
+/// The shapes of a provider in its formats; narrow rows take all of their depth
+/// at once.
+std::vector<LinearShape> getShapes(const Provider &provider) {
+  if (provider.weights == kernel::Format::f32)
+    return kShapes;
+  std::vector<LinearShape> shapes;
+  for (LinearShape shape : kNarrowShapes) {
+    shape.weights = provider.weights;
+    shape.activations = provider.activations;
+    if (shape.blockDepth == 0 || shape.activations == kernel::Format::f32)
+      shapes.push_back(shape);
+  }
+  return shapes;
+}
+
 std::vector<int64_t> rowCounts() {
   std::vector<int64_t> counts;
   for (int64_t count = 1; count <= 17; ++count)
@@ -74,10 +115,10 @@ protected:
   static const KernelRunner *compiled(const Provider &provider) {
     static std::map<std::string, std::unique_ptr<KernelRunner>> runners;
     const Target &target = *Target::find(provider.target);
-    auto &runner = runners[provider.target + std::to_string(provider.openBlas)];
+    auto &runner = runners[getName(provider)];
     if (!runner)
       runner = KernelRunner::compile(
-          makeModule(kShapes, target, provider.openBlas), target);
+          makeModule(getShapes(provider), target, provider.openBlas), target);
     return runner.get();
   }
 
@@ -99,7 +140,7 @@ protected:
 };
 
 TEST_P(Linear, ExactAtEveryTail) {
-  for (const LinearShape &shape : kShapes)
+  for (const LinearShape &shape : getShapes(GetParam()))
     for (int64_t rows : rowCounts()) {
       LinearProblem linear = problem(shape, rows);
       linear.check(linear.run(*runner, 1));
@@ -109,7 +150,7 @@ TEST_P(Linear, ExactAtEveryTail) {
 }
 
 TEST_P(Linear, SameBitsForEveryNumberOfWorkers) {
-  for (const LinearShape &shape : kShapes)
+  for (const LinearShape &shape : getShapes(GetParam()))
     for (int64_t rows : {1, 2, 7, 8, 17, 33, 65, 100}) {
       LinearProblem linear = problem(shape, rows);
       std::vector<float> one = linear.run(*runner, 1);
@@ -124,7 +165,7 @@ TEST_P(Linear, SameBitsForEveryNumberOfWorkers) {
 
 TEST_P(Linear, SameBitsWhereverARowStands) {
   const int64_t rows = 23;
-  for (const LinearShape &shape : kShapes) {
+  for (const LinearShape &shape : getShapes(GetParam())) {
     LinearProblem linear = problem(shape, rows);
     std::vector<float> all = linear.run(*runner, 1);
     for (int64_t row = 0; row < rows; ++row) {
@@ -137,9 +178,13 @@ TEST_P(Linear, SameBitsWhereverARowStands) {
 }
 
 TEST_P(Linear, BlocksOfDepthChangeNoBit) {
+  if (GetParam().activations != kernel::Format::f32)
+    GTEST_SKIP() << "narrow rows take all of their depth at once";
   // Blocks of whole chains of sums.
   LinearShape whole = {100, 300, Finish::Residual};
-  LinearShape blocks = {100, 300, Finish::Residual, 128};
+  whole.weights = GetParam().weights;
+  LinearShape blocks = whole;
+  blocks.blockDepth = 128;
   std::vector<float> a = problem(whole, 33).run(*runner, 1);
   std::vector<float> b = problem(blocks, 33).run(*runner, 1);
   EXPECT_TRUE(sameBits(a.data(), b.data(), a.size()));
@@ -149,19 +194,29 @@ TEST_P(Linear, NoRowsAreNoWork) {
   std::vector<int64_t> sizes = {0};
   GuardedBuffer nothing(0);
   std::vector<void *> arguments(7, nothing.data());
-  for (const LinearShape &shape : kShapes)
+  for (const LinearShape &shape : getShapes(GetParam()))
     runner->run("v_" + getKernelName(shape), sizes, arguments, 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Providers, Linear,
-    testing::Values(Provider{"x86-64-v4", false}, Provider{"x86-64-v3", false},
-                    Provider{"x86-64-v4", true}, Provider{"x86-64-v3", true},
-                    Provider{"x86-64", true}),
-    [](const testing::TestParamInfo<Provider> &info) {
-      std::string name = info.param.target;
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name + (info.param.openBlas ? "_openblas" : "");
-    });
+std::vector<Provider> getProviders() {
+  std::vector<Provider> providers = {
+      {"x86-64-v4", true}, {"x86-64-v3", true}, {"x86-64", true}};
+  using kernel::Format;
+  for (const char *target : {"x86-64-v4", "x86-64-v3"}) {
+    providers.push_back({target, false});
+    for (Format weights : {Format::bf16, Format::i8, Format::i4})
+      providers.push_back({target, false, weights});
+    providers.push_back({target, false, Format::i8, Format::i8});
+  }
+  for (const char *target : {"x86-64-v4-vnni", "x86-64-v3-vnni"})
+    providers.push_back({target, false, Format::i8, Format::i8});
+  providers.push_back({"x86-64-v4-bf16", false, Format::bf16, Format::bf16});
+  return providers;
+}
+
+INSTANTIATE_TEST_SUITE_P(Providers, Linear, testing::ValuesIn(getProviders()),
+                         [](const testing::TestParamInfo<Provider> &info) {
+                           return getName(info.param);
+                         });
 
 } // namespace

@@ -1,0 +1,73 @@
+//===- EmitWeights.cpp - weights of any format as f32 ---------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One vector of weights, a lane per column, widened in registers:
+//
+//   bf16   the half of the word, shifted to the upper end
+//   i8     the byte, shifted up and back down, converted
+//   i4     the nibble likewise, times its group's scale
+//
+// A word holds several steps of depth; LLVM loads it once for all of them. The
+// numbers are exact but for i4's product with its scale.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/cpu/EmitLinear.h"
+
+using namespace mlir;
+
+namespace attnc::cpu {
+
+/// Bits [from, from + width) of every word as signed integers.
+static Value extractSigned(KernelEmitter &e, Value words, int64_t from,
+                           int64_t width) {
+  constexpr int64_t kWordBits = 32;
+  if (int64_t up = kWordBits - width - from)
+    words = arith::ShLIOp::create(e.b, e.loc, words, e.splat(e.i32(up)));
+  return arith::ShRSIOp::create(e.b, e.loc, words,
+                                e.splat(e.i32(kWordBits - width)));
+}
+
+Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
+                                 unsigned vector) {
+  const int64_t column = int64_t(vector) * e.lanes;
+  Value word = e.add(e.mul(e.div(k, e.i64(pack)), e.i64(panelWidth)),
+                     e.i64(step / pack * panelWidth + column));
+  Value place = e.at(strip.weight, word);
+  if (panels.getFormat() == kernel::Format::f32)
+    return e.loadVector(place);
+  Value words = e.loadVector(place, {}, e.b.getI32Type());
+  const int64_t part = step % pack;
+  switch (panels.getFormat()) {
+  case kernel::Format::bf16: {
+    constexpr int32_t kUpperHalf = -0x10000;
+    Value bits =
+        part == 0 ? arith::ShLIOp::create(e.b, e.loc, words, e.splat(e.i32(16)))
+                        .getResult()
+                  : arith::AndIOp::create(e.b, e.loc, words,
+                                          e.splat(e.i32(kUpperHalf)))
+                        .getResult();
+    return arith::BitcastOp::create(e.b, e.loc, e.vectorType(), bits);
+  }
+  case kernel::Format::i8:
+    return arith::SIToFPOp::create(e.b, e.loc, e.vectorType(),
+                                   extractSigned(e, words, 8 * part, 8));
+  case kernel::Format::i4: {
+    Value number = arith::SIToFPOp::create(
+        e.b, e.loc, e.vectorType(), extractSigned(e, words, 4 * part, 4));
+    // An iteration lies in one group: both are multiples of a word.
+    Value group = e.div(k, e.i64(panels.getGroup()));
+    Value scale = e.loadVector(e.at(
+        strip.scales, e.add(e.mul(group, e.i64(panelWidth)), e.i64(column))));
+    return arith::MulFOp::create(e.b, e.loc, number, scale);
+  }
+  case kernel::Format::f32:
+    break;
+  }
+  llvm_unreachable("f32 is above");
+}
+
+} // namespace attnc::cpu

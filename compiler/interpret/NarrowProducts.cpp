@@ -1,0 +1,63 @@
+//===- NarrowProducts.cpp - numbers as narrow formats keep them -----------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// bf16 rounds to 8 bits, ties to even. i8 rounds to steps of the largest
+// magnitude / 127, i4 to steps of the number of largest magnitude / -8, from -8
+// to 7 of them. Numbers that are not finite stay as they are.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/interpret/NarrowProducts.h"
+#include <algorithm>
+#include <cmath>
+
+namespace attnc::interpret {
+
+static double roundToBf16(double number) {
+  constexpr int kBits = 8;
+  int exponent = 0;
+  std::frexp(number, &exponent);
+  const double step = std::ldexp(1.0, exponent - kBits);
+  return std::nearbyint(number / step) * step;
+}
+
+/// Rounds to whole steps of `step`, of which there are from `least` to `most`.
+static void roundToSteps(double *numbers, int64_t count, double step,
+                         double least, double most) {
+  if (!std::isfinite(step) || step == 0)
+    return;
+  for (int64_t i = 0; i < count; ++i)
+    if (std::isfinite(numbers[i]))
+      numbers[i] =
+          std::clamp(std::nearbyint(numbers[i] / step), least, most) * step;
+}
+
+void roundTo(llvm::StringRef format, double *numbers, int64_t count) {
+  if (format == "f32")
+    return;
+  if (format == "bf16") {
+    for (int64_t i = 0; i < count; ++i)
+      if (numbers[i] != 0 && std::isfinite(numbers[i]))
+        numbers[i] = roundToBf16(numbers[i]);
+    return;
+  }
+  double largest = 0;
+  for (int64_t i = 0; i < count; ++i)
+    if (std::fabs(numbers[i]) > std::fabs(largest))
+      largest = numbers[i];
+  if (format == "i8")
+    roundToSteps(numbers, count, std::fabs(largest) / 127, -127, 127);
+  else
+    roundToSteps(numbers, count, largest / -8, -8, 7);
+}
+
+void roundColumn(const NarrowFormats &formats, double *numbers, int64_t depth) {
+  const int64_t group = formats.weights == "i4" ? formats.group : depth;
+  for (int64_t k = 0; k < depth; k += group)
+    roundTo(formats.weights, numbers + k, std::min(group, depth - k));
+}
+
+} // namespace attnc::interpret

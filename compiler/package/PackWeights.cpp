@@ -1,0 +1,129 @@
+//===- PackWeights.cpp - weights as generated code reads them -------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One column of the product, which is a row of the weight, at a time: its
+// numbers become bf16, or integers and a scale, and go to their words.
+// Quantizing rounds to the nearest step, ties to even. A column (group) of
+// zeros has the scale 0. A number that is not finite makes its scale NaN or
+// infinite, so that it shows in every result.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/package/PackWeights.h"
+#include "llvm/ADT/bit.h"
+#include "llvm/Support/MathExtras.h"
+#include <cmath>
+#include <cstring>
+
+using namespace llvm;
+using attnc::kernel::Format;
+
+namespace attnc {
+namespace {
+
+/// The upper half of the nearest f32 with 8 bits of mantissa; a NaN stays one.
+uint16_t toBf16(float number) {
+  const uint32_t bits = bit_cast<uint32_t>(number);
+  if (std::isnan(number))
+    return static_cast<uint16_t>(bits >> 16) | 0x40;
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/// Writes one panel.
+class PanelWriter {
+public:
+  PanelWriter(kernel::PanelsAttr panels, int64_t depth, uint8_t *panel)
+      : depth(depth), width(panels.getWidth()), pack(panels.getPack()),
+        group(panels.getGroup()), format(panels.getFormat()),
+        words(reinterpret_cast<uint32_t *>(panel)),
+        scales(reinterpret_cast<float *>(panel + panels.getScaleOffset(depth))),
+        sums(reinterpret_cast<int32_t *>(scales + width)) {}
+
+  void write(ArrayRef<float> numbers, int64_t column) {
+    switch (format) {
+    case Format::f32:
+      for (int64_t k = 0; k < depth; ++k)
+        put(k, column, bit_cast<uint32_t>(numbers[k]));
+      return;
+    case Format::bf16:
+      for (int64_t k = 0; k < depth; ++k)
+        put(k, column, toBf16(numbers[k]));
+      return;
+    case Format::i8:
+      return writeBytes(numbers, column);
+    case Format::i4:
+      for (int64_t k = 0; k < depth; k += group)
+        writeGroup(numbers.slice(k, std::min(group, depth - k)), k, column);
+      return;
+    }
+  }
+
+private:
+  void put(int64_t k, int64_t column, uint32_t bits) {
+    words[k / pack * width + column] |= bits << (32 / pack * (k % pack));
+  }
+
+  /// The nearest number of steps; 0 where there is none.
+  static int32_t quantize(float number, float scale, int32_t least,
+                          int32_t most) {
+    const double steps = std::nearbyint(double(number) / scale);
+    if (std::isnan(steps))
+      return 0;
+    return static_cast<int32_t>(std::clamp<double>(steps, least, most));
+  }
+
+  /// The number of largest magnitude, or the first NaN.
+  static float findLargest(ArrayRef<float> numbers) {
+    float largest = 0;
+    for (float number : numbers) {
+      if (std::isnan(number))
+        return number;
+      if (std::fabs(number) > std::fabs(largest))
+        largest = number;
+    }
+    return largest;
+  }
+
+  void writeBytes(ArrayRef<float> numbers, int64_t column) {
+    const float scale = std::fabs(findLargest(numbers)) / 127;
+    int32_t sum = 0;
+    for (int64_t k = 0; k < depth; ++k) {
+      const int32_t q = quantize(numbers[k], scale, -127, 127);
+      put(k, column, q & 0xff);
+      sum += q;
+    }
+    scales[column] = scale;
+    sums[column] = -128 * sum;
+  }
+
+  void writeGroup(ArrayRef<float> numbers, int64_t first, int64_t column) {
+    const float scale = findLargest(numbers) / -8;
+    for (int64_t i = 0; i < int64_t(numbers.size()); ++i)
+      put(first + i, column, quantize(numbers[i], scale, -8, 7) & 0xf);
+    scales[first / group * width + column] = scale;
+  }
+
+  int64_t depth, width, pack, group;
+  Format format;
+  uint32_t *words;
+  float *scales;
+  int32_t *sums;
+};
+
+} // namespace
+
+std::vector<uint8_t> packPanels(ArrayRef<float> weight, int64_t columns,
+                                int64_t depth, kernel::PanelsAttr panels) {
+  const int64_t width = panels.getWidth();
+  const int64_t panelBytes = panels.getPanelBytes(depth);
+  std::vector<uint8_t> packed(divideCeil(columns, width) * panelBytes);
+  for (int64_t column = 0; column < columns; ++column)
+    PanelWriter(panels, depth, packed.data() + column / width * panelBytes)
+        .write(weight.slice(column * depth, depth), column % width);
+  return packed;
+}
+
+} // namespace attnc

@@ -1,0 +1,25 @@
+//===- PackWeights.h - weights as generated code reads them -----*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The layouts of #kernel.panels, made from row-major f32.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_PACKAGE_PACKWEIGHTS_H
+#define ATTNC_COMPILER_PACKAGE_PACKWEIGHTS_H
+
+#include "dialects/kernel/Kernel.h"
+
+namespace attnc {
+
+/// The bytes of the matrix `weight` [columns, depth] in `panels`: rounded and
+/// scaled as the attribute's description says.
+std::vector<uint8_t> packPanels(llvm::ArrayRef<float> weight, int64_t columns,
+                                int64_t depth, kernel::PanelsAttr panels);
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_PACKAGE_PACKWEIGHTS_H

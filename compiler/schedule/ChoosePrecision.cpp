@@ -1,0 +1,117 @@
+//===- ChoosePrecision.cpp - formats of weights and activations -----------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Gives the kernels of `attn.linear` their `precision`. The `attn` op inside
+// stays as it is, so that the reference still says what the product means, and
+// `attnc verify` what its precision costs. Attention, norms and all other maps
+// stay f32.
+//
+//   kernel.func @linear_384x1536(..) {attn.linear ..}
+//   kernel.func @linear_384x1536(..) precision #kernel.precision<weights = i8,
+//       activations = i8> {attn.linear ..}
+//
+// Activations are bf16 where the target multiplies bf16 faster than f32, and
+// f32 elsewhere: narrower never is slower.
+//
+// Declined, and left in f32: products of fewer columns than a panel has, which
+// gain nothing, and contractions that could overflow a sum of 32 bits. Declined
+// with an error: formats that do not go together, and narrow weights where
+// OpenBLAS multiplies.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Passes.h"
+#include "compiler/Target.h"
+#include "dialects/kernel/Kernel.h"
+
+using namespace mlir;
+
+namespace attnc {
+#define GEN_PASS_DEF_CHOOSEPRECISION
+#include "compiler/Passes.h.inc"
+
+using kernel::Format;
+
+// The width of the panels that ChooseTiles makes.
+static constexpr int64_t kFewestColumns = 48;
+// 255 * 127 * K < 2^31, the most that a sum of products of bytes can come to.
+static constexpr int64_t kDeepestBytes = (int64_t(1) << 31) / (255 * 127);
+
+namespace {
+struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
+  using ChoosePrecisionBase::ChoosePrecisionBase;
+
+  InFlightDiagnostic refuse() {
+    return getOperation().emitError("error[A0415]: ");
+  }
+
+  /// Reads the options; fails with an error on what does not go together.
+  LogicalResult readOptions(Format &weightFormat, Format &rowFormat) {
+    std::optional<Format> known = kernel::symbolizeFormat(weights);
+    if (!known)
+      return refuse() << "weights of '" << weights
+                      << "' are not known; expected f32, bf16, i8 or i4";
+    weightFormat = *known;
+    if (activations.empty()) {
+      rowFormat = weightFormat == Format::i4 ? Format::f32 : weightFormat;
+      return success();
+    }
+    known = kernel::symbolizeFormat(activations);
+    if (!known || (*known != Format::f32 && *known != weightFormat) ||
+        *known == Format::i4)
+      return refuse() << "activations of '" << activations
+                      << "' do not go with weights of " << weights
+                      << "; expected f32, or what the weights are if that is "
+                         "bf16 or i8";
+    rowFormat = *known;
+    return success();
+  }
+
+  void choose(kernel::FuncOp kernel, attn::LinearOp op, const Target &target,
+              Format weightFormat, Format rowFormat) {
+    auto weight = op.getWeight().getType();
+    const bool overflows =
+        rowFormat == Format::i8 && weight.getDimSize(1) > kDeepestBytes;
+    if (weight.getDimSize(0) < kFewestColumns || overflows) {
+      ++kept;
+      return;
+    }
+    if (rowFormat == Format::bf16 && !target.hasBf16Products)
+      rowFormat = Format::f32;
+    kernel.setPrecisionAttr(kernel::PrecisionAttr::get(
+        &getContext(), weightFormat, rowFormat,
+        weightFormat == Format::i4 ? int64_t(group) : 0));
+    ++narrowed;
+  }
+
+  void runOnOperation() override {
+    Format weightFormat, rowFormat;
+    if (failed(readOptions(weightFormat, rowFormat)))
+      return signalPassFailure();
+    if (weightFormat == Format::f32)
+      return;
+    if (weightFormat == Format::i4 && (group < 8 || group % 8 != 0)) {
+      refuse() << "groups of " << int64_t(group) << " are no multiple of 8";
+      return signalPassFailure();
+    }
+    for (auto variant : getOperation().getOps<kernel::VariantOp>()) {
+      const Target *target = Target::find(variant.getTarget());
+      assert(target && "the verifier knows the target");
+      if (variant.getGemm()) {
+        refuse()
+            << "@" << variant.getSymName()
+            << " multiplies by OpenBLAS, which takes weights of f32 alone; "
+               "leave out --weights and --gemm, or the target";
+        return signalPassFailure();
+      }
+      for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
+        if (auto op = dyn_cast<attn::LinearOp>(kernel.getComputeOp()))
+          choose(kernel, op, *target, weightFormat, rowFormat);
+    }
+  }
+};
+} // namespace
+} // namespace attnc

@@ -1,0 +1,45 @@
+//===- NarrowRows.h - rows in the format they are multiplied in -*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A product whose activations are narrower than f32 first rewrites a block of
+// its rows into scratch. ChooseTiles asks for that memory and EmitNarrow.cpp
+// uses it, both by these numbers.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_SCHEDULE_NARROWROWS_H
+#define ATTNC_COMPILER_SCHEDULE_NARROWROWS_H
+
+#include "compiler/Target.h"
+#include "dialects/kernel/Kernel.h"
+
+namespace attnc {
+
+/// How many rows of `rowBytes` a block has: with the panel in use and the one
+/// being fetched they stay in L2.
+int64_t getBlockRows(const Target &target, int64_t rowBytes, int64_t tileRows);
+
+struct NarrowRows {
+  /// What multiplies: four i8 by four u8 into i32, two i16 by two i16 into i32,
+  /// two bf16 by two bf16 into f32.
+  enum Product { BytesToWord, ShortsToWord, Bf16ToFloat };
+  Product product;
+  int64_t rowBytes;     ///< from one row to the next, a multiple of 64
+  int64_t blockRows;    ///< rows in scratch at once
+  int64_t scaleOffset;  ///< bytes to the rows' scales, f32 [blockRows]
+  int64_t scratchBytes; ///< all of it, a multiple of 64
+
+  /// For rows of `depth` numbers, by what the target multiplies fastest.
+  static NarrowRows plan(const Target &target, kernel::Format activations,
+                         kernel::PanelsAttr panels, int64_t depth,
+                         int64_t tileRows);
+  /// What a target multiplies numbers of this format by.
+  static Product choose(const Target &target, kernel::Format activations);
+};
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_SCHEDULE_NARROWROWS_H

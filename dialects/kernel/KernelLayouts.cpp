@@ -1,0 +1,92 @@
+//===- KernelLayouts.cpp - how weights lie in panels ----------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// #kernel.panels: its text form, `<WIDTH>`, `<WIDTH, FORMAT>` or
+// `<WIDTH, i4, group G>`, and the sizes that packing and code share.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/kernel/Kernel.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace attnc::kernel {
+
+static constexpr int64_t kWordBytes = 4;
+
+Attribute PanelsAttr::parse(AsmParser &parser, Type) {
+  int64_t width = 0, group = 0;
+  Format format = Format::f32;
+  if (parser.parseLess() || parser.parseInteger(width))
+    return {};
+  if (succeeded(parser.parseOptionalComma())) {
+    FailureOr<Format> parsed = FieldParser<Format>::parse(parser);
+    if (failed(parsed))
+      return {};
+    format = *parsed;
+  }
+  if (succeeded(parser.parseOptionalComma()) &&
+      (parser.parseKeyword("group") || parser.parseInteger(group)))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  return get(parser.getContext(), width, format, group);
+}
+
+void PanelsAttr::print(AsmPrinter &printer) const {
+  printer << "<" << getWidth();
+  if (getFormat() != Format::f32)
+    printer << ", " << stringifyFormat(getFormat());
+  if (getGroup() != 0)
+    printer << ", group " << getGroup();
+  printer << ">";
+}
+
+int64_t PanelsAttr::getPack() {
+  switch (getFormat()) {
+  case Format::f32:
+    return 1;
+  case Format::bf16:
+    return 2;
+  case Format::i8:
+    return 4;
+  case Format::i4:
+    return 8;
+  }
+  llvm_unreachable("all formats are above");
+}
+
+int64_t PanelsAttr::getPaddedDepth(int64_t depth) {
+  // A row of an AMX tile is 64 bytes of depth, or sixteen words.
+  constexpr int64_t kTileWords = 16;
+  switch (getFormat()) {
+  case Format::f32:
+    return depth;
+  case Format::bf16:
+  case Format::i8:
+    return llvm::alignTo(depth, kTileWords * getPack());
+  case Format::i4:
+    return llvm::alignTo(depth, getGroup());
+  }
+  llvm_unreachable("all formats are above");
+}
+
+int64_t PanelsAttr::getScaleOffset(int64_t depth) {
+  return getPaddedDepth(depth) / getPack() * getWidth() * kWordBytes;
+}
+
+int64_t PanelsAttr::getPanelBytes(int64_t depth) {
+  int64_t scales = 0;
+  if (getFormat() == Format::i8)
+    scales = 2; // and the sums
+  else if (getFormat() == Format::i4)
+    scales = getPaddedDepth(depth) / getGroup();
+  return getScaleOffset(depth) + scales * getWidth() * kWordBytes;
+}
+
+} // namespace attnc::kernel
