@@ -146,7 +146,7 @@ Error Reader::readShape(StringRef name, const json::Object &tensor,
   if (!shape)
     return failTensor("A0205", name, "has no array 'shape'");
   bool overflow = false;
-  size = getByteWidth(entry.type);
+  size = getBlock(entry.type).bytes;
   for (const json::Value &value : *shape) {
     std::optional<uint64_t> dim = getUnsigned(value);
     if (!dim)

@@ -13,7 +13,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Weights.h"
+#include "compiler/import/BlockFormats.h"
 #include "compiler/import/Diagnostics.h"
+#include "compiler/import/Gguf.h"
 #include "compiler/import/Json.h"
 #include "compiler/import/Safetensors.h"
 #include "llvm/ADT/StringExtras.h"
@@ -29,39 +31,48 @@ using namespace llvm;
 
 namespace attnc {
 
+namespace {
+struct TypeRow {
+  StringLiteral name;
+  WeightBlock block;
+};
+} // namespace
+
+/// In the order of WeightType.
+static constexpr TypeRow kTypes[] = {
+    {"F32", {1, 4}},    {"F16", {1, 2}},     {"BF16", {1, 2}},
+    {"F64", {1, 8}},    {"I8", {1, 1}},      {"U8", {1, 1}},
+    {"I16", {1, 2}},    {"I32", {1, 4}},     {"I64", {1, 8}},
+    {"BOOL", {1, 1}},   {"Q8_0", {32, 34}},  {"Q4_0", {32, 18}},
+    {"Q4_1", {32, 20}}, {"Q4_K", {256, 144}}, {"Q6_K", {256, 210}}};
+
 StringRef getName(WeightType type) {
-  static constexpr StringLiteral kNames[] = {
-      "F32", "F16", "BF16", "F64", "I8", "U8", "I16", "I32", "I64", "BOOL"};
-  return kNames[static_cast<unsigned>(type)];
+  return kTypes[static_cast<unsigned>(type)].name;
 }
 
-unsigned getByteWidth(WeightType type) {
-  switch (type) {
-  case WeightType::I8:
-  case WeightType::U8:
-  case WeightType::Bool:
-    return 1;
-  case WeightType::F16:
-  case WeightType::BF16:
-  case WeightType::I16:
-    return 2;
-  case WeightType::F32:
-  case WeightType::I32:
-    return 4;
-  case WeightType::F64:
-  case WeightType::I64:
-    return 8;
-  }
-  llvm_unreachable("every type is listed");
+WeightBlock getBlock(WeightType type) {
+  return kTypes[static_cast<unsigned>(type)].block;
 }
 
 int64_t WeightEntry::numElements() const {
-  return bytes.size() / getByteWidth(type);
+  WeightBlock block = getBlock(type);
+  return bytes.size() / block.bytes * block.elements;
 }
 
 //===----------------------------------------------------------------------===//
 // Files
 //===----------------------------------------------------------------------===//
+
+/// By what the file begins with.
+static Expected<std::vector<NamedWeight>> readTensors(ArrayRef<uint8_t> bytes,
+                                                      StringRef path) {
+  if (!isGguf(bytes))
+    return readSafetensors(bytes, path);
+  Expected<GgufFile> file = readGguf(bytes, path);
+  if (!file)
+    return file.takeError();
+  return std::move(file->tensors);
+}
 
 Error WeightTable::addFile(StringRef path) {
   // A directory or a pipe would fail later with a message about neither.
@@ -80,7 +91,7 @@ Error WeightTable::addFile(StringRef path) {
                      "check that the path is a readable file");
   StringRef text = (*buffer)->getBuffer();
   Expected<std::vector<NamedWeight>> tensors =
-      readSafetensors({text.bytes_begin(), text.size()}, path);
+      readTensors({text.bytes_begin(), text.size()}, path);
   if (!tensors)
     return tensors.takeError();
   for (const NamedWeight &tensor : *tensors)
@@ -174,23 +185,6 @@ Expected<std::string> WeightTable::digest(attn::WeightOp weight) const {
   return toHex(hasher.final<16>(), /*LowerCase=*/true);
 }
 
-/// IEEE half precision to single; exact.
-static float widenHalf(uint16_t half) {
-  uint32_t sign = uint32_t(half & 0x8000) << 16;
-  uint32_t exponent = (half >> 10) & 0x1f;
-  uint32_t mantissa = half & 0x3ff;
-  uint32_t bits;
-  if (exponent == 0x1f) { // infinity and NaN
-    bits = sign | 0x7f800000 | mantissa << 13;
-  } else if (exponent != 0) {
-    bits = sign | (exponent + 112) << 23 | mantissa << 13;
-  } else { // zero and subnormal numbers: mantissa * 2^-24
-    float value = std::ldexp(static_cast<float>(mantissa), -24);
-    return sign ? -value : value;
-  }
-  return llvm::bit_cast<float>(bits);
-}
-
 /// Widens or narrows `count` elements; false if a finite number overflows.
 static bool convertToF32(WeightType type, const uint8_t *from, float *to,
                          size_t count) {
@@ -216,13 +210,23 @@ static bool convertToF32(WeightType type, const uint8_t *from, float *to,
     }
     return true;
   default:
-    llvm_unreachable("sources are checked before they are converted");
+    decodeBlocks(type, from, to, count / getBlock(type).elements);
+    return true;
   }
 }
 
 static bool isFloat(WeightType type) {
   return type == WeightType::F32 || type == WeightType::F16 ||
-         type == WeightType::BF16 || type == WeightType::F64;
+         type == WeightType::BF16 || type == WeightType::F64 ||
+         getBlock(type).elements > 1;
+}
+
+/// A shape with its last dimensions multiplied into one, `rank` in all.
+static SmallVector<int64_t> flattenLast(ArrayRef<int64_t> shape, size_t rank) {
+  SmallVector<int64_t> flat(shape);
+  while (flat.size() > std::max<size_t>(rank, 1))
+    flat.end()[-2] *= flat.back(), flat.pop_back();
+  return flat;
 }
 
 /// Checks types and shapes of the sources; `shape` is what they make together.
@@ -239,10 +243,13 @@ static Error checkSources(attn::WeightOp weight,
       return makeError("A0221",
                        "tensor " + quote(name) + " holds " +
                            getName(source->type) +
-                           " numbers; a weight is made of F32, F16, BF16 or "
-                           "F64",
+                           " numbers; a weight is made of F32, F16, BF16, F64 "
+                           "or GGUF's Q8_0, Q4_0, Q4_1, Q4_K or Q6_K",
                        "take the unquantized weights of the model");
     SmallVector<int64_t> expected(shape);
+    if (!concatenates && !weight.getTranspose() &&
+        flattenLast(source->shape, shape.size()) == expected)
+      continue;
     if (concatenates && source->shape.size() == shape.size())
       expected[axis] = source->shape[axis];
     if (ArrayRef<int64_t>(expected) != ArrayRef<int64_t>(source->shape))
@@ -335,10 +342,11 @@ WeightTable::materialize(attn::WeightOp weight) const {
   int64_t offset = 0;
   for (auto [index, source] : enumerate(sources)) {
     int64_t inner = outer ? source->numElements() / outer : 0;
+    WeightBlock block = getBlock(source->type);
     for (int64_t o = 0; o < outer; ++o)
       if (!convertToF32(source->type,
                         source->bytes.data() +
-                            o * inner * getByteWidth(source->type),
+                            o * inner / block.elements * block.bytes,
                         values.data() + o * stride + offset, inner))
         return makeError(
             "A0224",

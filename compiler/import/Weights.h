@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// WeightTable maps tensor names to bytes in memory-mapped safetensors files; it
-// holds no tensor itself. Recipes (attn.weight) are applied tensor by tensor.
+// WeightTable maps tensor names to bytes in memory-mapped safetensors and GGUF
+// files; it holds no tensor itself. Recipes (attn.weight) are applied tensor by tensor.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_IMPORT_WEIGHTS_H
@@ -22,11 +22,34 @@
 
 namespace attnc {
 
-enum class WeightType { F32, F16, BF16, F64, I8, U8, I16, I32, I64, Bool };
+enum class WeightType {
+  F32,
+  F16,
+  BF16,
+  F64,
+  I8,
+  U8,
+  I16,
+  I32,
+  I64,
+  Bool,
+  // Blocks of elements with scales, in GGUF files: BlockFormats.h.
+  Q8_0,
+  Q4_0,
+  Q4_1,
+  Q4_K,
+  Q6_K
+};
 llvm::StringRef getName(WeightType type);
-unsigned getByteWidth(WeightType type);
 
-/// A tensor of a safetensors file: a view into the mapped file.
+/// What stands together in a file: one element, or a block of them.
+struct WeightBlock {
+  int64_t elements;
+  int64_t bytes;
+};
+WeightBlock getBlock(WeightType type);
+
+/// A tensor of a weights file: a view into the mapped file.
 struct WeightEntry {
   WeightType type;
   llvm::SmallVector<int64_t> shape;
@@ -38,7 +61,7 @@ struct WeightEntry {
 
 class WeightTable {
 public:
-  /// Maps a safetensors file and adds its tensors. Errors name the file, the
+  /// Maps a safetensors or GGUF file and adds its tensors. Errors name the file, the
   /// tensor and the numbers that do not fit (A02xx); nothing is added then.
   llvm::Error addFile(llvm::StringRef path);
   /// Adds every file of the module attribute `attn.files`, relative paths taken

@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
                                     entry.bytes.end() <= bytes + size));
     require(!next || entry.bytes.data() == next);
     next = entry.bytes.end();
-    uint64_t expected = attnc::getByteWidth(entry.type);
+    uint64_t expected = attnc::getBlock(entry.type).bytes;
     if (llvm::is_contained(entry.shape, 0))
       expected = 0;
     for (int64_t dim : entry.shape)
