@@ -239,6 +239,11 @@ std::vector<TensorText>
 EntryWriter::emitMany(const std::string &op, const std::string &types,
                       const std::vector<TensorText> &wanted) {
   std::vector<TensorText> made = wanted;
+  // How many tokens there are is known once they are packed.
+  for (const TensorText &value : wanted)
+    if (std::find(value.dims.begin(), value.dims.end(), "tokens") !=
+        value.dims.end())
+      getPacking();
   std::string names;
   for (TensorText &value : made) {
     value.name = nextName();

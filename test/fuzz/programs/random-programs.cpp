@@ -33,7 +33,7 @@ using namespace llvm;
 static cl::opt<uint64_t> seed("seed", cl::init(1), cl::desc("First seed"));
 static cl::opt<uint64_t> programs("count", cl::init(1000),
                                   cl::desc("How many programs"));
-static cl::opt<unsigned> perModule("per-module", cl::init(64),
+static cl::opt<unsigned> perModule("per-module", cl::init(96),
                                    cl::desc("Programs of one module"));
 static cl::opt<double> seconds("seconds", cl::init(0),
                                cl::desc("Stop after so many seconds"));
