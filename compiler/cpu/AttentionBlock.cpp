@@ -76,6 +76,11 @@ Value AttentionEmitter::applyRegions(const Block &block, Value scores,
       leading.push_back(e.splat(e.toI32(dim)));
     leading.back() = arith::AddIOp::create(b, loc, leading.back(), e.iota());
   }
+  if (op.isPacked()) {
+    // Captures are read at rows.
+    dims[2] = e.add(block.sequence.firstQuery, query);
+    dims[3] = e.add(block.sequence.firstKey, key);
+  }
   Value excluded = e.splat(e.f32(kMinusInfinity));
   if (score)
     scores = e.inlineRegion(score, leading, dims, kKeyDim, laneMask);

@@ -26,14 +26,16 @@ namespace attnc::cpu {
 static constexpr int64_t kItemRows = 64;
 
 /// Cheap regions are evaluated on the scores in registers, in every copy of the
-/// tile; anything with a polynomial in it, once, in a loop over rows.
+/// tile; anything with a polynomial or a gather in it, once, in a loop over
+/// rows.
 static bool isCheap(const attn::CapturedRegion &region) {
   constexpr unsigned kCheapOps = 8;
   if (!region)
     return true;
   unsigned ops = 0;
   for (Operation &op : region.block().without_terminator()) {
-    if (isa<math::MathDialect>(op.getDialect()) && !isa<math::AbsFOp>(op))
+    if (isa<attn::LookupOp>(op) ||
+        (isa<math::MathDialect>(op.getDialect()) && !isa<math::AbsFOp>(op)))
       return false;
     ops += !op.hasTrait<OpTrait::ConstantLike>();
   }

@@ -65,6 +65,7 @@ LogicalResult KernelEmitter::emitComputeOp() {
   return llvm::TypeSwitch<Operation *, LogicalResult>(kernel.getComputeOp())
       .Case([&](attn::LinearOp op) { return emitLinear(op); })
       .Case([&](attn::MatmulOp op) { return emitMatmul(op); })
+      .Case([&](attn::HeadLinearOp op) { return emitHeadLinear(op); })
       .Case([&](attn::AttentionOp op) { return emitAttention(op); })
       .Case([&](attn::MapOp op) { return emitMap(op); })
       .Case([&](attn::EmbeddingOp op) { return emitEmbedding(op); })
@@ -77,7 +78,7 @@ LogicalResult KernelEmitter::emitComputeOp() {
       .Case([&](attn::RopeOp op) { return emitRope(op); })
         op->emitError("error[A0502]: no CPU kernel computes '")
             << op->getName() << "'; a kernel.func holds a linear, matmul, "
-            << "attention, map, embedding, token_positions, pack_index, "
+            << "head_linear, attention, map, embedding, token_positions, pack_index, "
             << "pack, unpack, pool or rope";
         return failure();
       });

@@ -8,7 +8,7 @@
 // An element, score or mask region computes one scalar; here its ops are cloned
 // with `vector<LANESx..>` results, one lane per neighbour along one dimension
 // of the index space. Captures are broadcast, loaded or gathered, as their map
-// and shape say. Before:
+// and shape say; those that stay whole are gathered from by attn.lookup. Before:
 //
 //   ^bb0(%acc: f32, %bias: f32):
 //     %s = arith.addf %acc, %bias : f32
@@ -29,22 +29,10 @@ namespace attnc::cpu {
 Value KernelEmitter::readCapture(Value capture, AffineMap map,
                                  ArrayRef<Value> dims, unsigned laneDim,
                                  Value mask) {
-  Value offset = i64(0);
   Value laneStride; // null: every lane reads the same element
-  bool neighbours = false;
-  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
-    Value stride = strideOf(capture, dim);
-    if (auto number = dyn_cast<AffineConstantExpr>(expr)) {
-      offset = add(offset, mul(i64(number.getValue()), stride));
-      continue;
-    }
-    const unsigned position = cast<AffineDimExpr>(expr).getPosition();
-    offset = add(offset, mul(dims[position], stride));
-    if (position != laneDim)
-      continue;
-    neighbours = !laneStride && dim + 1 == map.getNumResults();
-    laneStride = laneStride ? add(laneStride, stride) : stride;
-  }
+  bool neighbours;
+  Value offset =
+      captureOffset(capture, map, dims, laneDim, laneStride, neighbours);
   Value place = at(pointerOf(capture), offset);
   Type element = cast<RankedTensorType>(capture.getType()).getElementType();
   if (!laneStride)
@@ -75,7 +63,7 @@ Value KernelEmitter::inlineRegion(const attn::CapturedRegion &region,
     values.map(argument, value);
   for (auto [index, capture] : llvm::enumerate(region.captures)) {
     BlockArgument argument = block.getArgument(region.leading + index);
-    if (!argument.use_empty())
+    if (!argument.use_empty() && !isa<RankedTensorType>(argument.getType()))
       values.map(argument,
                  readCapture(capture, region.maps[index], dims, laneDim, mask));
   }
@@ -92,6 +80,18 @@ Value KernelEmitter::inlineRegion(const attn::CapturedRegion &region,
       if (index.getDim() == laneDim)
         lane = arith::AddIOp::create(b, loc, lane, iota());
       values.map(index.getResult(), lane);
+      continue;
+    }
+    if (auto lookup = dyn_cast<attn::LookupOp>(op)) {
+      const unsigned index =
+          cast<BlockArgument>(lookup.getTable()).getArgNumber() -
+          region.leading;
+      SmallVector<Value> indices;
+      for (Value dim : lookup.getIndices())
+        indices.push_back(values.lookup(dim));
+      values.map(lookup.getResult(),
+                 lookUp(region.captures[index], region.maps[index], dims,
+                        laneDim, indices, mask));
       continue;
     }
     cloneAtVector(b, &op, values, lanes);

@@ -19,7 +19,8 @@ using namespace mlir;
 namespace attnc::interpret {
 
 ElementProgram::ElementProgram(const attn::CapturedRegion &region,
-                               ArrayRef<Tensor> captures, unsigned rank) {
+                               ArrayRef<Tensor> captures, unsigned rank)
+    : leading(region.leading) {
   Block &block = region.block();
   for (BlockArgument argument : block.getArguments())
     registerOf(argument);
@@ -70,11 +71,15 @@ void ElementProgram::addSource(const Tensor &capture, AffineMap map,
                 Shape(rank, 0), 0, target};
   int64_t stride = 1;
   for (int64_t dim = capture.rank() - 1; dim >= 0; --dim) {
-    AffineExpr expr = map.getResult(dim);
-    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-      source.offset += stride * constant.getValue();
-    else
-      source.strides[cast<AffineDimExpr>(expr).getPosition()] += stride;
+    if (dim >= map.getNumResults()) {
+      source.wholeStrides.insert(source.wholeStrides.begin(), stride);
+    } else {
+      AffineExpr expr = map.getResult(dim);
+      if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+        source.offset += stride * constant.getValue();
+      else
+        source.strides[cast<AffineDimExpr>(expr).getPosition()] += stride;
+    }
     stride *= capture.shape[dim];
   }
   sources.push_back(std::move(source));
@@ -89,6 +94,8 @@ static void loadLanes(const T *from, int64_t step, int64_t count, T *to) {
 void ElementProgram::loadSource(unsigned number, Frame &frame,
                                 int64_t count) const {
   const Source &source = sources[number];
+  if (!source.wholeStrides.empty())
+    return;
   int64_t offset = source.offset;
   for (auto [stride, index] : llvm::zip_equal(source.strides, frame.index))
     offset += stride * index;
@@ -180,6 +187,7 @@ void ElementProgram::addStep(Operation &op) {
       .Case([&](arith::CmpFOp op) { addComparison(op); })
       .Case([&](arith::CmpIOp op) { addComparison(op); })
       .Case([&](arith::SelectOp op) { addSelect(op); })
+      .Case([&](attn::LookupOp op) { addLookup(op); })
       .Case([&](arith::SIToFPOp op) { addConversion(op, asSigned); })
       .Case([&](arith::UIToFPOp op) { addConversion(op, asUnsigned); })
       .Case([&](arith::ExtSIOp op) { addExtension(op, asSigned); })
@@ -312,6 +320,34 @@ void ElementProgram::addSelect(arith::SelectOp op) {
         frame.integer(to)[lane] = frame.integer(from)[lane];
       else
         frame.number(to)[lane] = frame.number(from)[lane];
+    }
+  });
+}
+
+void ElementProgram::addLookup(attn::LookupOp op) {
+  unsigned number =
+      cast<BlockArgument>(op.getTable()).getArgNumber() - leading;
+  SmallVector<unsigned> indices;
+  for (Value index : op.getIndices())
+    indices.push_back(registerOf(index));
+  unsigned to = registerOf(op.getResult());
+  steps.push_back([=, source = sources[number]](Frame &frame, int64_t count) {
+    int64_t first = source.offset;
+    for (auto [stride, index] : llvm::zip_equal(source.strides, frame.index))
+      first += stride * index;
+    int64_t step = source.strides.empty() ? 0 : source.strides.back();
+    ArrayRef<int64_t> sizes =
+        ArrayRef<int64_t>(source.tensor.shape).take_back(indices.size());
+    for (int64_t lane = 0; lane < count; ++lane) {
+      int64_t offset = first + lane * step;
+      for (size_t dim = 0; dim < indices.size(); ++dim)
+        offset += source.wholeStrides[dim] *
+                  std::clamp<int64_t>(frame.integer(indices[dim])[lane], 0,
+                                      sizes[dim] - 1);
+      if (source.tensor.isInteger)
+        frame.integer(to)[lane] = frame.integerBases[number][offset];
+      else
+        frame.number(to)[lane] = frame.numberBases[number][offset];
     }
   });
 }

@@ -70,6 +70,7 @@ private:
     Shape strides;
     int64_t offset = 0;
     unsigned target = 0;
+    Shape wholeStrides; ///< of the dimensions that only attn.lookup indexes
   };
   using Step = std::function<void(Frame &, int64_t count)>;
 
@@ -82,6 +83,7 @@ private:
   void addComparison(mlir::arith::CmpFOp op);
   void addComparison(mlir::arith::CmpIOp op);
   void addSelect(mlir::arith::SelectOp op);
+  void addLookup(attn::LookupOp op);
   unsigned registerOf(mlir::Value value);
   template <typename F> void unary(mlir::Operation &op, F function);
   template <typename F> void binary(mlir::Operation &op, F function);
@@ -91,6 +93,7 @@ private:
   void loadSource(unsigned number, Frame &frame, int64_t count) const;
 
   llvm::DenseMap<mlir::Value, unsigned> registers;
+  unsigned leading; ///< arguments before those of the captures
   std::vector<Source> sources;
   std::vector<Step> steps;
   std::vector<std::pair<unsigned, double>> numberConstants;

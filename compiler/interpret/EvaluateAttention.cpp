@@ -45,7 +45,7 @@ public:
       : query(std::move(query)), key(std::move(key)), value(std::move(value)),
         queryHeads(op.getQueryHeads()), keyHeads(op.getKeyHeads()),
         headSize(op.getHeadSize()), valueSize(op.getValueSize()),
-        precision(precision) {
+        isPacked(this->query.rank() == 3), precision(precision) {
     // The index space of both regions is (b, h, q, kv).
     if (attn::CapturedRegion region = op.getScoreRegion())
       score.emplace(region, scoreCaptures, /*rank=*/4);
@@ -63,11 +63,12 @@ private:
   };
   void runUnit(const Unit &unit, const Sequence &sequence, Frames &frames,
                double *result) const;
-  void scoreRow(const Unit &unit, int64_t q, int64_t keys, Frames &frames,
-                double *row) const;
+  void scoreRow(const Unit &unit, const Sequence &sequence, int64_t q,
+                Frames &frames, double *row) const;
 
   Tensor query, key, value;
   int64_t queryHeads, keyHeads, headSize, valueSize;
+  bool isPacked;
   Precision precision;
   std::optional<ElementProgram> score, mask;
 };
@@ -114,7 +115,7 @@ void AttentionRun::runUnit(const Unit &unit, const Sequence &sequence,
       sequence.keys);
   for (int64_t q = 0; q < unit.queries; ++q) {
     double *row = frames.scores.data() + q * sequence.keys;
-    scoreRow(unit, unit.firstQuery + q, sequence.keys, frames, row);
+    scoreRow(unit, sequence, unit.firstQuery + q, frames, row);
     softmaxRow(row, row, sequence.keys);
   }
   multiply({frames.scores.data(), nullptr, sequence.keys, 1},
@@ -127,30 +128,35 @@ void AttentionRun::runUnit(const Unit &unit, const Sequence &sequence,
 
 /// Sets the leading (b, h, q, kv) arguments, which begin at `first`.
 static void setIndices(ElementProgram::Frame &frame, unsigned first,
-                       int64_t count) {
+                       const Shape &position, int64_t count) {
   for (unsigned dim = 0; dim < 4; ++dim)
     for (int64_t lane = 0; lane < count; ++lane)
-      frame.integer(first + dim)[lane] =
-          frame.index[dim] + (dim == 3 ? lane : 0);
+      frame.integer(first + dim)[lane] = position[dim] + (dim == 3 ? lane : 0);
 }
 
-void AttentionRun::scoreRow(const Unit &unit, int64_t q, int64_t keys,
-                            Frames &frames, double *row) const {
+void AttentionRun::scoreRow(const Unit &unit, const Sequence &sequence,
+                            int64_t q, Frames &frames, double *row) const {
+  const int64_t keys = sequence.keys;
   for (int64_t kv = 0; kv < keys; kv += ElementProgram::kLanes) {
     int64_t count = std::min(ElementProgram::kLanes, keys - kv);
     if (precision == Precision::Single)
       std::transform(row + kv, row + kv + count, row + kv, roundToSingle);
-    Shape index = {unit.sequence, unit.head, q, kv};
+    Shape position = {unit.sequence, unit.head, q, kv}, index = position;
+    if (isPacked) {
+      // Captures are read at rows.
+      index[2] += sequence.firstQuery;
+      index[3] += sequence.firstKey;
+    }
     if (score) {
       frames.score.index = index;
-      setIndices(frames.score, 1, count);
+      setIndices(frames.score, 1, position, count);
       std::copy_n(row + kv, count, frames.score.number(0));
       score->run(frames.score, count);
       std::copy_n(score->yieldedNumbers(frames.score), count, row + kv);
     }
     if (mask) {
       frames.mask.index = index;
-      setIndices(frames.mask, 0, count);
+      setIndices(frames.mask, 0, position, count);
       mask->run(frames.mask, count);
       const int64_t *kept = mask->yieldedIntegers(frames.mask);
       // Softmax over the admitted positions alone: exp(-inf) counts for

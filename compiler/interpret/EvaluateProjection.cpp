@@ -105,6 +105,27 @@ Error Evaluation::evaluate(attn::MatmulOp op) {
   int64_t rows = lhs.shape[rank - 2], depth = lhs.shape[rank - 1];
   bool transpose = op.getTransposeRhs();
   int64_t columns = rhs.shape[transpose ? rank - 2 : rank - 1];
+Error Evaluation::evaluate(attn::HeadLinearOp op) {
+  Tensor input = get(op.getInput()).asNumbers();
+  Tensor weight = get(op.getWeight()).asNumbers();
+  int64_t heads = weight.shape[0], depth = weight.shape[1],
+          columns = weight.shape[2];
+  Shape shape = input.shape;
+  shape.back() = columns;
+  Tensor result = Tensor::numbers(shape);
+  int64_t rows = product(ArrayRef<int64_t>(shape).drop_back(2));
+  parallel.forRange(
+      heads, rows * columns * depth, [&](int64_t begin, int64_t end) {
+        for (int64_t h = begin; h < end; ++h)
+          multiply({input.numberData() + h * depth, nullptr, heads * depth, 1},
+                   {weight.numberData() + h * depth * columns, nullptr, columns,
+                    1},
+                   rows, columns, depth, result.numberData() + h * columns,
+                   heads * columns);
+      });
+  return setChecked(op.getResult(), std::move(result));
+}
+
   Shape shape = lhs.shape;
   shape.back() = columns;
   Tensor result = Tensor::numbers(shape);

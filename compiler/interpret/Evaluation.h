@@ -67,6 +67,7 @@ private:
   llvm::Error evaluate(attn::PositionsOp op);
   llvm::Error evaluate(attn::TokenPositionsOp op);
   llvm::Error evaluate(attn::PackIndexOp op);
+  llvm::Error evaluate(attn::HeadLinearOp op);
   llvm::Error evaluate(attn::PackOp op);
   llvm::Error evaluate(attn::UnpackOp op);
   llvm::Error evaluate(attn::PoolOp op);

@@ -109,7 +109,7 @@ Error Evaluation::run(Operation &op) {
   return llvm::TypeSwitch<Operation *, Error>(&op)
       .Case<attn::MapOp, attn::NormOp, attn::SoftmaxOp, attn::LinearOp,
             attn::QkvProjectionOp, attn::OutputProjectionOp, attn::SplitHeadsOp,
-            attn::MergeHeadsOp, attn::MatmulOp, attn::AttentionOp,
+            attn::MergeHeadsOp, attn::HeadLinearOp, attn::MatmulOp, attn::AttentionOp,
             attn::EmbeddingOp, attn::PositionsOp, attn::TokenPositionsOp,
             attn::PackIndexOp, attn::PackOp, attn::UnpackOp, attn::PoolOp,
             attn::GetWeightOp, attn::ConstantOp, attn::RopeOp>(

@@ -64,6 +64,8 @@ static double getStep(double value) {
   return std::ldexp(1.0, std::max(exponent - 24, -149));
 }
 
+    else if (auto linear = dyn_cast<attn::HeadLinearOp>(op))
+      add(linear.getWeight().getType().getDimSize(1), 1);
 /// Root mean square over finite elements other than zero.
 static double getScale(const std::vector<double> &numbers) {
   double sum = 0;

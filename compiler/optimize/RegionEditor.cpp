@@ -108,11 +108,9 @@ Value RegionEditor::capture(Value value, AffineMap map) {
       return block.getArgument(region.leading + index);
 
   auto tensor = cast<RankedTensorType>(value.getType());
-  Type type = tensor.getElementType();
-  if (kind == RegionKind::Row)
-    // Dimensions that the map leaves out stay whole; they come last.
-    type = RankedTensorType::get(
-        tensor.getShape().drop_front(map.getNumResults()), type);
+  Type type = attn::getCapturedType(tensor, map);
+  if (kind == RegionKind::Row && !isa<RankedTensorType>(type))
+    type = RankedTensorType::get({}, type); // rows capture tensors only
   SmallVector<AffineMap> maps = region.maps;
   maps.push_back(map);
   captures().append(value);

@@ -28,7 +28,7 @@ using namespace mlir;
 namespace attnc {
 
 bool isKernelForm(Operation *op) {
-  return isa<attn::LinearOp, attn::MatmulOp, attn::AttentionOp, attn::MapOp,
+  return isa<attn::LinearOp, attn::MatmulOp, attn::HeadLinearOp, attn::AttentionOp, attn::MapOp,
              attn::EmbeddingOp, attn::TokenPositionsOp, attn::PackIndexOp,
              attn::PackOp, attn::UnpackOp, attn::PoolOp, attn::RopeOp>(op);
 }

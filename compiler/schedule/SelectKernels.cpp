@@ -64,6 +64,10 @@ static std::string getKernelName(Operation *op) {
         return "matmul_" + getDimName(matmul.getLhs()) + "x" +
                getDimName(matmul.getResult());
       })
+      .Case([](attn::HeadLinearOp linear) {
+        return "head_linear_" + getDimName(linear.getInput()) + "x" +
+               getDimName(linear.getResult());
+      })
       .Case([](attn::AttentionOp attention) {
         return "attention_" + std::to_string(attention.getQueryHeads()) + "x" +
                std::to_string(attention.getHeadSize());

@@ -53,6 +53,9 @@ llvm::SmallVector<SizeExpr> getNamedShape(mlir::Type type);
 /// dynamic.
 mlir::RankedTensorType getNamedTensor(llvm::ArrayRef<SizeExpr> shape,
                                       mlir::Type elementType);
+/// What a scalar region sees of a capture that is read at `map`: an element, or
+/// a tensor of the last dimensions that the map leaves out.
+mlir::Type getCapturedType(mlir::RankedTensorType capture, mlir::AffineMap map);
 /// The product of some dimensions.
 SizeExpr getProduct(llvm::ArrayRef<SizeExpr> dims);
 
@@ -72,7 +75,8 @@ public:
 };
 
 /// True for an op that may stand in an element, score or mask region: scalar
-/// arithmetic that the interpreter and every back end implement.
+/// arithmetic that the interpreter and every back end implement, and
+/// attn.lookup.
 bool isRegionScalarOp(mlir::Operation *op);
 
 } // namespace attnc::attn

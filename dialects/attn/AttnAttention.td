@@ -34,7 +34,10 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
       expression that no sequence's length exceeds.
 
     The regions' first arguments are the score (score region only) and b, h, q,
-    kv as i32; then one scalar per capture, read at its map of (b, h, q, kv).
+    kv as i32; then one scalar per capture, read at its map of (b, h, q, kv), or
+    a tensor of the last dimensions that its map leaves out (`attn.lookup`). In
+    the packed form a map's q and kv stand for the query's and the key's row in
+    [T, ..]; the arguments still count within the sequence.
 
     ```mlir
     %o = attn.attention %q, %k, %v mask() {
@@ -52,7 +55,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
        f32.
     4. The mask region takes (i32, i32, i32, i32, captures...) and yields i1.
     5. One map per capture, of four dimensions, each result a dimension or a
-       constant; the packed form's captures are indexed by b and h alone.
+       constant, whose size is that of the capture's dimension; q and kv have
+       the size T in the packed form.
     6. Regions hold only ops that every back end can vectorize, as in
        `attn.map`.
   }];

@@ -60,6 +60,10 @@ struct EditableRegion {
   BlockArgument argument(unsigned index) const {
     return region.block().getArgument(region.leading + index);
   }
+  /// Whether the region sees a tensor of the capture (attn.lookup).
+  bool isWhole(unsigned index) const {
+    return isa<RankedTensorType>(argument(index).getType());
+  }
   void setMaps(Operation *op, ArrayRef<AffineMap> maps) {
     if (maps.empty())
       op->removeAttr(mapsName);
@@ -174,7 +178,7 @@ template <typename Op> struct InlineSplatCaptures : OpRewritePattern<Op> {
         continue;
       for (unsigned i = 0; i < editable.region.captures.size(); ++i) {
         TypedAttr element = getSplatElement(editable.region.captures[i]);
-        if (!element)
+        if (!element || editable.isWhole(i))
           continue;
         rewriter.setInsertionPointToStart(&editable.region.block());
         Value constant =
@@ -197,7 +201,7 @@ template <typename Op> struct ReadThroughViews : OpRewritePattern<Op> {
         continue;
       for (unsigned i = 0; i < editable.region.captures.size(); ++i) {
         MapOp view = getPureView(editable.region.captures[i]);
-        if (!view)
+        if (!view || editable.isWhole(i))
           continue;
         SmallVector<AffineMap> maps = editable.region.maps;
         maps[i] = view.getElementEpilogue().maps[0].compose(maps[i]);

@@ -149,5 +149,13 @@ SizeExpr getProduct(ArrayRef<SizeExpr> dims) {
     product = product * dim;
   return product;
 }
+Type getCapturedType(RankedTensorType capture, AffineMap map) {
+  if (map.getNumResults() == capture.getRank())
+    return capture.getElementType();
+  SmallVector<SizeExpr> shape = getNamedShape(capture);
+  return getNamedTensor(ArrayRef(shape).drop_front(map.getNumResults()),
+                        capture.getElementType());
+}
+
 
 } // namespace attnc::attn

@@ -12,8 +12,8 @@ include "AttnAttributes.td"
 include "AttnInterfaces.td"
 
 // A capture of a region: operand `i` is read at maps[i] applied to the index
-// of the element (element, score and mask regions) or of the row (row regions,
-// where dimensions that the map leaves out stay whole).
+// of the element (element, score and mask regions) or of the row (row regions).
+// Dimensions that the map leaves out stay whole.
 def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ReturnLike]> {
   let summary = "The result of a region";
   let arguments = (ins Variadic<AnyType>:$values);
@@ -57,11 +57,12 @@ def Attn_MapOp : Attn_Op<"map", [Pure, AttrSizedOperandSegments,
     ```
 
     Constraints:
-    1. One map per capture, from the rank of the result to the rank of the
-       capture, each result a dimension or a constant.
+    1. One map per capture, from the rank of the result to at most the rank of
+       the capture, each result a dimension or a constant.
     2. A dimension of a capture equals the dimension that indexes it.
-    3. There is an element region; it takes one scalar per capture and yields
-       one scalar of the result's element type.
+    3. There is an element region; it takes one scalar per capture, or a tensor
+       of the last dimensions that its map leaves out (for `attn.lookup`), and
+       yields one scalar of the result's element type.
     4. Regions hold only ops of `arith`, `math` and `attn` that every back end
        can vectorize.
     5. The row region takes a row (a tensor of the last dimension) and one

@@ -43,7 +43,8 @@ def Attn_WeightOp : Attn_Op<"weight", [Symbol]> {
     `sources` names tensors of the model's files (module attribute
     `attn.files`). The recipe runs once, when the library is packaged: sources
     are converted to the element type, concatenated along `concat`, then
-    transposed if `transpose` is set (last two dimensions). `digest` is the hex
+    transposed if `transpose` is set (last two dimensions). A single source may
+    have more dimensions than the type: its last ones count as one. `digest` is the hex
     digest of the sources' bytes and lets a dumped file be taken up again
     safely.
 

@@ -123,6 +123,30 @@ def Attn_OutputProjectionOp : Attn_Op<"output_projection", [Pure,
   let hasCanonicalizer = 1;
 }
 
+def Attn_HeadLinearOp : Attn_Op<"head_linear", [Pure]> {
+  let summary = "Multiplies every head by a matrix of its own";
+  let description = [{
+    result[.., h, n] = sum over k of input[.., h, k] * weight[h, k, n],
+    accumulated in f32. The weight may be computed: the scores of queries with
+    embeddings of positions are such products.
+
+    ```mlir
+    %y = attn.head_linear %q, %w : tensor<3x2x4xf32>, tensor<2x4x5xf32> -> tensor<3x2x5xf32>
+    ```
+
+    Constraints:
+    1. input is [.., H, K] with at least one leading dimension, weight [H, K, N],
+       result [.., H, N]; H, K and N are numbers.
+  }];
+  let arguments = (ins Attn_FloatTensor:$input, Attn_FloatTensor:$weight);
+  let results = (outs Attn_FloatTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $weight attr-dict `:` type($input) `,` type($weight) `->`
+    type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 def Attn_SplitHeadsOp : Attn_Op<"split_heads", [Pure]> {
   let summary = "Sees the last dimension as heads";
   let description = [{

@@ -118,7 +118,7 @@ bool isRegionScalarOp(Operation *op) {
              arith::SelectOp, arith::SIToFPOp, arith::UIToFPOp, arith::ExtUIOp,
              arith::ExtSIOp, arith::MaxSIOp, arith::MinSIOp, math::AbsFOp,
              math::CosOp, math::SinOp, math::ErfOp, math::ExpOp, math::Exp2Op,
-             math::TanhOp, math::SqrtOp, math::RsqrtOp, IndexOp>(op);
+             math::TanhOp, math::SqrtOp, math::RsqrtOp, IndexOp, LookupOp>(op);
 }
 
 } // namespace attnc::attn

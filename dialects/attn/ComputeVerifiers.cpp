@@ -47,6 +47,27 @@ LogicalResult IndexOp::verify() {
   return success();
 }
 
+LogicalResult LookupOp::verify() {
+  // lookup_c1
+  auto table = dyn_cast<BlockArgument>(getTable());
+  Operation *parent = (*this)->getParentOp();
+  auto epilogue = dyn_cast<EpilogueOpInterface>(parent);
+  bool isRegion =
+      isa<AttentionOp>(parent) ||
+      (epilogue && epilogue.getElementEpilogue().region ==
+                       (*this)->getParentRegion() &&
+       !isa<EpilogueOpInterface>(parent->getParentOp()));
+  if (!isRegion || !table || table.getOwner() != (*this)->getBlock())
+    return emitOpError("expects as its table an argument of the element, score "
+                       "or mask region in which it stands");
+  // lookup_c2
+  if (int64_t rank = getTable().getType().getRank();
+      rank != static_cast<int64_t>(getIndices().size()))
+    return emitOpError() << "expects one index per dimension of the table, "
+                         << rank << ", got " << getIndices().size();
+  return success();
+}
+
 LogicalResult MapOp::verify() {
   // map_c3
   if (getElement().empty())
@@ -215,6 +236,25 @@ LogicalResult MergeHeadsOp::verify() {
                      "the result");
 }
 
+LogicalResult HeadLinearOp::verify() {
+  // head_linear_c1
+  Type input = getInput().getType(), weight = getWeight().getType();
+  if (failed(expectRank(*this, "the input",
+                        "[.., H, K] with leading dimensions", input, 3,
+                        /*orMore=*/true)) ||
+      failed(expectRank(*this, "the weight", "[H, K, N]", weight, 3)))
+    return failure();
+  for (int64_t dim : {0, 1, 2})
+    if (failed(expectStatic(*this, "the weight", "[H, K, N]", weight, dim)))
+      return failure();
+  Dims matrix = getNamedShape(weight);
+  if (failed(expectShape(*this, "the input", "[.., H, K]", input,
+                         replaceLast(input, 2, {matrix[0], matrix[1]}))))
+    return failure();
+  return expectShape(*this, "the result", "[.., H, N]", getType(),
+                     replaceLast(input, 1, matrix[2]));
+}
+
 LogicalResult MatmulOp::verify() {
   // matmul_c1
   Type lhs = getLhs().getType(), rhs = getRhs().getType();
@@ -323,7 +363,7 @@ LogicalResult RopeOp::verify() {
   return expectShape(op, "the result", forms[2], op.getType(), resultForm);
 }
 
-/// (b, h, q, kv); in the packed form q and kv have no size of their own.
+/// (b, h, q, kv); in the packed form q and kv stand for rows.
 static SmallVector<std::optional<SizeExpr>> getAttentionSpace(AttentionOp op) {
   Dims query = getNamedShape(op.getQuery().getType());
   Dims key = getNamedShape(op.getKey().getType());
@@ -333,7 +373,7 @@ static SmallVector<std::optional<SizeExpr>> getAttentionSpace(AttentionOp op) {
     return {query[0], query[2], query[1], key[1]};
   // The batch is one less than the offsets.
   SizeExpr offsets = getNamedShape(op.getOffsets().getType())[0];
-  return {offsets + SizeExpr(-1), query[1], std::nullopt, std::nullopt};
+  return {offsets + SizeExpr(-1), query[1], query[0], query[0]};
 }
 
 LogicalResult AttentionOp::verify() {

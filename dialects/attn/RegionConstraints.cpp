@@ -74,22 +74,19 @@ static LogicalResult verifyMapResult(Operation *op, const Twine &capture,
                            << "'";
 }
 
-/// The map of one capture; `whole` allows it to leave out last dimensions.
+/// The map of one capture; it may leave out last dimensions.
 static LogicalResult verifyMap(Operation *op, const Twine &capture,
-                               AffineMap map, Type type, Space space,
-                               bool whole) {
+                               AffineMap map, Type type, Space space) {
   SmallVector<SizeExpr> shape = getNamedShape(type);
   if (map.getNumDims() != space.size() || map.getNumSymbols())
     return op->emitOpError()
            << "expects the map of " << capture << " to have " << space.size()
            << " dimensions and no symbols, got " << map.getNumDims() << " and "
            << map.getNumSymbols();
-  if (whole ? map.getNumResults() > shape.size()
-            : map.getNumResults() != shape.size())
+  if (map.getNumResults() > shape.size())
     return op->emitOpError()
-           << "expects the map of " << capture << " to have "
-           << (whole ? "at most " : "") << shape.size()
-           << " results, one per dimension of the capture; got "
+           << "expects the map of " << capture << " to have at most "
+           << shape.size() << " results, one per dimension of the capture; got "
            << map.getNumResults();
   for (auto [dim, expr] : llvm::enumerate(map.getResults()))
     if (failed(verifyMapResult(op, capture, expr, dim, shape[dim], space)))
@@ -155,10 +152,9 @@ LogicalResult verifyScalarRegion(Operation *op, const CapturedRegion &region,
     auto type = cast<RankedTensorType>(capture.getType());
     if (failed(verifyMap(op,
                          "capture " + Twine(index) + " of the " + rules.name,
-                         region.maps[index], type, rules.space,
-                         /*whole=*/false)))
+                         region.maps[index], type, rules.space)))
       return failure();
-    arguments.push_back(type.getElementType());
+    arguments.push_back(getCapturedType(type, region.maps[index]));
   }
   Block &block = region.block();
   if (failed(verifyArguments(op, rules.name, block, arguments)) ||
@@ -170,7 +166,8 @@ LogicalResult verifyScalarRegion(Operation *op, const CapturedRegion &region,
     if (isa<YieldOp>(inner))
       continue;
     bool known = isRegionScalarOp(&inner) &&
-                 llvm::all_of(inner.getOperandTypes(), isScalar) &&
+                 (isa<LookupOp>(inner) ||
+                  llvm::all_of(inner.getOperandTypes(), isScalar)) &&
                  llvm::all_of(inner.getResultTypes(), isScalar);
     if (!known) {
       InFlightDiagnostic error =
@@ -206,7 +203,7 @@ LogicalResult verifyRowRegion(Operation *op, const CapturedRegion &region,
   for (auto [index, capture] : llvm::enumerate(region.captures)) {
     AffineMap map = region.maps[index];
     if (failed(verifyMap(op, "capture " + Twine(index) + " of the row region",
-                         map, capture.getType(), rowSpace, /*whole=*/true)))
+                         map, capture.getType(), rowSpace)))
       return failure();
     SmallVector<SizeExpr> shape = getNamedShape(capture.getType());
     auto whole = ArrayRef<SizeExpr>(shape).drop_front(map.getNumResults());

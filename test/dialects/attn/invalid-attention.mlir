@@ -98,9 +98,9 @@ func.func @attention_c5(%q: tensor<3x4xf32>, %bias: tensor<3x4xf32>) {
 
 // -----
 
-func.func @attention_c5_packed(%q: tensor<3x2x4xf32>, %o: tensor<3xi32>, %bias: tensor<3xf32>) {
-  // expected-error @+1 {{cannot index capture 0 of the score region by dimension 3, whose size differs from sequence to sequence}}
-  %y = attn.attention %q, %q, %q offsets(%o : tensor<3xi32>) score(%bias at affine_map<(b, h, q, kv) -> (kv)> : tensor<3xf32>) {
+func.func @attention_c5_packed(%q: tensor<3x2x4xf32>, %o: tensor<3xi32>, %bias: tensor<5xf32>) {
+  // expected-error @+1 {{indexes dimension 0 of capture 0 of the score region by dimension 3 of size '3'; expected the same size, got '5'}}
+  %y = attn.attention %q, %q, %q offsets(%o : tensor<3xi32>) score(%bias at affine_map<(b, h, q, kv) -> (kv)> : tensor<5xf32>) {
   ^bb0(%s: f32, %b: i32, %h: i32, %i: i32, %j: i32, %x: f32):
     attn.yield %x : f32
   } length_bound "3" : tensor<3x2x4xf32>, tensor<3x2x4xf32>, tensor<3x2x4xf32> -> tensor<3x2x4xf32>

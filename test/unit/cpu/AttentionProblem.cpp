@@ -38,16 +38,37 @@ static std::string rowType(const AttentionKernel &kernel,
   return "";
 }
 
+size_t Capture::tableSize() const {
+  size_t size = 1;
+  for (int64_t extent : table)
+    size *= extent;
+  return size;
+}
+
+static std::string tableType(const Capture &capture) {
+  std::string shape;
+  for (int64_t extent : capture.table)
+    shape += std::to_string(extent) + "x";
+  std::string element = capture.isInteger ? "i32" : "f32";
+  return shape.empty() ? element : "tensor<" + shape + element + ">";
+}
+
 static std::string captureType(const AttentionKernel &kernel,
                                const Capture &capture) {
+  const bool isPacked = kernel.form == AttentionKernel::Packed;
   std::string shape, names;
   for (char dim : capture.dims) {
     shape += dim == 'h' ? std::to_string(kernel.queryHeads) + "x" : "?x";
     std::string name = dim == 'h'   ? std::to_string(kernel.queryHeads)
                        : dim == 'b' ? "b"
+                       : isPacked   ? "t"
                        : dim == 'q' ? "q"
                                     : "k";
     names += (names.empty() ? "" : ", ") + name;
+  }
+  for (int64_t extent : capture.table) {
+    shape += std::to_string(extent) + "x";
+    names += (names.empty() ? "" : ", ") + std::to_string(extent);
   }
   const bool isDynamic = capture.dims.find_first_of("bqk") != std::string::npos;
   return "tensor<" + shape + (capture.isInteger ? "i32" : "f32") +
@@ -72,8 +93,7 @@ static std::string regionText(const AttentionKernel &kernel,
     captures += (i ? ", " : "") + value + " at affine_map<(b, h, q, k) -> (" +
                 dims + ")> : " + type;
     arguments += ", " + value + ": " + type;
-    block +=
-        ", %c" + std::to_string(i) + (capture.isInteger ? ": i32" : ": f32");
+    block += ", %c" + std::to_string(i) + ": " + tableType(capture);
   }
   return " " + name + "(" + captures + ") {\n^bb0(" + block + "):\n" +
          region.body + "\n}";
@@ -130,10 +150,12 @@ static int64_t total(const std::vector<int64_t> &lengths) {
 static size_t captureElements(const AttentionKernel &kernel,
                               const AttentionSizes &sizes,
                               const Capture &capture) {
-  size_t count = 1;
+  size_t count = capture.tableSize();
+  const bool isPacked = kernel.form == AttentionKernel::Packed;
   for (char dim : capture.dims)
     count *= dim == 'b'   ? sizes.batch
              : dim == 'h' ? kernel.queryHeads
+             : isPacked   ? total(sizes.lengths)
              : dim == 'q' ? sizes.queries
                           : sizes.keys;
   return count;
@@ -242,22 +264,33 @@ std::vector<float> AttentionProblem::run(const KernelRunner &runner,
 
 //===-- reference ---------------------------------------------------------===//
 
-double AttentionProblem::captureAt(const Region &region, size_t first,
-                                   size_t index, Position at) const {
-  const Capture &capture = region.captures[index];
-  size_t offset = 0;
-  for (char dim : capture.dims) {
-    const int64_t extent = dim == 'b'   ? sizes.batch
-                           : dim == 'h' ? kernel.queryHeads
-                           : dim == 'q' ? sizes.queries
-                                        : sizes.keys;
-    offset = offset * extent + (dim == 'b'   ? at.b
-                                : dim == 'h' ? at.h
-                                : dim == 'q' ? at.q
-                                             : at.k);
+std::vector<double> AttentionProblem::capturesAt(const Region &region,
+                                                 size_t first,
+                                                 Position at) const {
+  const bool isPacked = kernel.form == AttentionKernel::Packed;
+  std::vector<double> read;
+  for (size_t index = 0; index < region.captures.size(); ++index) {
+    const Capture &capture = region.captures[index];
+    size_t offset = 0;
+    for (char dim : capture.dims) {
+      const int64_t extent = dim == 'b'   ? sizes.batch
+                             : dim == 'h' ? kernel.queryHeads
+                             : isPacked   ? starts.back()
+                             : dim == 'q' ? sizes.queries
+                                          : sizes.keys;
+      const int64_t row = isPacked ? starts[at.b] : 0;
+      offset = offset * extent + (dim == 'b'   ? at.b
+                                  : dim == 'h' ? at.h
+                                  : dim == 'q' ? row + at.q
+                                               : row + at.k);
+    }
+    const GuardedBuffer &data = captures[first + index];
+    offset *= capture.tableSize();
+    for (size_t i = 0; i < capture.tableSize(); ++i)
+      read.push_back(capture.isInteger ? data.ints()[offset + i]
+                                       : data.floats()[offset + i]);
   }
-  const GuardedBuffer &data = captures[first + index];
-  return capture.isInteger ? data.ints()[offset] : data.floats()[offset];
+  return read;
 }
 
 void AttentionProblem::referenceRow(Position at, int64_t queryRow,
@@ -268,9 +301,7 @@ void AttentionProblem::referenceRow(Position at, int64_t queryRow,
   std::vector<double> weights(keyCount);
   double highest = -INFINITY, sum = 0, magnitude = 0, largest = 0;
   auto evaluate = [&](const Region &region, size_t first, double score) {
-    std::vector<double> read(region.captures.size());
-    for (size_t i = 0; i < read.size(); ++i)
-      read[i] = captureAt(region, first, i, at);
+    std::vector<double> read = capturesAt(region, first, at);
     return region.reference(score, at, read.data());
   };
   for (int64_t k = 0; k < keyCount; ++k) {

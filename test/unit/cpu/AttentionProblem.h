@@ -24,16 +24,20 @@ struct Position {
   int64_t b, h, q, k;
 };
 
-/// An operand of a region, indexed by some of "bhqk".
+/// An operand of a region, indexed by some of "bhqk" (in the packed form, q and
+/// k by row).
 struct Capture {
   std::string dims;
   bool isInteger = false;
   float least = -1, most = 1; ///< of random elements
+  std::vector<int64_t> table; ///< dimensions that stay whole
+
+  size_t tableSize() const;
 };
 
 /// `body` computes on %s (score regions), %b, %h, %q, %k, %c0, %c1, ... and
-/// yields; `reference` says the same of a score. A mask's reference gives 0
-/// or 1.
+/// yields; `reference` says the same of a score, with all elements of a table
+/// where the others have one. A mask's reference gives 0 or 1.
 struct Region {
   std::string body;
   std::function<double(double score, Position at, const double *captures)>
@@ -78,8 +82,8 @@ public:
   std::vector<float *> captureData() const;
 
 private:
-  double captureAt(const Region &region, size_t first, size_t index,
-                   Position at) const;
+  std::vector<double> capturesAt(const Region &region, size_t first,
+                                 Position at) const;
   void referenceRow(Position at, int64_t queryRow, int64_t firstKey,
                     int64_t keys, std::vector<double> &result,
                     double &tolerance) const;
