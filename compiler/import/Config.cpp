@@ -136,6 +136,38 @@ std::vector<std::string> ConfigReader::getStrings(StringRef key) {
   return strings;
 }
 
+std::vector<int64_t> ConfigReader::getIntegers(StringRef key, unsigned count,
+                                               int64_t minimum,
+                                               int64_t maximum) {
+  const json::Value *value = find(key, /*required=*/true);
+  const json::Array *array = value ? value->getAsArray() : nullptr;
+  if (!array)
+    return std::vector<int64_t>(count, getInteger(key, minimum, maximum));
+  std::vector<int64_t> numbers;
+  for (const json::Value &element : *array) {
+    std::optional<int64_t> number = element.getAsInteger();
+    if (number && *number >= minimum && *number <= maximum)
+      numbers.push_back(*number);
+  }
+  if (numbers.size() == count && array->size() == count)
+    return numbers;
+  report(key,
+         "is an array; expected " + Twine(count) + " whole numbers from " +
+             Twine(minimum) + " to " + Twine(maximum),
+         "correct the file", "A0106");
+  return std::vector<int64_t>(count, minimum);
+}
+
+std::optional<ConfigFile> ConfigReader::getObject(StringRef key) {
+  const json::Value *value = find(key, /*required=*/false);
+  if (!value)
+    return std::nullopt;
+  if (const json::Object *object = value->getAsObject())
+    return ConfigFile{file.path + ": " + key.str(), *object};
+  reportType(key, *value, "an object");
+  return std::nullopt;
+}
+
 void ConfigReader::refuseIfSet(StringRef key, StringRef what) {
   const json::Value *value = find(key, /*required=*/false);
   if (!value)

@@ -43,12 +43,21 @@ public:
                         const std::optional<std::string> &otherwise = {});
   /// Strings of an array; empty if the field is absent or null.
   std::vector<std::string> getStrings(llvm::StringRef key);
+  /// A whole number within bounds, or an array of `count` of them; a single
+  /// number stands for all.
+  std::vector<int64_t> getIntegers(llvm::StringRef key, unsigned count,
+                                   int64_t minimum, int64_t maximum);
+  /// The fields of an object; none if the field is absent or null.
+  std::optional<ConfigFile> getObject(llvm::StringRef key);
 
   /// Refuses a field that is true, a non-empty array or a non-empty object:
   /// `what` says what it would ask for.
   void refuseIfSet(llvm::StringRef key, llvm::StringRef what);
   /// Marks fields that do not change the result.
   void ignore(llvm::ArrayRef<llvm::StringLiteral> keys);
+  /// Marks those that no model gives a meaning: training, text generation,
+  /// bookkeeping. (HarmlessFields.cpp)
+  void ignoreHarmless();
 
   /// Reports a problem of a field's value (code A0109 unless given).
   void report(llvm::StringRef key, const llvm::Twine &what,
@@ -58,6 +67,9 @@ public:
   /// well. A field that is null is not set.
   llvm::LogicalResult finish();
   bool failed() const { return bad; }
+  /// Counts the problems of another reader, of an inner object, as its own.
+  void adopt(llvm::LogicalResult inner) { bad |= llvm::failed(inner); }
+  llvm::StringRef getPath() const { return file.path; }
   mlir::MLIRContext *getContext() const { return context; }
 
 private:

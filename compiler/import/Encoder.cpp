@@ -98,6 +98,14 @@ static constexpr EncoderClass kMPNetClasses[] = {
     {"MPNetForTokenClassification", Head::Token},
     {"MPNetForQuestionAnswering", Head::Question}};
 
+static constexpr EncoderClass kModernBertClasses[] = {
+    {"ModernBertModel", Head::None},
+    {"ModernBertForMaskedLM", Head::MaskedLM},
+    {"ModernBertForSequenceClassification", Head::Sequence},
+    {"ModernBertForMultipleChoice", Head::None},
+    {"ModernBertForTokenClassification", Head::Token},
+    {"ModernBertForQuestionAnswering", Head::Question}};
+
 static const Architecture kArchitectures[] = {
     {"bert", kBertClasses, readBert},
     {"roberta", kRobertaClasses, readRoberta},
@@ -106,6 +114,7 @@ static const Architecture kArchitectures[] = {
     {"electra", kElectraClasses, readElectra},
     {"albert", kAlbertClasses, readAlbert},
     {"mpnet", kMPNetClasses, readMPNet},
+    {"modernbert", kModernBertClasses, readModernBert},
 };
 
 static std::string listKnown() {

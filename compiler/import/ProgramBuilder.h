@@ -38,6 +38,25 @@ struct Capture {
   mlir::AffineMap map;
 };
 
+/// cos and sin of the angles of every row, [rows.., angles].
+struct RotaryTables {
+  mlir::Value cos, sin;
+};
+
+/// 1 / theta^(2i / size), one per pair of a head of `size`.
+llvm::SmallVector<float> getRotaryFrequencies(double theta, int64_t size);
+
+/// [rows.., heads, size]
+struct ProjectedHeads {
+  mlir::Value query, key, value;
+};
+
+/// Which keys a query sees, padding aside.
+struct KeyReach {
+  bool causal = false;           ///< those before it, and its own
+  std::optional<int64_t> window; ///< those at most so far away
+};
+
 class ProgramBuilder {
 public:
   /// `weights` supplies the tensors; the builder checks each one it declares.
@@ -86,6 +105,25 @@ public:
                llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
                                               mlir::Value distance)>
                    bucket);
+  /// Projections by a matrix [3 * heads * size, K] whose rows are those of the
+  /// queries, the keys and the values; `bias` may be null.
+  ProjectedHeads qkvProjection(llvm::StringRef name, mlir::Value rows,
+                               mlir::Value matrix, mlir::Value bias,
+                               int64_t heads);
+  /// Attention over the keys that mask [B, S] (null: all) and `reach` admit.
+  mlir::Value maskedAttention(llvm::StringRef name, const ProjectedHeads &heads,
+                              mlir::Value mask, const KeyReach &reach);
+  /// activation(x[.., i]) * x[.., N + i] of rows of 2 N numbers.
+  mlir::Value gate(llvm::StringRef name, mlir::Value x, Activation activation);
+  /// cos and sin of positions [rows..], all below `count`, times frequencies;
+  /// both times `scale`. (ProgramRotary.cpp)
+  RotaryTables rotaryTables(llvm::StringRef name, mlir::Value positions,
+                            int64_t count, llvm::ArrayRef<float> frequencies,
+                            double scale = 1);
+  /// Heads [rows.., H, D], the first 2 * angles of each rotated: the pairs stand
+  /// in halves, or side by side if `interleaved`.
+  mlir::Value rope(llvm::StringRef name, mlir::Value heads,
+                   const RotaryTables &tables, bool interleaved = false);
   /// x where mask [B, S] is not 0, 0 elsewhere.
   mlir::Value zeroPadding(llvm::StringRef name, mlir::Value x,
                           mlir::Value mask);

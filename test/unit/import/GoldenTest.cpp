@@ -138,3 +138,12 @@ INSTANTIATE_TEST_SUITE_P(
         "families/xlm-roberta-question", "families/xlm-roberta-sequence",
         "families/xlm-roberta-token"),
     getTestName);
+
+INSTANTIATE_TEST_SUITE_P(
+    ModernBert, Golden,
+    ::testing::Values("families/modernbert", "families/modernbert-biases",
+                      "families/modernbert-masked", "families/modernbert-mean",
+                      "families/modernbert-question",
+                      "families/modernbert-sequence",
+                      "families/modernbert-token"),
+    getTestName);
