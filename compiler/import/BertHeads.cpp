@@ -64,7 +64,8 @@ bool BertLike::isOfHead(StringRef tensor) const {
 void BertLike::readHead(ConfigReader &config) {
   bool isMasked = head == Head::MaskedLM || head == Head::PreTraining;
   if (isMasked)
-    tiedDecoder = config.getBool("tie_word_embeddings", true);
+    tiedDecoder = config.getBool("tie_word_embeddings", true) ||
+                  family.heads.maskedDecoder.empty();
   if (head == Head::None)
     return;
   bool anywhere = llvm::any_of(
@@ -152,8 +153,7 @@ Value BertLike::emitSequenceHead(ProgramBuilder &program,
                        output.mask);
     row =
         linear(program, "head.dense", names.sequenceDense, row, hidden, hidden);
-    row = program.activate("head.activation", row,
-                           findActivation(names.sequenceActivation));
+    row = program.activate("head.activation", row, sequenceActivation);
   }
   return linear(program, "head.output", names.sequenceOutput, row, hidden,
                 countLabels(names.sequenceOutput));

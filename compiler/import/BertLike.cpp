@@ -20,7 +20,6 @@ namespace attnc {
 // Beyond these a number in a config is a mistake, not a model.
 static constexpr int64_t kMaxLayers = 1000;
 static constexpr int64_t kMaxHeads = 1024;
-static constexpr int64_t kMaxHidden = 65'536;
 static constexpr int64_t kMaxIntermediate = 1 << 20;
 static constexpr int64_t kMaxVocabulary = 1 << 24;
 static constexpr int64_t kMaxPositions = 1 << 20;
@@ -44,7 +43,7 @@ BertLike::BertLike(ConfigReader &config, const WeightTable &weights, Head head,
 
 void BertLike::readNumbers(ConfigReader &config) {
   const BertFields &fields = family.fields;
-  hidden = config.getInteger(fields.hidden, 1, kMaxHidden);
+  hidden = config.getInteger(fields.hidden, 1, kMaxWidth);
   layers = config.getInteger(fields.layers, 1, kMaxLayers);
   heads = config.getInteger(fields.heads, 1, kMaxHeads);
   intermediate = config.getInteger(fields.intermediate, 1, kMaxIntermediate);
@@ -53,7 +52,7 @@ void BertLike::readNumbers(ConfigReader &config) {
   positions = tableRows;
   embedding = fields.embedding.empty()
                   ? hidden
-                  : config.getInteger(fields.embedding, 1, kMaxHidden);
+                  : config.getInteger(fields.embedding, 1, kMaxWidth);
   if (!fields.types.empty())
     types = config.getInteger(fields.types, 1, kMaxTypes);
   if (!fields.epsilon.empty())
@@ -64,6 +63,8 @@ void BertLike::readNumbers(ConfigReader &config) {
                       " attention heads (" + quote(fields.heads) +
                       ") do not divide",
                   "correct one of the two", "A0107");
+  if (!family.heads.sequenceActivation.empty())
+    sequenceActivation = findActivation(family.heads.sequenceActivation);
   std::string name = config.getString(fields.activation);
   activation = findActivation(name);
   // Without a name the reader has said why, unless the name is empty.
@@ -213,27 +214,36 @@ BertLayer BertLike::nameLayer(int64_t index) const {
           layer + ".output.LayerNorm"};
 }
 
+Value BertLike::emitHeads(ProgramBuilder &program, StringRef name,
+                          StringRef tensor, Value rows) const {
+  Value x = linear(program, name, tensor, rows, hidden, hidden);
+  return program.splitHeads((name + ".heads").str(), x, heads);
+}
+
+Value BertLike::emitAttentionOutput(ProgramBuilder &program, StringRef name,
+                                    const BertLayer &layer, Value context,
+                                    Value rows) const {
+  context = program.mergeHeads((name + ".merge").str(), context);
+  Value output = linear(program, (name + ".output").str(),
+                        layer.attentionOutput, context, hidden, hidden);
+  output = program.add((name + ".residual").str(), output, rows);
+  return norm(program, (name + ".norm").str(), layer.attentionNorm, output,
+              hidden);
+}
+
 Value BertLike::emitAttention(ProgramBuilder &program, StringRef layerName,
                               const BertLayer &layer, Value rows, Value padding,
-                              Value bias) const {
+                              const DistanceScores &distances) const {
   std::string name = layerName.str() + ".attention";
-  auto project = [&](StringRef which, StringRef tensor) -> Value {
-    std::string step = name + "." + which.str();
-    Value x = linear(program, step, tensor, rows, hidden, hidden);
-    return program.splitHeads(step + ".heads", x, heads);
-  };
-  Value query = project("query", layer.query);
-  Value key = project("key", layer.key);
-  Value value = project("value", layer.value);
+  Value query = emitHeads(program, name + ".query", layer.query, rows);
+  Value key = emitHeads(program, name + ".key", layer.key, rows);
+  Value value = emitHeads(program, name + ".value", layer.value, rows);
   const int64_t headSize = hidden / heads;
   query = program.scale(name + ".scale", query,
                         1.0 / std::sqrt(static_cast<double>(headSize)));
-  Value context = program.attention(name, query, key, value, padding, bias);
-  context = program.mergeHeads(name + ".merge", context);
-  Value output = linear(program, name + ".output", layer.attentionOutput,
-                        context, hidden, hidden);
-  output = program.add(name + ".residual", output, rows);
-  return norm(program, name + ".norm", layer.attentionNorm, output, hidden);
+  Value context =
+      program.attention(name, query, key, value, padding, distances);
+  return emitAttentionOutput(program, name, layer, context, rows);
 }
 
 Value BertLike::emitFeedForward(ProgramBuilder &program, StringRef layerName,
@@ -252,11 +262,11 @@ EncoderOutput BertLike::emit(ProgramBuilder &program) const {
   Value mask = program.getInput("attention_mask");
   Value rows = emitEmbeddings(program);
   Value padding = program.additivePadding("padding", mask);
-  Value bias = emitScoreBias(program);
+  DistanceScores distances = emitDistances(program);
   for (int64_t index = 0; index < layers; ++index) {
     std::string name = "layer." + std::to_string(index);
     BertLayer layer = nameLayer(index);
-    rows = emitAttention(program, name, layer, rows, padding, bias);
+    rows = emitAttention(program, name, layer, rows, padding, distances);
     rows = emitFeedForward(program, name, layer, rows);
   }
   return {rows, mask};

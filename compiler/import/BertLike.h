@@ -32,7 +32,8 @@ struct BertFields {
 
 /// Names of a head's tensors, without ".weight" and ".bias".
 struct BertHeads {
-  llvm::StringLiteral maskedDense, maskedNorm, maskedDecoder;
+  llvm::StringLiteral maskedDense, maskedNorm;
+  llvm::StringLiteral maskedDecoder;    ///< empty: always the word table
   llvm::StringLiteral maskedBias;       ///< of the decoder: a whole name
   llvm::StringLiteral maskedActivation; ///< empty: the encoder's
   llvm::StringLiteral sequenceDense;    ///< empty: the pooler is before it
@@ -85,8 +86,8 @@ protected:
     return rows;
   }
 
-  /// What is added to the scores, [heads, seq, seq]; null for nothing.
-  virtual mlir::Value emitScoreBias(ProgramBuilder &) const { return {}; }
+  /// What distances add to the scores.
+  virtual DistanceScores emitDistances(ProgramBuilder &) const { return {}; }
 
   // Names are without the checkpoint's prefix.
   mlir::Value weight(ProgramBuilder &program, llvm::StringRef name,
@@ -94,6 +95,22 @@ protected:
   mlir::Value linear(ProgramBuilder &program, llvm::StringRef name,
                      llvm::StringRef tensor, mlir::Value rows, int64_t inputs,
                      int64_t outputs) const;
+  mlir::Value norm(ProgramBuilder &program, llvm::StringRef name,
+                   llvm::StringRef tensor, mlir::Value rows,
+                   int64_t columns) const;
+  /// Rows of hidden numbers projected to heads.
+  mlir::Value emitHeads(ProgramBuilder &program, llvm::StringRef name,
+                        llvm::StringRef tensor, mlir::Value rows) const;
+  /// From the heads of an attention to rows: projection, residual, norm.
+  mlir::Value emitAttentionOutput(ProgramBuilder &program, llvm::StringRef name,
+                                  const BertLayer &layer, mlir::Value context,
+                                  mlir::Value rows) const;
+  mlir::Value emitFeedForward(ProgramBuilder &program, llvm::StringRef name,
+                              const BertLayer &layer, mlir::Value rows) const;
+  llvm::StringRef getPrefix() const { return prefix; }
+
+  /// The widest rows that a configuration may ask for.
+  static constexpr int64_t kMaxWidth = 65'536;
 
   const BertFamily &family;
   const WeightTable &weights;
@@ -103,6 +120,8 @@ protected:
   int64_t tableRows; ///< of the table of positions
   double epsilon = 1e-12;
   Activation activation;
+  /// Null unless the family names one.
+  Activation sequenceActivation = nullptr;
 
 private:
   void readNumbers(ConfigReader &config);
@@ -110,15 +129,11 @@ private:
   void readHead(ConfigReader &config);
   void checkTiedDecoder(ConfigReader &config) const;
   std::string getSource(llvm::StringRef tensor) const;
-  mlir::Value norm(ProgramBuilder &program, llvm::StringRef name,
-                   llvm::StringRef tensor, mlir::Value rows,
-                   int64_t columns) const;
   mlir::Value emitEmbeddings(ProgramBuilder &program) const;
   mlir::Value emitAttention(ProgramBuilder &program, llvm::StringRef name,
                             const BertLayer &layer, mlir::Value rows,
-                            mlir::Value padding, mlir::Value bias) const;
-  mlir::Value emitFeedForward(ProgramBuilder &program, llvm::StringRef name,
-                              const BertLayer &layer, mlir::Value rows) const;
+                            mlir::Value padding,
+                            const DistanceScores &distances) const;
   // BertHeads.cpp
   llvm::SmallVector<llvm::StringRef> getHeadTensors() const;
   int64_t countLabels(llvm::StringRef tensor) const;

@@ -136,6 +136,17 @@ std::vector<std::string> ConfigReader::getStrings(StringRef key) {
   return strings;
 }
 
+std::vector<std::string> ConfigReader::getWords(StringRef key) {
+  const json::Value *value = find(key, /*required=*/false);
+  std::optional<StringRef> text = value ? value->getAsString() : std::nullopt;
+  if (!text)
+    return getStrings(key);
+  std::vector<std::string> words;
+  for (StringRef word : split(*text, '|'))
+    words.push_back(word.trim().lower());
+  return words;
+}
+
 std::vector<int64_t> ConfigReader::getIntegers(StringRef key, unsigned count,
                                                int64_t minimum,
                                                int64_t maximum) {

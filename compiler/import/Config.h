@@ -50,6 +50,9 @@ public:
   /// The fields of an object; none if the field is absent or null.
   std::optional<ConfigFile> getObject(llvm::StringRef key);
 
+  /// Words of a string "a|b", in lower case, or strings of an array.
+  std::vector<std::string> getWords(llvm::StringRef key);
+
   /// Refuses a field that is true, a non-empty array or a non-empty object:
   /// `what` says what it would ask for.
   void refuseIfSet(llvm::StringRef key, llvm::StringRef what);

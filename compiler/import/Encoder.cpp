@@ -98,6 +98,22 @@ static constexpr EncoderClass kMPNetClasses[] = {
     {"MPNetForTokenClassification", Head::Token},
     {"MPNetForQuestionAnswering", Head::Question}};
 
+static constexpr EncoderClass kDebertaV2Classes[] = {
+    {"DebertaV2Model", Head::None},
+    {"DebertaV2ForMaskedLM", Head::MaskedLM},
+    {"DebertaV2ForSequenceClassification", Head::Sequence},
+    {"DebertaV2ForMultipleChoice", Head::None},
+    {"DebertaV2ForTokenClassification", Head::Token},
+    {"DebertaV2ForQuestionAnswering", Head::Question}};
+
+static constexpr EncoderClass kCamembertClasses[] = {
+    {"CamembertModel", Head::None},
+    {"CamembertForMaskedLM", Head::MaskedLM},
+    {"CamembertForSequenceClassification", Head::Sequence},
+    {"CamembertForMultipleChoice", Head::None},
+    {"CamembertForTokenClassification", Head::Token},
+    {"CamembertForQuestionAnswering", Head::Question}};
+
 static constexpr EncoderClass kModernBertClasses[] = {
     {"ModernBertModel", Head::None},
     {"ModernBertForMaskedLM", Head::MaskedLM},
@@ -110,11 +126,13 @@ static const Architecture kArchitectures[] = {
     {"bert", kBertClasses, readBert},
     {"roberta", kRobertaClasses, readRoberta},
     {"xlm-roberta", kXlmRobertaClasses, readRoberta},
+    {"camembert", kCamembertClasses, readRoberta},
     {"distilbert", kDistilBertClasses, readDistilBert},
     {"electra", kElectraClasses, readElectra},
     {"albert", kAlbertClasses, readAlbert},
     {"mpnet", kMPNetClasses, readMPNet},
     {"modernbert", kModernBertClasses, readModernBert},
+    {"deberta-v2", kDebertaV2Classes, readDebertaV2},
 };
 
 static std::string listKnown() {

@@ -86,6 +86,8 @@ std::unique_ptr<Encoder> readElectra(ConfigReader &config,
                                      const WeightTable &weights, Head head);
 std::unique_ptr<Encoder> readAlbert(ConfigReader &config,
                                     const WeightTable &weights, Head head);
+std::unique_ptr<Encoder> readDebertaV2(ConfigReader &config,
+                                       const WeightTable &weights, Head head);
 std::unique_ptr<Encoder> readModernBert(ConfigReader &config,
                                         const WeightTable &weights, Head head);
 std::unique_ptr<Encoder> readMPNet(ConfigReader &config,

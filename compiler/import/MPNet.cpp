@@ -17,7 +17,7 @@ using namespace mlir;
 namespace attnc {
 
 /// Rows of the table that are read: 16 for each direction.
-static constexpr int64_t kBuckets = 32;
+static constexpr int32_t kBuckets = 32;
 static constexpr int64_t kMaxBuckets = 65'536;
 /// Distances up to here have buckets of their own.
 static constexpr int32_t kExact = 8;
@@ -36,28 +36,13 @@ static constexpr BertFamily kMPNet = {
     {"lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias",
      "gelu", "classifier.dense", "tanh", "classifier.out_proj", ""}};
 
-/// The bucket of key - query, on i32.
-static Value emitBucket(OpBuilder &b, Location loc, Value distance) {
-  auto number = [&](int32_t value) -> Value {
-    return arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
-  };
-  auto choose = [&](arith::CmpIPredicate predicate, Value left, Value right,
-                    Value then, Value otherwise) -> Value {
-    Value holds = arith::CmpIOp::create(b, loc, predicate, left, right);
-    return arith::SelectOp::create(b, loc, holds, then, otherwise);
-  };
-  Value zero = number(0);
-  Value negated = arith::SubIOp::create(b, loc, zero, distance);
-  Value far =
-      choose(arith::CmpIPredicate::sgt, distance, zero, distance, negated);
-  Value bucket = choose(arith::CmpIPredicate::slt, far, number(kExact), far,
-                        number(kExact));
-  for (auto [index, begin] : llvm::enumerate(kWider))
-    bucket = choose(arith::CmpIPredicate::sge, far, number(begin),
-                    number(kExact + 1 + static_cast<int32_t>(index)), bucket);
-  Value side = choose(arith::CmpIPredicate::sgt, distance, zero,
-                      number(kBuckets / 2), zero);
-  return arith::AddIOp::create(b, loc, bucket, side);
+/// The bucket of key - query.
+static int32_t getBucket(int32_t distance) {
+  const int32_t far = std::abs(distance);
+  int32_t bucket = std::min(far, kExact);
+  for (int32_t begin : kWider)
+    bucket += far >= begin;
+  return bucket + (distance > 0 ? kBuckets / 2 : 0);
 }
 
 namespace {
@@ -88,11 +73,18 @@ private:
     return program.tokenPositions("embeddings.positions", ids, kPadding);
   }
 
-  Value emitScoreBias(ProgramBuilder &program) const override {
-    Value table = weight(program, "encoder.relative_attention_bias.weight",
-                         {buckets, heads});
-    return program.relativeBias("relative_bias", table, SizeExpr::name("seq"),
-                                emitBucket);
+  DistanceScores emitDistances(ProgramBuilder &program) const override {
+    DistanceScores scores;
+    // Farther ones are read at the table's ends.
+    scores.offset = std::end(kWider)[-1];
+    SmallVector<int32_t> rows;
+    for (int64_t distance = -scores.offset; distance <= scores.offset;
+         ++distance)
+      rows.push_back(getBucket(static_cast<int32_t>(-distance)));
+    scores.buckets = program.constant("distances.buckets", rows);
+    scores.ofHead = weight(program, "encoder.relative_attention_bias.weight",
+                           {buckets, heads});
+    return scores;
   }
 
   int64_t buckets;

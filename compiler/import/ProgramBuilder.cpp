@@ -154,7 +154,7 @@ Value ProgramBuilder::map(StringRef name, RankedTensorType type,
   for (const Capture &capture : captures) {
     values.push_back(capture.value);
     maps.push_back(capture.map);
-    scalars.push_back(getType(capture.value).getElementType());
+    scalars.push_back(getCapturedType(getType(capture.value), capture.map));
   }
   auto op = MapOp::create(builder, loc, type, values, ValueRange(),
                           builder.getAffineMapArrayAttr(maps), ArrayAttr());
@@ -283,59 +283,6 @@ Value ProgramBuilder::additivePadding(StringRef name, Value mask) {
                    makeF32(b, loc, -std::numeric_limits<float>::infinity());
                return arith::SelectOp::create(b, loc, kept, zero, removed);
              });
-}
-
-Value ProgramBuilder::attention(StringRef name, Value query, Value key,
-                                Value value, Value padding, Value bias) {
-  Location loc = at(name);
-  auto access = [&](ArrayRef<unsigned> dims) {
-    return AffineMap::getMultiDimMapWithTargets(4, dims, builder.getContext());
-  };
-  // Of (b, h, q, kv):
-  SmallVector<AffineMap> maps = {access({0, 3})};
-  SmallVector<Value> captures = {padding};
-  if (bias) {
-    maps.push_back(access({1, 2, 3}));
-    captures.push_back(bias);
-  }
-  RankedTensorType type = withLastDim(query, getType(value).getShape().back());
-  auto op = AttentionOp::create(
-      builder, loc, type, query, key, value, /*offsets=*/Value(), captures,
-      ValueRange(), builder.getAffineMapArrayAttr(maps), ArrayAttr(),
-      /*length_bound=*/StringAttr());
-  OpBuilder::InsertionGuard guard(builder);
-  Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
-  SmallVector<Type> types = {f32, i32, i32, i32, i32};
-  types.append(captures.size(), f32);
-  SmallVector<Location> locations(types.size(), loc);
-  Block *block = builder.createBlock(&op.getScore(), {}, types, locations);
-  Value score = block->getArgument(0);
-  if (bias)
-    score = arith::AddFOp::create(builder, loc, score, block->getArgument(6));
-  score = arith::AddFOp::create(builder, loc, score, block->getArgument(5));
-  YieldOp::create(builder, loc, score);
-  return op.getResult();
-}
-
-Value ProgramBuilder::relativeBias(
-    StringRef name, Value table, const SizeExpr &seq,
-    llvm::function_ref<Value(OpBuilder &, Location, Value)> bucket) {
-  Type i32 = builder.getI32Type();
-  Value rows =
-      map((name + ".buckets").str(), getNamedTensor({seq, seq}, i32), {},
-          [&](OpBuilder &b, Location loc, ValueRange) -> Value {
-            Value query = IndexOp::create(b, loc, i32, 0);
-            Value key = IndexOp::create(b, loc, i32, 1);
-            return bucket(b, loc, arith::SubIOp::create(b, loc, key, query));
-          });
-  Value byPair = embedding((name + ".table").str(), rows, table);
-  // Heads first, so that keys lie side by side.
-  SizeExpr heads(getType(table).getDimSize(1));
-  AffineMap turn =
-      AffineMap::getMultiDimMapWithTargets(3, {1, 2, 0}, builder.getContext());
-  return map(name, getNamedTensor({heads, seq, seq}, builder.getF32Type()),
-             {{byPair, turn}},
-             [](OpBuilder &, Location, ValueRange x) { return x[0]; });
 }
 
 Value ProgramBuilder::zeroPadding(StringRef name, Value x, Value mask) {

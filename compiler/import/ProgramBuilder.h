@@ -57,6 +57,18 @@ struct KeyReach {
   std::optional<int64_t> window; ///< those at most so far away
 };
 
+/// What the distance of query and key adds to scores. Its row in the tables is
+/// buckets[q - kv + offset], or q - kv + offset without buckets; beyond their
+/// ends tables are read at these.
+struct DistanceScores {
+  mlir::Value buckets; ///< i32, or null
+  int64_t offset = 0;
+  // Each null or:
+  mlir::Value ofQuery, ofKey; ///< [B, S, H, rows], added before the scale
+  mlir::Value ofHead;         ///< [rows, H], added behind it
+  double scale = 1;           ///< of the scores
+};
+
 class ProgramBuilder {
 public:
   /// `weights` supplies the tensors; the builder checks each one it declares.
@@ -93,18 +105,21 @@ public:
   mlir::Value mergeHeads(llvm::StringRef name, mlir::Value x);
   /// 0 where mask [B, S] is not 0, -inf elsewhere.
   mlir::Value additivePadding(llvm::StringRef name, mlir::Value mask);
-  /// Attention of [B, S, H, D] with `bias` [H, S, S] (by head, query and key;
-  /// may be null) and `padding` [B, S] added to the scores.
+  /// Attention of [B, S, H, D] with `padding` [B, S] added to the scores, and
+  /// what distances add.
   mlir::Value attention(llvm::StringRef name, mlir::Value query,
                         mlir::Value key, mlir::Value value, mlir::Value padding,
-                        mlir::Value bias = {});
-  /// Rows of `table` [buckets, H] by the distance of query and key, as
-  /// [H, S, S]; `seq` names S, `bucket` computes the row from key - query.
-  mlir::Value
-  relativeBias(llvm::StringRef name, mlir::Value table, const SizeExpr &seq,
-               llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
-                                              mlir::Value distance)>
-                   bucket);
+                        const DistanceScores &distances = {});
+  mlir::Value constant(llvm::StringRef name, llvm::ArrayRef<int32_t> elements);
+  /// Dimension i of the result is dimension dims[i] of x.
+  mlir::Value transpose(llvm::StringRef name, mlir::Value x,
+                        llvm::ArrayRef<unsigned> dims);
+  /// [.., H, K] by [H, K, N], head by head.
+  mlir::Value headLinear(llvm::StringRef name, mlir::Value heads,
+                         mlir::Value matrices);
+  /// [B, S, N] -> [B, S, N * size]: of each column the `size` rows around a
+  /// row, zeros beyond the sequence.
+  mlir::Value windows(llvm::StringRef name, mlir::Value x, int64_t size);
   /// Projections by a matrix [3 * heads * size, K] whose rows are those of the
   /// queries, the keys and the values; `bias` may be null.
   ProjectedHeads qkvProjection(llvm::StringRef name, mlir::Value rows,

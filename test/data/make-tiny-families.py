@@ -84,6 +84,73 @@ for family, prefix, numbers in (
     }
 MODELS["mpnet"] = ("MPNetModel", MPNET)
 
+# Later families stand behind: the seed is the model's number.
+DEBERTA = dict(vocab_size=40, hidden_size=21, num_hidden_layers=2,
+               num_attention_heads=3, intermediate_size=38, type_vocab_size=0,
+               max_position_embeddings=102, relative_attention=True,
+               position_buckets=12, max_relative_positions=-1,
+               norm_rel_ebd="layer_norm", share_att_key=True,
+               pos_att_type="p2c|c2p", position_biased_input=False)
+# Every distance to 9 has a row of its own; absolute positions, token types and
+# a projection of the embeddings besides.
+DEBERTA_PLAIN = DEBERTA | dict(
+    hidden_size=20, num_attention_heads=5, num_hidden_layers=1, embedding_size=10,
+    type_vocab_size=2, position_buckets=-1, max_relative_positions=9,
+    norm_rel_ebd="none", share_att_key=False, position_biased_input=True,
+    max_position_embeddings=26)
+SMALL_DEBERTA = DEBERTA | SMALL | dict(max_position_embeddings=26)
+MODELS |= {
+    "deberta": ("DebertaV2Model", DEBERTA),
+    "deberta-plain": ("DebertaV2Model", DEBERTA_PLAIN),
+    "deberta-c2p": ("DebertaV2Model", DEBERTA_PLAIN | dict(pos_att_type=["c2p"])),
+    "deberta-p2c": ("DebertaV2Model", DEBERTA | dict(
+        num_hidden_layers=1, share_att_key=False, pos_att_type="p2c",
+        max_relative_positions=64)),
+    "deberta-conv": ("DebertaV2Model", DEBERTA | dict(
+        conv_kernel_size=3, conv_act="gelu", max_position_embeddings=26)),
+    # Without distances the scale still counts their terms.
+    "deberta-absolute": ("DebertaV2Model", DEBERTA_PLAIN | dict(
+        relative_attention=False, type_vocab_size=0)),
+    "deberta-masked": ("DebertaV2ForMaskedLM",
+                       SMALL_DEBERTA | dict(embedding_size=10)),
+    "deberta-masked-newer": ("DebertaV2ForMaskedLM",
+                             SMALL_DEBERTA | dict(legacy=False)),
+    "deberta-sequence": ("DebertaV2ForSequenceClassification",
+                         SMALL_DEBERTA | LABELS),
+    "deberta-token": ("DebertaV2ForTokenClassification", SMALL_DEBERTA | LABELS),
+    "deberta-question": ("DebertaV2ForQuestionAnswering", SMALL_DEBERTA),
+    "camembert": ("CamembertModel", ROBERTA | dict(num_hidden_layers=1)),
+    "camembert-masked": ("CamembertForMaskedLM", SMALL_ROBERTA),
+    "camembert-sequence": ("CamembertForSequenceClassification",
+                           SMALL_ROBERTA | LABELS),
+    "camembert-token": ("CamembertForTokenClassification", SMALL_ROBERTA | LABELS),
+    "camembert-question": ("CamembertForQuestionAnswering", SMALL_ROBERTA),
+}
+
+# Windows of 4 rows to either side, which 24 rows exceed.
+MODERNBERT = dict(vocab_size=40, hidden_size=30, num_hidden_layers=4,
+                  num_attention_heads=5, intermediate_size=22,
+                  max_position_embeddings=101, local_attention=9, pad_token_id=1,
+                  bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3)
+SMALL_MODERNBERT = MODERNBERT | SMALL | dict(
+    num_hidden_layers=2, max_position_embeddings=26, layer_types=[
+        "sliding_attention", "full_attention"])
+BIASES = dict(attention_bias=True, mlp_bias=True, norm_bias=True,
+              classifier_bias=True)
+MODELS |= {
+    "modernbert": ("ModernBertModel", MODERNBERT),
+    "modernbert-masked": ("ModernBertForMaskedLM", SMALL_MODERNBERT),
+    "modernbert-biases": ("ModernBertForMaskedLM", SMALL_MODERNBERT | BIASES | dict(
+        decoder_bias=False, tie_word_embeddings=False)),
+    "modernbert-sequence": ("ModernBertForSequenceClassification",
+                            SMALL_MODERNBERT | LABELS),
+    "modernbert-mean": ("ModernBertForSequenceClassification",
+                        SMALL_MODERNBERT | LABELS | dict(classifier_pooling="mean")),
+    "modernbert-token": ("ModernBertForTokenClassification",
+                         SMALL_MODERNBERT | LABELS | dict(classifier_bias=True)),
+    "modernbert-question": ("ModernBertForQuestionAnswering", SMALL_MODERNBERT),
+}
+
 
 def fill(model, rng):
     """Larger numbers than a model starts training with, so that attention is
