@@ -27,7 +27,7 @@
 #define ATTNC_COMPILER_CPU_ATTENTIONEMITTER_H
 
 #include "compiler/cpu/Emitter.h"
-#include "compiler/cpu/MaskBounds.h"
+#include "compiler/schedule/MaskBounds.h"
 
 namespace attnc::cpu {
 

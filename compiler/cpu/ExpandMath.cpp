@@ -249,7 +249,7 @@ private:
 
 /// Whether the function around an op runs where multiply-adds are fused.
 bool targetHasFma(Operation *op) {
-  auto function = op->getParentOfType<func::FuncOp>();
+  auto function = op->getParentOfType<FunctionOpInterface>();
   auto name = function ? function->getAttrOfType<StringAttr>(
                              kernel::KernelDialect::kTargetAttr)
                        : StringAttr();
@@ -265,7 +265,8 @@ struct ExpandMath : impl::ExpandMathBase<ExpandMath> {
       // Regions of kernels that are not lowered say what a model means.
       if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) ||
           !getElementTypeOrSelf(op->getResult(0)).isF32() ||
-          !op->getParentOfType<func::FuncOp>())
+          !(op->getParentOfType<func::FuncOp>() ||
+            op->getParentOfType<LLVM::LLVMFuncOp>()))
         return;
       Expansion expansion(op, targetHasFma(op));
       Value result = llvm::TypeSwitch<Operation *, Value>(op)

@@ -11,12 +11,12 @@
 // of captures, of heads or batches, unsigned ones, disjunctions.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/cpu/MaskBounds.h"
+#include "compiler/schedule/MaskBounds.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
-namespace attnc::cpu {
+namespace attnc {
 
 namespace {
 /// query * q + key * kv + constant
@@ -66,34 +66,40 @@ static void addBound(const Linear &difference,
     bounds.push_back({false, -difference.query, -difference.constant});
 }
 
-static void collect(Value condition, SmallVectorImpl<KeyBound> &bounds) {
+/// Adds what `condition` implies; false unless it implies nothing else.
+static bool collect(Value condition, SmallVectorImpl<KeyBound> &bounds) {
   if (auto both = condition.getDefiningOp<arith::AndIOp>()) {
-    collect(both.getLhs(), bounds);
-    collect(both.getRhs(), bounds);
-    return;
+    const bool left = collect(both.getLhs(), bounds);
+    return collect(both.getRhs(), bounds) && left;
   }
   auto compare = condition.getDefiningOp<arith::CmpIOp>();
   if (!compare)
-    return;
+    return false;
   std::optional<Linear> left = readLinear(compare.getLhs());
   std::optional<Linear> right = readLinear(compare.getRhs());
   if (!left || !right)
-    return;
+    return false;
+  const size_t known = bounds.size();
   const Linear one = {0, 0, 1};
   switch (compare.getPredicate()) {
   case arith::CmpIPredicate::sge:
-    return addBound(*left - *right, bounds);
+    addBound(*left - *right, bounds);
+    return bounds.size() == known + 1;
   case arith::CmpIPredicate::sgt:
-    return addBound(*left - *right - one, bounds);
+    addBound(*left - *right - one, bounds);
+    return bounds.size() == known + 1;
   case arith::CmpIPredicate::sle:
-    return addBound(*right - *left, bounds);
+    addBound(*right - *left, bounds);
+    return bounds.size() == known + 1;
   case arith::CmpIPredicate::slt:
-    return addBound(*right - *left - one, bounds);
+    addBound(*right - *left - one, bounds);
+    return bounds.size() == known + 1;
   case arith::CmpIPredicate::eq:
     addBound(*left - *right, bounds);
-    return addBound(*right - *left, bounds);
+    addBound(*right - *left, bounds);
+    return bounds.size() == known + 2;
   default:
-    return;
+    return false;
   }
 }
 
@@ -104,4 +110,9 @@ SmallVector<KeyBound> findKeyBounds(const attn::CapturedRegion &mask) {
   return bounds;
 }
 
-} // namespace attnc::cpu
+bool areBoundsExact(const attn::CapturedRegion &mask) {
+  SmallVector<KeyBound> bounds;
+  return !mask || collect(mask.yielded(), bounds);
+}
+
+} // namespace attnc

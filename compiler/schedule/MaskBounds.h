@@ -12,12 +12,12 @@
 // not understood costs time and never correctness.
 //
 //===----------------------------------------------------------------------===//
-#ifndef ATTNC_COMPILER_CPU_MASKBOUNDS_H
-#define ATTNC_COMPILER_CPU_MASKBOUNDS_H
+#ifndef ATTNC_COMPILER_SCHEDULE_MASKBOUNDS_H
+#define ATTNC_COMPILER_SCHEDULE_MASKBOUNDS_H
 
 #include "dialects/attn/Attn.h"
 
-namespace attnc::cpu {
+namespace attnc {
 
 /// kv <= slope * q + offset, or kv >= slope * q + offset; slope is 0 or 1.
 struct KeyBound {
@@ -28,6 +28,10 @@ struct KeyBound {
 /// Every bound that the mask region implies; none without a region.
 llvm::SmallVector<KeyBound> findKeyBounds(const attn::CapturedRegion &mask);
 
-} // namespace attnc::cpu
+/// Whether the bounds say all that the mask does: keys within them need no
+/// evaluation of the region. True without a region.
+bool areBoundsExact(const attn::CapturedRegion &mask);
 
-#endif // ATTNC_COMPILER_CPU_MASKBOUNDS_H
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_SCHEDULE_MASKBOUNDS_H

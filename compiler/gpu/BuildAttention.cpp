@@ -1,0 +1,454 @@
+//===- BuildAttention.cpp - attention kernels -----------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// `attn.attention` with `mma.sync`, as FlashAttention-2 (Dao, 2023): a block
+// takes some query rows of one head and walks the keys,
+//
+//   sync; copy V(j); S = Q K(j)^T; sync; copy K(j + 1)
+//   score and mask region on S; m' = max(m, S); P = exp2(S - m')
+//   l = l exp2(m - m') + sum P; O = O exp2(m - m') + P V(j)
+//
+// with S, P and O in registers. Keys that an affine mask excludes for every row
+// of the block are not visited; between the first and the last key that all rows
+// see, no element is masked. A row that sees nothing keeps the maximum -inf,
+// from which 0 is subtracted instead, and gives zeros.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/gpu/AttentionBuilder.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/Support/MathExtras.h"
+#include <limits>
+
+using namespace mlir;
+
+namespace attnc::gpu {
+
+static constexpr float kLog2E = 1.44269504f;
+static constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+/// The factor of a score region that only multiplies the score by a positive
+/// number.
+static std::optional<float> matchScale(const attn::CapturedRegion &score) {
+  if (!score)
+    return 1.0f;
+  auto product = score.yielded().getDefiningOp<arith::MulFOp>();
+  if (!product)
+    return std::nullopt;
+  Value argument = score.block().getArgument(0);
+  FloatAttr factor;
+  bool matches =
+      (product.getLhs() == argument &&
+       matchPattern(product.getRhs(), m_Constant(&factor))) ||
+      (product.getRhs() == argument &&
+       matchPattern(product.getLhs(), m_Constant(&factor)));
+  if (!matches || !(factor.getValueAsDouble() > 0))
+    return std::nullopt;
+  return static_cast<float>(factor.getValueAsDouble());
+}
+
+AttentionBuilder::AttentionBuilder(ProgramBuilder &e, attn::AttentionOp op)
+    : e(e), b(e.b), op(op), score(op.getScoreRegion()),
+      mask(op.getMaskRegion()), bounds(findKeyBounds(mask)),
+      boundsSayAll(areBoundsExact(mask)) {
+  std::optional<float> factor = matchScale(score);
+  scoreIsScale = factor.has_value();
+  scoreScale = factor.value_or(1.0f) * kLog2E;
+  chooseTile();
+}
+
+/// Tiles without spills on sm_80: queries in registers as long as they fit
+/// beside the sums; 128 queries, 64 keys; f32 has half of it.
+void AttentionBuilder::chooseTile() {
+  const int64_t chunk = 16;
+  t.headSize = llvm::alignTo(op.getHeadSize(), chunk);
+  t.valueSize = llvm::alignTo(op.getValueSize(), chunk);
+  const int64_t size = std::max(t.headSize, t.valueSize);
+  t.queries = 128;
+  t.warps = 8;
+  t.keys = 64;
+  t.queriesInRegisters = size <= 128;
+  if (size > 128)
+    t.keys = 32;
+  if (e.precision()) {
+    t.queries = 64;
+    t.warps = 4;
+    t.keys = 32;
+    t.queriesInRegisters = false;
+    if (size > 128)
+      t.keys = 16;
+  }
+}
+
+void AttentionBuilder::allocate() {
+  auto alloc = [&](int64_t rows, int64_t columns) -> Value {
+    auto type = warp::TileType::get(b.getContext(), 1, rows, columns,
+                                    e.operandType());
+    return warp::AllocOp::create(b, e.loc, type, false, IntegerAttr(),
+                                 warp::LayoutAttr());
+  };
+  queryTile = alloc(t.queries, t.headSize);
+  keyTile = alloc(t.keys, t.headSize);
+  valueTile = alloc(t.keys, t.valueSize);
+}
+
+//===-- what to work on ---------------------------------------------------===//
+
+AttentionBuilder::Work AttentionBuilder::findWork() {
+  auto keyShape = attn::getNamedShape(op.getKey().getType());
+  auto queryShape = attn::getNamedShape(op.getQuery().getType());
+  Work work;
+  Value zero = e.i32(0);
+  work.batch = hasHeads() ? e.blockId(2) : zero;
+  work.head = hasHeads() ? e.blockId(1) : zero;
+  work.keyHead =
+      e.div(work.head, e.i32(op.getQueryHeads() / op.getKeyHeads()));
+  if (op.isPacked()) {
+    Value index = e.wide(work.batch);
+    Value start = e.load(op.getOffsets(), index);
+    Value end = e.load(op.getOffsets(), e.add(index, e.i64(1)));
+    work.queryStart = work.keyStart = start;
+    work.queryCount = work.keyCount = e.sub(end, start);
+  } else {
+    const unsigned rowDim = hasHeads() ? 1 : 0;
+    work.queryCount = e.size(queryShape[rowDim]);
+    work.keyCount = e.size(keyShape[rowDim]);
+    work.queryStart = e.mul(work.batch, work.queryCount);
+    work.keyStart = e.mul(work.batch, work.keyCount);
+  }
+  // With a causal mask the last rows have most work: they begin first.
+  Value index = e.blockId(0);
+  if (!bounds.empty()) {
+    Value last = e.sub(
+        NVVM::GridDimXOp::create(b, e.loc, b.getI32Type()), e.i32(1));
+    index = e.sub(last, index);
+  }
+  work.first = e.mul(index, e.i32(t.queries));
+  return work;
+}
+
+Value AttentionBuilder::bound(const KeyBound &bound, Value query) {
+  Value limit = e.i32(bound.offset);
+  return bound.slope ? e.add(query, limit) : limit;
+}
+
+AttentionBuilder::Span AttentionBuilder::findSpan(const Work &work) {
+  Value zero = e.i32(0), one = e.i32(1), keys = e.i32(t.keys);
+  Value last = e.sub(
+      e.minimum(e.add(work.first, e.i32(t.queries)), work.queryCount), one);
+  Value begin = zero, end = work.keyCount;         // some row sees these
+  Value fullBegin = zero, fullEnd = work.keyCount; // every row sees these
+  for (const KeyBound &limit : bounds) {
+    if (limit.isUpper) {
+      end = e.minimum(end, e.add(bound(limit, last), one));
+      fullEnd = e.minimum(fullEnd, e.add(bound(limit, work.first), one));
+    } else {
+      begin = e.maximum(begin, bound(limit, work.first));
+      fullBegin = e.maximum(fullBegin, bound(limit, last));
+    }
+  }
+  auto down = [&](Value x) {
+    return e.mul(e.div(e.maximum(x, zero), keys), keys);
+  };
+  auto up = [&](Value x) { return down(e.add(x, e.i32(t.keys - 1))); };
+  Span span;
+  span.begin = down(begin);
+  span.end = e.maximum(end, span.begin);
+  Value wholeEnd = up(span.end);
+  if (!boundsSayAll) {
+    span.fullBegin = span.fullEnd = span.begin;
+    return span;
+  }
+  span.fullBegin = e.minimum(e.maximum(up(fullBegin), span.begin), wholeEnd);
+  span.fullEnd = e.maximum(e.minimum(down(fullEnd), wholeEnd), span.fullBegin);
+  return span;
+}
+
+//===-- steps -------------------------------------------------------------===//
+
+void AttentionBuilder::copy(Value argument, Value tile, Value start, Value head,
+                            Value row, Value rows, int64_t size) {
+  const unsigned rank = cast<RankedTensorType>(argument.getType()).getRank();
+  const unsigned rowDim = rank == 4 ? 1 : 0;
+  Type element = e.storageOf(argument);
+  // Rows of all sequences are one stride apart.
+  Value stride = e.strideOf(argument, rowDim);
+  Value offset = e.mul(e.wide(start), stride);
+  if (hasHeads())
+    offset = e.add(offset,
+                   e.mul(e.wide(head), e.strideOf(argument, rank - 2)));
+  Value source = e.at(e.pointerOf(argument), offset, element);
+  const int64_t chunk = 128 / e.operandType().getIntOrFloatBitWidth();
+  const bool aligned = e.isAligned(argument, chunk);
+  warp::CopyOp::create(b, e.loc, source, row, e.i32(0), rows, e.i32(size),
+                       stride, element, tile,
+                       aligned && element == e.operandType(), aligned);
+}
+
+static warp::FragmentType getFragment(ProgramBuilder &e, warp::Role role,
+                                      int64_t rows, int64_t columns) {
+  Type element = role == warp::Role::acc ? Type(e.b.getF32Type())
+                                         : e.operandType();
+  return warp::FragmentType::get(e.b.getContext(), role, rows, columns,
+                                 element);
+}
+
+/// S = Q K^T of this warp's rows.
+Value AttentionBuilder::scores(Value) {
+  const int64_t depth = e.operandDepth(), rows = t.queries / t.warps;
+  auto accType = getFragment(e, warp::Role::acc, rows, t.keys);
+  auto lhsType = getFragment(e, warp::Role::lhs, rows, depth);
+  auto rhsType = getFragment(e, warp::Role::rhs, depth, t.keys);
+  Value sums = warp::SplatOp::create(b, e.loc, accType, e.f32(0));
+  for (int64_t k = 0; k < t.headSize; k += depth) {
+    Value query =
+        t.queriesInRegisters
+            ? queryFragments[k / depth]
+            : warp::LoadOp::create(b, e.loc, lhsType, queryTile, warpRow,
+                                   e.i32(k), false, false)
+                  .getResult();
+    Value key = warp::LoadOp::create(b, e.loc, rhsType, keyTile, e.i32(0),
+                                     e.i32(k), false, false);
+    sums = warp::MmaOp::create(b, e.loc, accType, query, key, sums,
+                               e.precision());
+  }
+  return sums;
+}
+
+/// The score region and, where `masked`, the mask region and the end of the
+/// keys.
+Value AttentionBuilder::finishScores(const Work &work, Value sums, Value key,
+                                     bool masked) {
+  if (scoreIsScale && !masked)
+    return sums;
+  auto map = warp::MapOp::create(b, e.loc, sums.getType(), sums,
+                                 e.add(work.first, warpRow), key);
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.createBlock(&map.getBody(), {},
+                               {b.getF32Type(), b.getI32Type(), b.getI32Type()},
+                               {e.loc, e.loc, e.loc});
+  Value x = block->getArgument(0), i = block->getArgument(1);
+  Value j = block->getArgument(2), one = e.i32(1);
+  SmallVector<Value> dims = {work.batch, work.head, i, j};
+  // Captures past the last query or key are those of the last.
+  SmallVector<Value> safe = {work.batch, work.head,
+                             e.minimum(i, e.sub(work.queryCount, one)),
+                             e.minimum(j, e.sub(work.keyCount, one))};
+  if (!scoreIsScale)
+    x = e.inlineRegion(score, {x, work.batch, work.head, i, j}, dims, safe);
+  if (masked) {
+    Value seen = e.lessThan(j, work.keyCount);
+    if (mask)
+      seen = e.both(seen, e.inlineRegion(mask, {work.batch, work.head, i, j},
+                                         dims, safe));
+    x = e.select(seen, x, e.f32(-kInfinity));
+  }
+  warp::YieldOp::create(b, e.loc, x);
+  return map.getResult(0);
+}
+
+Value AttentionBuilder::mapRows(ValueRange inputs, unsigned results,
+                                function_ref<Values(ValueRange)> body,
+                                Values *all) {
+  SmallVector<Type> types(results, inputs.front().getType());
+  Value zero = e.i32(0);
+  auto map = warp::MapOp::create(b, e.loc, types, inputs, zero, zero);
+  OpBuilder::InsertionGuard guard(b);
+  SmallVector<Type> arguments(inputs.size(), b.getF32Type());
+  arguments.push_back(b.getI32Type());
+  Block *block = b.createBlock(&map.getBody(), {}, arguments,
+                               SmallVector<Location>(arguments.size(), e.loc));
+  warp::YieldOp::create(
+      b, e.loc, body(block->getArguments().drop_back()));
+  if (all)
+    all->assign(map.getResults().begin(), map.getResults().end());
+  return map.getResult(0);
+}
+
+/// acc * rows, element by element.
+Value AttentionBuilder::scale(Value acc, Value rows) {
+  Value zero = e.i32(0);
+  auto map = warp::MapOp::create(b, e.loc, acc.getType(),
+                                 ValueRange{acc, rows}, zero, zero);
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.createBlock(
+      &map.getBody(), {},
+      {b.getF32Type(), b.getF32Type(), b.getI32Type(), b.getI32Type()},
+      {e.loc, e.loc, e.loc, e.loc});
+  Value product = e.mulF(block->getArgument(0), block->getArgument(1));
+  warp::YieldOp::create(b, e.loc, product);
+  return map.getResult(0);
+}
+
+/// New maxima, the factor that the sums so far need, and the weights.
+SmallVector<Value> AttentionBuilder::softmax(Value scores, Value maxima) {
+  auto rowsType = cast<warp::RowsType>(maxima.getType());
+  Value highest = warp::ReduceOp::create(b, e.loc, rowsType,
+                                         warp::Combine::max, true, scores);
+  Value factor = e.f32(scoreScale);
+  Values rows;
+  mapRows({maxima, highest}, 3,
+          [&](ValueRange x) -> Values {
+            Value next = e.maxF(x[0], x[1]);
+            Value none = arith::CmpFOp::create(
+                b, e.loc, arith::CmpFPredicate::OEQ, next, e.f32(-kInfinity));
+            // Minus what the exponents are counted from.
+            Value base = e.mulF(e.select(none, e.f32(0), next),
+                                e.f32(-scoreScale));
+            return {next, e.exp2(e.fma(x[0], factor, base)), base};
+          },
+          &rows);
+  Value zero = e.i32(0);
+  auto map = warp::MapOp::create(b, e.loc, scores.getType(),
+                                 ValueRange{scores, rows[2]}, zero, zero);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    Block *block = b.createBlock(
+        &map.getBody(), {},
+        {b.getF32Type(), b.getF32Type(), b.getI32Type(), b.getI32Type()},
+        {e.loc, e.loc, e.loc, e.loc});
+    Value exponent =
+        e.fma(block->getArgument(0), factor, block->getArgument(1));
+    warp::YieldOp::create(b, e.loc, e.exp2(exponent));
+  }
+  return {rows[0], rows[1], map.getResult(0)};
+}
+
+/// sums + P V.
+Value AttentionBuilder::addValues(Value weights, Value sums) {
+  const int64_t depth = e.operandDepth(), rows = t.queries / t.warps;
+  auto lhsType = getFragment(e, warp::Role::lhs, rows, depth);
+  auto rhsType = getFragment(e, warp::Role::rhs, depth, t.valueSize);
+  const bool paired = bool(e.precision());
+  for (int64_t k = 0; k < t.keys; k += depth) {
+    Value p = warp::ConvertOp::create(b, e.loc, lhsType, weights, k);
+    Value v = warp::LoadOp::create(b, e.loc, rhsType, valueTile, e.i32(k),
+                                   e.i32(0), true, paired);
+    sums = warp::MmaOp::create(b, e.loc, sums.getType(), p, v, sums,
+                               e.precision());
+  }
+  return sums;
+}
+
+/// State: O, m, l. The first keys are on their way.
+SmallVector<Value> AttentionBuilder::step(const Work &work, const Span &span,
+                                          Value key, ValueRange state,
+                                          bool masked) {
+  auto arrived = [&] {
+    warp::WaitOp::create(b, e.loc, 0);
+    warp::SyncOp::create(b, e.loc);
+  };
+  arrived();
+  copy(op.getValue(), valueTile, work.keyStart, work.keyHead, key,
+       work.keyCount, op.getValueSize());
+  warp::CommitOp::create(b, e.loc);
+  Value sums = scores(key);
+  arrived();
+  Value next = e.add(key, e.i32(t.keys));
+  e.ifThen(e.lessThan(next, span.end), [&] {
+    copy(op.getKey(), keyTile, work.keyStart, work.keyHead, next, work.keyCount,
+         op.getHeadSize());
+  });
+  warp::CommitOp::create(b, e.loc);
+  sums = finishScores(work, sums, key, masked);
+  Values parts = softmax(sums, state[1]);
+  Value total = warp::ReduceOp::create(b, e.loc, state[2].getType(),
+                                       warp::Combine::add, false, parts[2]);
+  total = mapRows({state[2], parts[1], total}, 1,
+                  [&](ValueRange x) -> Values {
+                    return {e.fma(x[0], x[1], x[2])};
+                  });
+  Value result = addValues(parts[2], scale(state[0], parts[1]));
+  return {result, parts[0], total};
+}
+
+void AttentionBuilder::buildBlock(const Work &work) {
+  const int64_t rows = t.queries / t.warps;
+  warpRow = e.mul(e.warpId(), e.i32(rows));
+  Span span = findSpan(work);
+  copy(op.getQuery(), queryTile, work.queryStart, work.head, work.first,
+       work.queryCount, op.getHeadSize());
+  copy(op.getKey(), keyTile, work.keyStart, work.keyHead, span.begin,
+       work.keyCount, op.getHeadSize());
+  warp::CommitOp::create(b, e.loc);
+  if (t.queriesInRegisters) {
+    warp::WaitOp::create(b, e.loc, 0);
+    warp::SyncOp::create(b, e.loc);
+    const int64_t depth = e.operandDepth();
+    auto lhsType = getFragment(e, warp::Role::lhs, rows, depth);
+    for (int64_t k = 0; k < t.headSize; k += depth)
+      queryFragments.push_back(warp::LoadOp::create(
+          b, e.loc, lhsType, queryTile, warpRow, e.i32(k), false, false));
+  }
+  auto rowsType = warp::RowsType::get(b.getContext(), rows);
+  auto accType = getFragment(e, warp::Role::acc, rows, t.valueSize);
+  Values state = {
+      warp::SplatOp::create(b, e.loc, accType, e.f32(0)),
+      warp::SplatOp::create(b, e.loc, rowsType, e.f32(-kInfinity)),
+      warp::SplatOp::create(b, e.loc, rowsType, e.f32(0))};
+  auto walk = [&](Value from, Value to, bool masked) {
+    state = e.loop(from, to, e.i32(t.keys), state,
+                   [&](Value key, ValueRange carried) {
+                     return step(work, span, key, carried, masked);
+                   });
+  };
+  const bool hasLower =
+      llvm::any_of(bounds, [](const KeyBound &x) { return !x.isUpper; });
+  if (boundsSayAll && hasLower)
+    walk(span.begin, span.fullBegin, /*masked=*/true);
+  if (boundsSayAll)
+    walk(span.fullBegin, span.fullEnd, /*masked=*/false);
+  walk(span.fullEnd, span.end, /*masked=*/true);
+  storeResult(work, state[0], state[2]);
+}
+
+void AttentionBuilder::storeResult(const Work &work, Value sums, Value totals) {
+  totals = warp::ReduceOp::create(b, e.loc, totals.getType(),
+                                  warp::Combine::add, true, totals);
+  Value inverse = mapRows({totals}, 1, [&](ValueRange x) -> Values {
+    Value empty = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ,
+                                        x[0], e.f32(0));
+    return {e.select(empty, e.f32(0), e.divF(e.f32(1), x[0]))};
+  });
+  Value output = op.getResult();
+  const unsigned rank = op.getResult().getType().getRank();
+  Value stride = e.strideOf(output, rank == 4 ? 1 : 0);
+  Value offset = e.mul(e.wide(work.queryStart), stride);
+  if (hasHeads())
+    offset = e.add(offset, e.mul(e.wide(work.head),
+                                 e.strideOf(output, rank - 2)));
+  Type element = e.storageOf(output);
+  warp::StoreOp::create(b, e.loc, scale(sums, inverse),
+                        e.at(e.pointerOf(output), offset, element),
+                        e.add(work.first, warpRow), e.i32(0), work.queryCount,
+                        e.i32(op.getValueSize()), stride, element,
+                        op.getValueSize() % 2 == 0);
+}
+
+void AttentionBuilder::build() {
+  auto shape = attn::getNamedShape(op.getQuery().getType());
+  SizeExpr longest = shape[hasHeads() && !op.isPacked() ? 1 : 0], batches = 1;
+  if (op.isPacked()) {
+    longest = *SizeExpr::parse(*op.getLengthBound());
+    batches = attn::getNamedShape(op.getOffsets().getType())[0] + SizeExpr(-1);
+  } else if (hasHeads()) {
+    batches = shape[0];
+  }
+  e.begin("", 32 * t.warps,
+          {{longest, t.queries}, {op.getQueryHeads(), 1}, {batches, 1}});
+  allocate();
+  Work work = findWork();
+  e.ifThen(e.lessThan(work.first, work.queryCount),
+           [&] { buildBlock(work); });
+  e.end();
+}
+
+LogicalResult ProgramBuilder::buildAttention(attn::AttentionOp op) {
+  AttentionBuilder(*this, op).build();
+  return success();
+}
+
+} // namespace attnc::gpu

@@ -1,0 +1,182 @@
+//===- BuildPrograms.cpp - kernels become programs of thread blocks -------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Before: variants for GPUs, scheduled. After, beside them, for every
+// `kernel.func`
+//
+//   warp.program @VARIANT_KERNEL(%sizes: !llvm.ptr<1>, ...) threads N
+//
+// or several that run one after the other. Constants of a program move into
+// the kernels that read them, and kernels' scratch becomes a slot. Declined with
+// an error: an op that no kernel for GPUs computes, a tile that does not fit.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/Passes.h"
+#include "compiler/gpu/ProgramBuilder.h"
+#include "compiler/schedule/ProgramInfo.h"
+
+using namespace mlir;
+
+namespace attnc {
+#define GEN_PASS_DEF_BUILDPROGRAMS
+#include "compiler/Passes.h.inc"
+
+namespace {
+
+ArrayRef<NamedAttribute> getArgAttrs(kernel::FuncOp kernel, unsigned index) {
+  DictionaryAttr attrs = kernel.getArgAttrDict(index);
+  return attrs ? attrs.getValue() : ArrayRef<NamedAttribute>();
+}
+
+/// A kernel whose constant operands stand in its body.
+kernel::FuncOp foldConstants(kernel::FuncOp kernel,
+                             ArrayRef<kernel::ConstantOp> constants,
+                             StringRef name) {
+  kernel::FuncOp clone = kernel.clone();
+  clone.setSymName(name);
+  OpBuilder b = OpBuilder::atBlockBegin(&clone.getBody().front());
+  SmallVector<Type> inputs;
+  SmallVector<DictionaryAttr> attrs;
+  llvm::BitVector erased(constants.size());
+  Block &block = clone.getBody().front();
+  for (auto [index, constant] : llvm::enumerate(constants)) {
+    BlockArgument argument = block.getArgument(index);
+    if (!constant) {
+      inputs.push_back(argument.getType());
+      attrs.push_back(
+          DictionaryAttr::get(b.getContext(), getArgAttrs(kernel, index)));
+      continue;
+    }
+    erased.set(index);
+    kernel::ConstantOp op = constant;
+    argument.replaceAllUsesWith(attn::ConstantOp::create(
+        b, op.getLoc(), argument.getType(), op.getValue()));
+  }
+  block.eraseArguments(erased);
+  clone.setFunctionType(b.getFunctionType(inputs, clone.getResultTypes()));
+  if (clone.getArgAttrsAttr())
+    clone.setArgAttrsAttr(
+        b.getArrayAttr(SmallVector<Attribute>(attrs.begin(), attrs.end())));
+  return clone;
+}
+
+std::optional<gpu::Operands> parseOperands(StringRef name) {
+  return llvm::StringSwitch<std::optional<gpu::Operands>>(name)
+      .Case("bf16", gpu::Operands::BF16)
+      .Case("f16", gpu::Operands::F16)
+      .Case("tf32", gpu::Operands::TF32)
+      .Case("f32", gpu::Operands::F32)
+      .Default(std::nullopt);
+}
+
+struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
+  using BuildProgramsBase::BuildProgramsBase;
+
+  /// Kernels take their constants in.
+  void moveConstants(kernel::VariantOp variant) {
+    SymbolTable symbols(variant);
+    llvm::StringMap<StringAttr> known;
+    auto dispatches = SmallVector<kernel::DispatchOp>();
+    variant.walk([&](kernel::DispatchOp op) { dispatches.push_back(op); });
+    for (kernel::DispatchOp dispatch : dispatches) {
+      SmallVector<kernel::ConstantOp> constants;
+      std::string key = dispatch.getKernel().str();
+      SmallVector<Value> rest;
+      for (Value operand : dispatch.getIns()) {
+        auto constant = operand.getDefiningOp<kernel::ConstantOp>();
+        constants.push_back(constant);
+        llvm::raw_string_ostream os(key);
+        os << "/";
+        if (constant)
+          os << constant.getValue();
+        else
+          rest.push_back(operand);
+      }
+      if (rest.size() == dispatch.getIns().size())
+        continue;
+      StringAttr &name = known[key];
+      if (!name) {
+        kernel::FuncOp kernel = getKernel(dispatch);
+        kernel::FuncOp clone =
+            foldConstants(kernel, constants, kernel.getSymName());
+        name = symbols.insert(clone, Block::iterator(kernel));
+      }
+      dispatch.setKernel(name.getValue());
+      dispatch.getInsMutable().assign(rest);
+    }
+    // Kernels that nobody dispatches any more need no code.
+    llvm::DenseSet<Attribute> used;
+    variant.walk([&](kernel::DispatchOp op) {
+      used.insert(op.getKernelAttr().getAttr());
+    });
+    for (auto kernel : llvm::make_early_inc_range(
+             variant.getBody().getOps<kernel::FuncOp>()))
+      if (!used.contains(kernel.getSymNameAttr()))
+        kernel.erase();
+  }
+
+  /// A last slot that holds the scratch of the program's kernels.
+  void addScratchSlot(kernel::ProgramOp program) {
+    std::vector<SizeExpr> scratch = getScratchBytes(program);
+    if (scratch.empty() || !program.hasSlots())
+      return;
+    OpBuilder b(program);
+    SmallVector<Attribute> slots(program.getSlotsAttr().getValue());
+    SmallVector<Attribute> bytes;
+    for (const SizeExpr &expr : scratch)
+      bytes.push_back(b.getStringAttr(expr.str()));
+    slots.push_back(b.getArrayAttr(bytes));
+    program.setSlotsAttr(b.getArrayAttr(slots));
+    program->setAttr(gpu::kScratchAttr,
+                     b.getI64IntegerAttr(slots.size() - 1));
+  }
+
+  /// Weights of products stand on the device in the products' type.
+  void storeWeights(kernel::FuncOp kernel, gpu::Operands operands) {
+    auto linear = dyn_cast<attn::LinearOp>(kernel.getComputeOp());
+    const bool isBf16 = operands == gpu::Operands::BF16;
+    if (!linear || !(isBf16 || operands == gpu::Operands::F16))
+      return;
+    Type type = Float16Type::get(&getContext());
+    if (isBf16)
+      type = BFloat16Type::get(&getContext());
+    kernel.setArgAttr(cast<BlockArgument>(linear.getWeight()).getArgNumber(),
+                      gpu::kStorageAttr, TypeAttr::get(type));
+  }
+
+  LogicalResult buildVariant(kernel::VariantOp variant, const Target &target) {
+    std::optional<gpu::Operands> operands = parseOperands(products);
+    if (!operands)
+      return variant.emitError("error[A0527]: no products of '")
+             << products << "' on a GPU; expected bf16, f16, tf32 or f32";
+    moveConstants(variant);
+    for (auto kernel : variant.getBody().getOps<kernel::FuncOp>()) {
+      storeWeights(kernel, *operands);
+      std::string symbol = getKernelSymbol(variant, kernel.getSymName());
+      if (failed(gpu::ProgramBuilder(getOperation(), kernel, target, *operands,
+                                     symbol)
+                     .build()))
+        return failure();
+    }
+    for (auto program : variant.getBody().getOps<kernel::ProgramOp>())
+      addScratchSlot(program);
+    return success();
+  }
+
+  void runOnOperation() override {
+    // Programs are added to the module while it is walked.
+    auto variants =
+        llvm::to_vector(getOperation().getOps<kernel::VariantOp>());
+    for (kernel::VariantOp variant : variants) {
+      const Target *target = Target::find(variant.getTarget());
+      if (target && target->isGpu() && failed(buildVariant(variant, *target)))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace
+} // namespace attnc

@@ -1,0 +1,67 @@
+//===- ProductBuilder.h - tiles of a matrix product -------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What linear and matmul kernels share: result[M, N] = lhs[M, K] * rhs[N, K], or
+// rhs[K, N], one tile of the result per block, operands staged through shared
+// memory.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_GPU_PRODUCTBUILDER_H
+#define ATTNC_COMPILER_GPU_PRODUCTBUILDER_H
+
+#include "compiler/gpu/ProgramBuilder.h"
+
+namespace attnc::gpu {
+
+/// How a block cuts its product; rows x columns of the result, `depth` of K per
+/// stage, warps in a grid of warpRows x warpColumns.
+struct ProductTile {
+  int64_t rows, columns, depth, stages, warpRows, warpColumns;
+  int64_t threads() const { return 32 * warpRows * warpColumns; }
+};
+
+class ProductBuilder {
+public:
+  /// A matrix in global memory.
+  struct Side {
+    mlir::Value argument;
+    mlir::Value start;         ///< its first element, i64
+    mlir::Value rows, columns; ///< i32
+    mlir::Value stride;        ///< between rows, i64
+    bool aligned;              ///< rows are whole chunks of 16 bytes
+  };
+
+  ProductBuilder(ProgramBuilder &e, const ProductTile &tile) : e(e), t(tile) {}
+
+  /// Allocates tiles; directly in the program.
+  void allocate(bool rhsIsDepthByColumns);
+  /// The sums of this warp's part, for the block's tile at (row, column); the
+  /// part begins at `warpRow()`, `warpColumn()` of it.
+  mlir::Value build(const Side &lhs, const Side &rhs, mlir::Value row,
+                    mlir::Value column, mlir::Value depth);
+  mlir::Value warpRow();
+  mlir::Value warpColumn();
+
+private:
+  void copy(const Side &side, mlir::Value tile, mlir::Value row,
+            mlir::Value column);
+  mlir::Value stage(mlir::Value tile, mlir::Value index);
+  mlir::Value multiply(mlir::Value lhs, mlir::Value rhs, mlir::Value sums);
+
+  ProgramBuilder &e;
+  ProductTile t;
+  bool isDepthByColumns = false;
+  mlir::Value lhsTile, rhsTile;
+};
+
+/// A tile for K x N weights: large ones for many columns, small ones where a
+/// large one would leave most of the device idle.
+ProductTile chooseProductTile(kernel::FuncOp kernel, Operands operands);
+
+} // namespace attnc::gpu
+
+#endif // ATTNC_COMPILER_GPU_PRODUCTBUILDER_H

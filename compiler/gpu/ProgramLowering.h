@@ -1,0 +1,121 @@
+//===- ProgramLowering.h - one program to registers -------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// State of LowerWarp on one `warp.program`. Every fragment is a list of values,
+// one per register: f32, or i32 that holds two numbers of 16 bits. Block by
+// block, in order:
+//
+//   acc  rows / 16 x columns / 8 blocks of 4: (g, 2t), (g, 2t + 1), (g + 8, ..)
+//   lhs  rows / 16 x K / 16 blocks of 4 (K / 8 of f32)
+//   rhs  K / 16 x columns / 8 blocks of 2 (K / 8 of f32)
+//   rows rows / 16 blocks of 2: g, g + 8
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_GPU_PROGRAMLOWERING_H
+#define ATTNC_COMPILER_GPU_PROGRAMLOWERING_H
+
+#include "dialects/warp/Warp.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace attnc::gpu {
+
+/// Name of the external array that is a block's dynamic shared memory.
+inline constexpr llvm::StringLiteral kSharedSymbol = "attnc_shared";
+
+class ProgramLowering {
+public:
+  ProgramLowering(mlir::ModuleOp module, warp::ProgramOp program)
+      : b(module.getContext()), loc(program.getLoc()), module(module),
+        program(program) {}
+
+  /// Adds the function beside the program.
+  mlir::LogicalResult lower();
+
+private:
+  using Registers = llvm::SmallVector<mlir::Value>;
+
+  //===-- LowerWarp.cpp
+  //-----------------------------------------------------===//
+  void createFunction();
+  mlir::LogicalResult lowerBlock(mlir::Block &block);
+  mlir::LogicalResult lowerOp(mlir::Operation &op);
+  mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
+  mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
+  mlir::LogicalResult cloneOp(mlir::Operation &op);
+  mlir::LogicalResult lowerMap(warp::MapOp op);
+  void lowerStore(warp::StoreOp op);
+  void lowerAllReduce(warp::AllReduceOp op);
+
+  //===-- LowerCopies.cpp
+  //---------------------------------------------------===//
+  mlir::LogicalResult lowerCopy(warp::CopyOp op);
+  void copyChunk(warp::CopyOp op, mlir::Value chunk);
+  mlir::Value loadChunk(warp::CopyOp op, mlir::Value row, mlir::Value column,
+                        mlir::Value valid, int64_t elements);
+  mlir::Value loadElements(warp::CopyOp op, mlir::Value row, mlir::Value column,
+                           int64_t elements);
+  /// Byte address, in shared memory, of an element at (row, column) of a tile;
+  /// `column` counts chunks of 16 bytes.
+  mlir::Value tileAddress(mlir::Value tile, mlir::Value row, mlir::Value chunk);
+  mlir::Value tileBase(mlir::Value tile);
+
+  //===-- LowerFragments.cpp
+  //------------------------------------------------===//
+  void lowerLoad(warp::LoadOp op);
+  Registers loadLhs(warp::LoadOp op);
+  /// Registers of a rhs for the columns [16 * pair, 16 * pair + 16).
+  Registers loadRhs(warp::LoadOp op, int64_t pair);
+  Registers loadRhsF32(warp::LoadOp op, int64_t pair);
+  void lowerMma(warp::MmaOp op);
+  Registers multiply(mlir::ValueRange lhs, mlir::ValueRange rhs,
+                     mlir::ValueRange acc, mlir::Type element);
+  void lowerReduce(warp::ReduceOp op);
+  void lowerConvert(warp::ConvertOp op);
+  mlir::Value pack(mlir::Value low, mlir::Value high, mlir::Type element);
+  mlir::Value toTf32(mlir::Value x);
+
+  //===-- LowerGroups.cpp
+  //---------------------------------------------------===//
+  mlir::LogicalResult lowerGroupOp(mlir::Operation &op);
+
+  //===-- numbers
+  //-----------------------------------------------------------===//
+  mlir::Value i32(int32_t value);
+  mlir::Value add(mlir::Value a, mlir::Value c);
+  mlir::Value mul(mlir::Value a, mlir::Value c);
+  mlir::Value div(mlir::Value a, int32_t c);
+  mlir::Value rem(mlir::Value a, int32_t c);
+  mlir::Value exclusiveOr(mlir::Value a, mlir::Value c);
+  mlir::Value lessThan(mlir::Value a, mlir::Value c);
+  mlir::Value minimum(mlir::Value a, mlir::Value c);
+  mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value c);
+  mlir::Value intrinsic(llvm::StringRef name, mlir::Type result,
+                        mlir::ValueRange operands);
+  Registers intrinsicStruct(llvm::StringRef name, mlir::Type element,
+                            int64_t count, mlir::ValueRange operands);
+  mlir::Value shuffleXor(mlir::Value x, int32_t distance);
+  mlir::Value combine(warp::Combine how, mlir::Value a, mlir::Value c);
+  /// Pointer to a byte of shared memory.
+  mlir::Value sharedAt(mlir::Value byte);
+  mlir::Value lookup(mlir::Value value) { return values.lookup(value); }
+
+  mlir::OpBuilder b;
+  mlir::Location loc;
+  mlir::ModuleOp module;
+  warp::ProgramOp program;
+  mlir::LLVM::LLVMFuncOp function;
+  mlir::IRMapping values; ///< everything that is one value
+  llvm::DenseMap<mlir::Value, Registers> fragments;
+  mlir::Value thread, lane, group, quad; ///< lane / 4, lane % 4
+  mlir::Value shared;                    ///< pointer, address space 3
+};
+
+} // namespace attnc::gpu
+
+#endif // ATTNC_COMPILER_GPU_PROGRAMLOWERING_H
