@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   gpu-emulate kernels.ll --kernel=scale --grid=4 --threads=128 in:x.bin
+//   gpu-emulate kernels.ll --kernel=scale --grid=4 --block=128 in:x.bin
 //       out:1024:y.bin i32:256 f32:0.5
 //
 // Runs a kernel of an LLVM IR file for NVPTX. Parameters in order:
@@ -40,7 +40,7 @@ static cl::opt<std::string> kernel("kernel", cl::Required,
 static cl::opt<std::string> grid("grid", cl::init("1"),
                                  cl::desc("blocks: X[xY[xZ]]"),
                                  cl::cat(category));
-static cl::opt<unsigned> threads("threads", cl::init(32),
+static cl::opt<unsigned> threads("block", cl::init(32),
                                  cl::desc("of a block"), cl::cat(category));
 static cl::opt<unsigned> sharedBytes("shared", cl::init(0),
                                      cl::desc("dynamic shared memory, bytes"),
