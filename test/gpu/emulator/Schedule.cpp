@@ -172,6 +172,7 @@ void Block::preempt(uint64_t among) {
   if (!chance(among))
     return;
   stalls[thread / 32] = random(200);
+  idle = 0; // whoever gets here came on
   yield("its turn");
 }
 
