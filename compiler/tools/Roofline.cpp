@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Roofline.h"
-#include "compiler/tools/Peaks.h"
+#include "compiler/inspect/Peaks.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -21,7 +21,7 @@
 
 using namespace llvm;
 
-namespace attnc::tools {
+namespace attnc {
 namespace {
 
 Error rooflineError(const Twine &what) {
@@ -297,4 +297,4 @@ void Roofline::print(raw_ostream &os) const {
         "100%: what it\n  reads was still in a nearer cache)\n";
 }
 
-} // namespace attnc::tools
+} // namespace attnc

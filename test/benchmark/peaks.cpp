@@ -7,16 +7,16 @@
 //
 //   benchmark-peaks [THREADS]
 //
-// Prints compiler/tools/Peaks.h as one JSON object.
+// Prints compiler/inspect/Peaks.h as one JSON object.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/tools/Peaks.h"
+#include "compiler/inspect/Peaks.h"
 
 #include <cstdio>
 #include <cstdlib>
 
 int main(int argc, char **argv) {
-  std::vector<int> cores = attnc::tools::getAllowedCores();
+  std::vector<int> cores = attnc::getAllowedCores();
   int threads = argc > 1 ? std::atoi(argv[1]) : 1;
   if (argc > 2 || threads < 1 || threads > int(cores.size())) {
     std::fprintf(stderr,
@@ -26,7 +26,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   cores.resize(threads);
-  auto rates = attnc::tools::measurePeaks(cores);
+  auto rates = attnc::measurePeaks(cores);
   if (rates.empty()) {
     std::fprintf(stderr, "benchmark-peaks: needs a processor with AVX2\n");
     return 1;

@@ -9,7 +9,7 @@
 // int8, AMX where there is any), and reads from L2, L3 and memory.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/tools/Peaks.h"
+#include "compiler/inspect/Peaks.h"
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -23,7 +23,7 @@
 #include <unistd.h>
 #include <vector>
 
-namespace attnc::tools {
+namespace attnc {
 namespace {
 
 constexpr int kRuns = 7;
@@ -294,4 +294,4 @@ measurePeaks(const std::vector<int> &cores) {
   return report.rates;
 }
 
-} // namespace attnc::tools
+} // namespace attnc

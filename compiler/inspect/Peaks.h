@@ -9,14 +9,14 @@
 // of LLVM, so that the benchmark's probe is small.
 //
 //===----------------------------------------------------------------------===//
-#ifndef ATTNC_COMPILER_TOOLS_PEAKS_H
-#define ATTNC_COMPILER_TOOLS_PEAKS_H
+#ifndef ATTNC_COMPILER_INSPECT_PEAKS_H
+#define ATTNC_COMPILER_INSPECT_PEAKS_H
 
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace attnc::tools {
+namespace attnc {
 
 /// The cores that this process may use.
 std::vector<int> getAllowedCores();
@@ -31,6 +31,6 @@ std::vector<int> getAllowedCores();
 std::vector<std::pair<std::string, double>>
 measurePeaks(const std::vector<int> &cores);
 
-} // namespace attnc::tools
+} // namespace attnc
 
-#endif // ATTNC_COMPILER_TOOLS_PEAKS_H
+#endif // ATTNC_COMPILER_INSPECT_PEAKS_H
