@@ -18,10 +18,34 @@ using llvm::Error;
 
 namespace attnc::interpret {
 
+const Tensor &Evaluation::narrowWeight(const Tensor &weight) {
+  auto [narrowed, isNew] =
+      weights.narrowed.try_emplace(weight.elements.get());
+  if (isNew) {
+    const int64_t columns = weight.shape[0], depth = weight.shape[1];
+    Tensor rounded = weight.asNumbers().copy();
+    parallel.forRange(columns, depth, [&](int64_t begin, int64_t end) {
+      for (int64_t column = begin; column < end; ++column)
+        roundColumn(weights.formats, rounded.numberData() + column * depth,
+                    depth);
+    });
+    narrowed->second = std::move(rounded);
+  }
+  return narrowed->second;
+}
+
 Tensor Evaluation::project(const Tensor &input, int64_t depth,
-                           const Tensor &weight,
+                           const Tensor &stored,
                            ArrayRef<int64_t> resultShape) {
   Tensor left = input.asNumbers();
+  Tensor weight = stored;
+  if (precision == Precision::Narrow) {
+    weight = narrowWeight(stored);
+    left = left.copy();
+    for (int64_t row = 0, rows = product(left.shape) / depth; row < rows; ++row)
+      roundTo(weights.formats.activations, left.numberData() + row * depth,
+              depth);
+  }
   Tensor result = Tensor::numbers(resultShape);
   // The weight is [N, K]; the product wants [K, N].
   MatrixView right;
@@ -34,6 +58,10 @@ Tensor Evaluation::project(const Tensor &input, int64_t depth,
   multiply(parallel, {left.numberData(), nullptr, depth, 1}, right,
            result.rows(), result.columns(), depth, result.numberData(),
            result.columns());
+  if (std::optional<Noise> noise = drawNoise())
+    noise->addToProduct({left.numberData(), nullptr, depth, 1}, right,
+                        result.rows(), result.columns(), depth,
+                        result.numberData(), result.columns(), 0);
   return result;
 }
 
@@ -81,6 +109,33 @@ Error Evaluation::evaluate(attn::QkvProjectionOp op) {
   return Error::success();
 }
 
+Error Evaluation::evaluate(attn::HeadLinearOp op) {
+  Tensor input = get(op.getInput()).asNumbers();
+  Tensor weight = get(op.getWeight()).asNumbers();
+  int64_t heads = weight.shape[0], depth = weight.shape[1],
+          columns = weight.shape[2];
+  Shape shape = input.shape;
+  shape.back() = columns;
+  Tensor result = Tensor::numbers(shape);
+  int64_t rows = product(ArrayRef<int64_t>(shape).drop_back(2));
+  std::optional<Noise> noise = drawNoise();
+  parallel.forRange(
+      heads, rows * columns * depth, [&](int64_t begin, int64_t end) {
+        for (int64_t h = begin; h < end; ++h) {
+          MatrixView left = {input.numberData() + h * depth, nullptr,
+                             heads * depth, 1};
+          MatrixView right = {weight.numberData() + h * depth * columns,
+                              nullptr, columns, 1};
+          double *out = result.numberData() + h * columns;
+          multiply(left, right, rows, columns, depth, out, heads * columns);
+          if (noise)
+            noise->addToProduct(left, right, rows, columns, depth, out,
+                                heads * columns, h * columns);
+        }
+      });
+  return setChecked(op.getResult(), std::move(result));
+}
+
 Error Evaluation::evaluate(attn::SplitHeadsOp op) {
   llvm::Expected<Shape> shape = shapeOf(op.getType());
   if (!shape)
@@ -105,39 +160,25 @@ Error Evaluation::evaluate(attn::MatmulOp op) {
   int64_t rows = lhs.shape[rank - 2], depth = lhs.shape[rank - 1];
   bool transpose = op.getTransposeRhs();
   int64_t columns = rhs.shape[transpose ? rank - 2 : rank - 1];
-Error Evaluation::evaluate(attn::HeadLinearOp op) {
-  Tensor input = get(op.getInput()).asNumbers();
-  Tensor weight = get(op.getWeight()).asNumbers();
-  int64_t heads = weight.shape[0], depth = weight.shape[1],
-          columns = weight.shape[2];
-  Shape shape = input.shape;
-  shape.back() = columns;
-  Tensor result = Tensor::numbers(shape);
-  int64_t rows = product(ArrayRef<int64_t>(shape).drop_back(2));
-  parallel.forRange(
-      heads, rows * columns * depth, [&](int64_t begin, int64_t end) {
-        for (int64_t h = begin; h < end; ++h)
-          multiply({input.numberData() + h * depth, nullptr, heads * depth, 1},
-                   {weight.numberData() + h * depth * columns, nullptr, columns,
-                    1},
-                   rows, columns, depth, result.numberData() + h * columns,
-                   heads * columns);
-      });
-  return setChecked(op.getResult(), std::move(result));
-}
-
   Shape shape = lhs.shape;
   shape.back() = columns;
   Tensor result = Tensor::numbers(shape);
   int64_t count = product(ArrayRef<int64_t>(lhs.shape).drop_back(2));
+  std::optional<Noise> noise = drawNoise();
   parallel.forRange(
       count, rows * columns * depth, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i)
-          multiply({lhs.numberData() + i * rows * depth, nullptr, depth, 1},
-                   {rhs.numberData() + i * depth * columns, nullptr,
-                    transpose ? 1 : columns, transpose ? depth : 1},
-                   rows, columns, depth,
-                   result.numberData() + i * rows * columns, columns);
+        for (int64_t i = begin; i < end; ++i) {
+          MatrixView left = {lhs.numberData() + i * rows * depth, nullptr,
+                             depth, 1};
+          MatrixView right = {rhs.numberData() + i * depth * columns, nullptr,
+                              transpose ? 1 : columns, transpose ? depth : 1};
+          const int64_t first = i * rows * columns;
+          double *out = result.numberData() + first;
+          multiply(left, right, rows, columns, depth, out, columns);
+          if (noise)
+            noise->addToProduct(left, right, rows, columns, depth, out, columns,
+                                first);
+        }
       });
   return setChecked(op.getResult(), std::move(result));
 }

@@ -14,8 +14,9 @@
 #define ATTNC_COMPILER_INTERPRET_EVALUATION_H
 
 #include "compiler/interpret/Interpreter.h"
-#include "compiler/interpret/Parallel.h"
+#include "compiler/interpret/Noise.h"
 #include "compiler/interpret/RowProgram.h"
+#include "compiler/interpret/SessionState.h"
 
 namespace attnc::interpret {
 
@@ -25,14 +26,18 @@ struct WeightCache {
 
   const WeightTable *table; ///< null for programs without weights
   llvm::DenseMap<mlir::Operation *, Tensor> tensors;
+  NarrowFormats formats; ///< of runs in Precision::Narrow
+  /// Weights in them, by the elements that they were made from.
+  llvm::DenseMap<const void *, Tensor> narrowed;
 };
 
 class Evaluation {
 public:
   Evaluation(const Parallel &parallel, WeightCache &weights,
-             std::map<std::string, int64_t> sizes, Precision precision)
-      : parallel(parallel), weights(weights), sizes(std::move(sizes)),
-        precision(precision) {}
+             SessionState &session, std::map<std::string, int64_t> sizes,
+             Precision precision)
+      : parallel(parallel), weights(weights), session(session),
+        sizes(std::move(sizes)), precision(precision) {}
 
   /// Computes the results of an op of an entry's body.
   llvm::Error run(mlir::Operation &op);
@@ -42,6 +47,12 @@ public:
   }
   const Tensor &get(mlir::Value value) const { return values.at(value); }
   void drop(mlir::Value value) { values.erase(value); }
+  void setSeed(uint64_t number) { seed = number; }
+  /// The run is over: the session's sequences have the rows appended.
+  void finish() {
+    for (auto [sequence, count] : grown)
+      session.advance(sequence, count);
+  }
 
   /// The value of an expression; fails on a size that has none yet.
   llvm::Expected<int64_t> evaluate(const SizeExpr &expr) const;
@@ -57,22 +68,28 @@ private:
   llvm::Error evaluate(attn::LinearOp op);
   llvm::Error evaluate(attn::QkvProjectionOp op);
   llvm::Error evaluate(attn::OutputProjectionOp op);
+  llvm::Error evaluate(attn::HeadLinearOp op);
   llvm::Error evaluate(attn::SplitHeadsOp op);
   llvm::Error evaluate(attn::MergeHeadsOp op);
   llvm::Error evaluate(attn::MatmulOp op);
   // EvaluateAttention.cpp
   llvm::Error evaluate(attn::AttentionOp op);
+  llvm::Error evaluate(attn::CachedAttentionOp op);
+  // EvaluateRope.cpp
+  llvm::Error evaluate(attn::RopeOp op);
   // EvaluateSequence.cpp
   llvm::Error evaluate(attn::EmbeddingOp op);
   llvm::Error evaluate(attn::PositionsOp op);
   llvm::Error evaluate(attn::TokenPositionsOp op);
   llvm::Error evaluate(attn::PackIndexOp op);
-  llvm::Error evaluate(attn::HeadLinearOp op);
   llvm::Error evaluate(attn::PackOp op);
   llvm::Error evaluate(attn::UnpackOp op);
   llvm::Error evaluate(attn::PoolOp op);
-  // EvaluateRope.cpp
-  llvm::Error evaluate(attn::RopeOp op);
+  // EvaluateState.cpp
+  llvm::Error evaluate(attn::GetStateOp op);
+  llvm::Error evaluate(attn::PastOp op);
+  llvm::Error evaluate(attn::PackedPositionsOp op);
+  llvm::Error evaluate(attn::AppendOp op);
   // Interpreter.cpp
   llvm::Error evaluate(attn::GetWeightOp op);
   llvm::Error evaluate(attn::ConstantOp op);
@@ -87,19 +104,26 @@ private:
   /// lhs as rows times the transposed weight matrix [N, K].
   Tensor project(const Tensor &input, int64_t depth, const Tensor &weight,
                  llvm::ArrayRef<int64_t> resultShape);
-  /// Stores a result after checking its shape against the type's; rounds it if
-  /// the run's precision says so.
+  /// A weight matrix [N, K] in the run's formats, made once.
+  const Tensor &narrowWeight(const Tensor &weight);
+  /// Stores a result after checking its shape against the type's; adds errors
+  /// to it if the run's precision says so.
   llvm::Error setChecked(mlir::Value value, Tensor tensor);
+  /// Errors for one tensor, if the run's precision says so.
+  std::optional<Noise> drawNoise();
 
   const Parallel &parallel;
   WeightCache &weights;
+  SessionState &session;
+  std::map<size_t, int64_t> grown; ///< rows that sequences got in this run
   std::map<std::string, int64_t> sizes;
   Precision precision;
+  uint64_t seed = 0, drawn = 0;
   llvm::DenseMap<mlir::Value, Tensor> values;
 };
 
-/// A double as f32 keeps it, numbers below its normal range as zero.
-double roundToSingle(double value);
+/// What declares the state behind a handle.
+attn::StateOp getDeclaration(mlir::Value state);
 
 /// The index of row `row` in a shape without its last dimension.
 Shape indexOfRow(int64_t row, llvm::ArrayRef<int64_t> rowDims);

@@ -78,6 +78,15 @@ Expected<Shape> Evaluation::shapeOf(Type type) const {
   return shape;
 }
 
+/// Ops that move numbers, or see them otherwise, and compute none.
+static bool isExact(Operation *op) {
+  if (auto map = dyn_cast<attn::MapOp>(op))
+    return !map.getRowEpilogue() &&
+           isa<BlockArgument>(map.getElementEpilogue().yielded());
+  return isa<attn::SplitHeadsOp, attn::MergeHeadsOp, attn::GetWeightOp,
+             attn::ConstantOp, attn::PackOp, attn::UnpackOp>(op);
+}
+
 Error Evaluation::setChecked(Value value, Tensor tensor) {
   Expected<Shape> shape = shapeOf(value.getType());
   if (!shape)
@@ -86,19 +95,21 @@ Error Evaluation::setChecked(Value value, Tensor tensor) {
     return errorAt(value.getDefiningOp(),
                    "the result has the shape " + toString(tensor.shape) +
                        ", but its type says " + toString(*shape));
-  bool isView = isa<attn::SplitHeadsOp, attn::MergeHeadsOp, attn::GetWeightOp>(
-      value.getDefiningOp());
-  if (precision == Precision::Single && !isView)
-    for (double &number : tensor.elements->numbers)
-      number = roundToSingle(number);
+  if (std::optional<Noise> noise = drawNoise())
+    if (!tensor.isInteger && !isExact(value.getDefiningOp()))
+      for (int64_t row = 0, columns = tensor.columns(); row < tensor.rows();
+           ++row)
+        noise->addToRow(tensor.numberData() + row * columns, columns,
+                        row * columns);
   set(value, std::move(tensor));
   return Error::success();
 }
 
-double roundToSingle(double value) {
-  if (std::fabs(value) < std::numeric_limits<float>::min())
-    return 0;
-  return static_cast<float>(value);
+std::optional<Noise> Evaluation::drawNoise() {
+  if (precision != Precision::Single)
+    return std::nullopt;
+  // Apart from the keys of other seeds by more than a run draws.
+  return Noise((seed << 32) + drawn++);
 }
 
 SmallVector<Tensor> Evaluation::gather(ValueRange operands) const {
@@ -284,6 +295,7 @@ struct Interpreter::State {
   ModuleOp module;
   interpret::Parallel parallel;
   interpret::WeightCache weights;
+  uint64_t seed = 0;
 };
 
 Interpreter::Interpreter(ModuleOp module, const WeightTable *weights,
@@ -293,9 +305,17 @@ Interpreter::Interpreter(ModuleOp module, const WeightTable *weights,
 
 Interpreter::~Interpreter() = default;
 
+void Interpreter::setSeed(uint64_t seed) { state->seed = seed; }
+
+void Interpreter::setFormats(const NarrowFormats &formats) {
+  state->weights.formats = formats;
+  state->weights.narrowed.clear();
+}
+
 Expected<std::vector<TensorValue>>
 Interpreter::run(StringRef name, const std::map<std::string, int64_t> &sizes,
-                 ArrayRef<TensorValue> inputs, Precision precision) {
+                 ArrayRef<TensorValue> inputs, Precision precision,
+                 SessionState *session) {
   using namespace interpret;
   auto entry = state->module.lookupSymbol<attn::EntryOp>(name);
   if (!entry)
@@ -306,7 +326,10 @@ Interpreter::run(StringRef name, const std::map<std::string, int64_t> &sizes,
     return fail(kInputs, "entry '" + name + "' takes " +
                              Twine(entry.getNumArguments()) + " inputs, got " +
                              Twine(inputs.size()));
-  Evaluation evaluation(state->parallel, state->weights, sizes, precision);
+  SessionState fresh;
+  Evaluation evaluation(state->parallel, state->weights,
+                        session ? *session : fresh, sizes, precision);
+  evaluation.setSeed(state->seed);
   for (auto [index, input] : llvm::enumerate(inputs)) {
     if (Error error = checkInput(evaluation, entry, index, input))
       return error;
@@ -318,6 +341,7 @@ Interpreter::run(StringRef name, const std::map<std::string, int64_t> &sizes,
   std::vector<TensorValue> results;
   for (Value result : body.getTerminator()->getOperands())
     results.push_back(toTensorValue(evaluation.get(result)));
+  evaluation.finish();
   return results;
 }
 

@@ -13,6 +13,8 @@
 #define ATTNC_COMPILER_INTERPRET_INTERPRETER_H
 
 #include "compiler/import/Weights.h"
+#include "compiler/interpret/NarrowProducts.h"
+#include "compiler/interpret/SessionState.h"
 #include "dialects/attn/Attn.h"
 #include <map>
 
@@ -28,10 +30,11 @@ struct TensorValue {
   int64_t numElements() const;
 };
 
-/// What a run keeps of intermediate values. `Single` rounds every tensor and
-/// every score of attention to f32 (tiny ones to zero): what a computation in
-/// f32 loses at least.
-enum class Precision { Double, Single };
+/// What a run keeps of intermediate values. `Single` gives every result an error
+/// as f32 code makes it, drawn from the seed (Noise.h): what rounding costs.
+/// `Narrow` rounds both sides of every product with weights as setFormats says,
+/// and nothing else: what narrow formats lose.
+enum class Precision { Double, Single, Narrow };
 
 class Interpreter {
 public:
@@ -40,14 +43,21 @@ public:
               unsigned threads = 0);
   ~Interpreter();
 
+  /// What runs in Precision::Single draw their errors from.
+  void setSeed(uint64_t seed);
+  /// The formats of runs in Precision::Narrow.
+  void setFormats(const NarrowFormats &formats);
+
   /// Runs an entry. `sizes` gives every size that the entry takes; inputs in
   /// the entry's order. Fails with a message on a wrong count, shape, type, an
   /// id out of range, or a missing weight. Weights are materialized once and
-  /// kept, so that repeated runs are quick.
+  /// kept, so that repeated runs are quick. `session` holds the rows of
+  /// `attn.state`s from run to run; without one, a run begins with none. A run
+  /// that fails leaves it as it was.
   llvm::Expected<std::vector<TensorValue>>
   run(llvm::StringRef entry, const std::map<std::string, int64_t> &sizes,
       llvm::ArrayRef<TensorValue> inputs,
-      Precision precision = Precision::Double);
+      Precision precision = Precision::Double, SessionState *session = nullptr);
 
 private:
   struct State;

@@ -31,9 +31,26 @@ static constexpr double kUnitRoundoff = 0x1p-24;
 /// Below the smallest normal f32, results may be flushed to zero.
 static constexpr double kSmallest = 0x1p-122;
 
-/// u (8 + sqrt(K P)) of Verify.h.
-static double getRelativeBound(attn::EntryOp entry) {
-  double depth = 1, products = 0;
+/// The errors e of Verify.h.
+static double getFormatError(llvm::StringRef format) {
+  if (format == "bf16")
+    return 0x1p-9 / std::sqrt(3);
+  if (format == "i8")
+    return 4 / (127 * std::sqrt(12));
+  return format == "i4" ? 2.2 / (8 * std::sqrt(12)) : 0;
+}
+
+/// 4 E of Verify.h, for an entry with so many products with weights.
+static double getNarrowBound(const NarrowFormats &formats, double products) {
+  return 4 * std::sqrt(products) *
+         std::hypot(getFormatError(formats.weights),
+                    getFormatError(formats.activations));
+}
+
+/// u (8 + sqrt(K P)) of Verify.h, and what narrow products add to it.
+static double getRelativeBound(attn::EntryOp entry,
+                               const NarrowFormats &formats) {
+  double depth = 1, products = 0, projections = 0;
   auto add = [&](int64_t contraction, int64_t count) {
     depth = std::max(depth, double(std::max<int64_t>(contraction, 1)));
     products += count;
@@ -47,10 +64,18 @@ static double getRelativeBound(attn::EntryOp entry) {
       add(output.getWeight().getType().getDimSize(1), 1);
     else if (auto matmul = dyn_cast<attn::MatmulOp>(op))
       add(matmul.getLhs().getType().getShape().back(), 1);
+    else if (auto linear = dyn_cast<attn::HeadLinearOp>(op))
+      add(linear.getWeight().getType().getDimSize(1), 1);
     else if (auto attention = dyn_cast<attn::AttentionOp>(op))
       add(attention.getHeadSize(), 2);
   });
-  return kUnitRoundoff * (8 + std::sqrt(depth * products));
+  entry.walk([&](Operation *op) {
+    projections +=
+        isa<attn::LinearOp, attn::QkvProjectionOp, attn::OutputProjectionOp>(
+            op);
+  });
+  return kUnitRoundoff * (8 + std::sqrt(depth * products)) +
+         getNarrowBound(formats, projections);
 }
 
 //===----------------------------------------------------------------------===//
@@ -64,8 +89,6 @@ static double getStep(double value) {
   return std::ldexp(1.0, std::max(exponent - 24, -149));
 }
 
-    else if (auto linear = dyn_cast<attn::HeadLinearOp>(op))
-      add(linear.getWeight().getType().getDimSize(1), 1);
 /// Root mean square over finite elements other than zero.
 static double getScale(const std::vector<double> &numbers) {
   double sum = 0;
@@ -87,12 +110,13 @@ static double getDifference(double got, double expected) {
   return std::isnan(difference) ? INFINITY : difference;
 }
 
+/// `extra` is empty or what an element may be off besides.
 static OutputError compareNumbers(const float *got,
                                   const std::vector<double> &expected,
-                                  double relative, double extra) {
+                                  double relative, ArrayRef<double> extra) {
   OutputError error;
   double scale = getScale(expected);
-  error.rounded = extra > 0;
+  error.rounded = !extra.empty();
   error.scale = scale;
   for (size_t i = 0; i < expected.size(); ++i) {
     double difference = getDifference(got[i], expected[i]);
@@ -109,7 +133,7 @@ static OutputError compareNumbers(const float *got,
     }
     double allowed =
         relative * std::max(std::isfinite(magnitude) ? magnitude : 0.0, scale) +
-        extra + kSmallest;
+        (extra.empty() ? 0 : extra[i]) + kSmallest;
     if (difference / allowed > error.usedShare || i == 0) {
       error.usedShare = difference / allowed;
       error.allowed = allowed;
@@ -167,7 +191,9 @@ public:
   EntryVerifier(Interpreter &interpreter, attn::EntryOp entry,
                 const VerifyOptions &options, VerifyCall call)
       : interpreter(interpreter), entry(entry), call(call),
-        relative(getRelativeBound(entry)) {
+        relative(getRelativeBound(entry, options.formats)),
+        again(options.formats.isNarrow() ? Precision::Narrow
+                                         : Precision::Single) {
     auto wanted = options.outputs.find(entry.getSymName().str());
     for (unsigned i = 0; i < entry.getResultTypes().size(); ++i)
       if (options.outputs.empty())
@@ -187,6 +213,10 @@ private:
   std::string callLibrary(const InputPlan &plan,
                           MutableArrayRef<PlannedInput> inputs,
                           std::vector<GuardedOutput> &outputs);
+  /// What elements of every output may be off beyond `relative`.
+  std::vector<std::vector<double>>
+  measureErrors(const InputPlan &plan, ArrayRef<TensorValue> inputs,
+                ArrayRef<TensorValue> expected);
   void compare(const InputPlan &plan, ArrayRef<TensorValue> inputs,
                ArrayRef<TensorValue> expected, ArrayRef<GuardedOutput> outputs,
                VerifyCase &result);
@@ -195,6 +225,7 @@ private:
   attn::EntryOp entry;
   VerifyCall call;
   double relative;
+  Precision again; ///< of the run that tells what rounding makes of a case
   SmallVector<unsigned> results; ///< which the library has, in its order
 };
 
@@ -232,32 +263,76 @@ std::string EntryVerifier::callLibrary(const InputPlan &plan,
   return "";
 }
 
+/// Adds squared differences from `expected`, by element.
+static void addSquares(const TensorValue &got, const TensorValue &expected,
+                       std::vector<double> &squares) {
+  for (size_t i = 0; i < squares.size(); ++i) {
+    double difference = getDifference(got.numbers[i], expected.numbers[i]);
+    squares[i] += difference * difference;
+  }
+}
+
+/// 6 s of Verify.h by element, from sums of squares over so many runs.
+static std::vector<double> getAllowances(std::vector<double> squares,
+                                         int64_t columns, unsigned runs) {
+  for (size_t row = 0; row < squares.size(); row += columns) {
+    double sum = 0;
+    for (int64_t i = 0; i < columns; ++i)
+      sum += squares[row + i];
+    for (int64_t i = 0; i < columns; ++i)
+      squares[row + i] =
+          6 * std::sqrt(std::max(squares[row + i], sum / columns) / runs);
+  }
+  return squares;
+}
+
+std::vector<std::vector<double>>
+EntryVerifier::measureErrors(const InputPlan &plan,
+                             ArrayRef<TensorValue> inputs,
+                             ArrayRef<TensorValue> expected) {
+  // What formats cost is no matter of chance.
+  constexpr unsigned kRuns = 8;
+  const unsigned runs = again == Precision::Single ? kRuns : 1;
+  std::vector<std::vector<double>> squares;
+  for (const TensorValue &value : expected)
+    squares.emplace_back(value.numbers.size());
+  for (unsigned number = 1; number <= runs; ++number) {
+    interpreter.setSeed(number);
+    // The reference took these inputs already.
+    std::vector<TensorValue> results = llvm::cantFail(
+        interpreter.run(entry.getSymName(), plan.sizes, inputs, again));
+    for (auto [result, value, sums] :
+         llvm::zip_equal(results, expected, squares))
+      addSquares(result, value, sums);
+  }
+  for (auto [value, sums] : llvm::zip_equal(expected, squares)) {
+    int64_t columns = value.shape.empty() ? 1 : value.shape.back();
+    if (runs > 1)
+      sums = getAllowances(std::move(sums), columns, runs);
+    else if (!sums.empty())
+      sums.assign(sums.size(),
+                  4 * std::sqrt(*std::max_element(sums.begin(), sums.end())));
+  }
+  return squares;
+}
+
 void EntryVerifier::compare(const InputPlan &plan, ArrayRef<TensorValue> inputs,
                             ArrayRef<TensorValue> expected,
                             ArrayRef<GuardedOutput> outputs,
                             VerifyCase &result) {
-  std::vector<TensorValue> rounded; // made when a bound is exceeded
+  std::vector<std::vector<double>> extra; // made when a bound is exceeded
   for (auto [index, number] : llvm::enumerate(results)) {
     const TensorValue &reference = expected[number];
     OutputError error;
     if (reference.isInteger) {
       error = compareIntegers(outputs[index].integers(), reference.integers);
     } else {
-      error = compareNumbers(outputs[index].numbers(), reference.numbers,
-                             relative, 0);
-      if (!(error.usedShare <= 1) && rounded.empty()) {
-        // The reference took these inputs already.
-        rounded = llvm::cantFail(interpreter.run(entry.getSymName(), plan.sizes,
-                                                 inputs, Precision::Single));
-      }
-      if (!(error.usedShare <= 1)) {
-        double most = 0;
-        for (size_t i = 0; i < reference.numbers.size(); ++i)
-          most = std::max(most, getDifference(rounded[number].numbers[i],
-                                              reference.numbers[i]));
-        error = compareNumbers(outputs[index].numbers(), reference.numbers,
-                               relative, 4 * most);
-      }
+      const float *got = outputs[index].numbers();
+      error = compareNumbers(got, reference.numbers, relative, {});
+      if (!(error.usedShare <= 1) && extra.empty())
+        extra = measureErrors(plan, inputs, expected);
+      if (!(error.usedShare <= 1))
+        error = compareNumbers(got, reference.numbers, relative, extra[number]);
     }
     error.output = entry.getResultName(number).str();
     if (!(error.usedShare <= 1) && result.failure.empty())
@@ -305,6 +380,7 @@ verifyLibrary(ModuleOp module, const WeightTable *weights,
               llvm::function_ref<void(const VerifyCase &)> progress) {
   auto start = std::chrono::steady_clock::now();
   Interpreter interpreter(module, weights, options.threads);
+  interpreter.setFormats(options.formats);
   VerifyReport report;
   for (auto entry : module.getOps<attn::EntryOp>()) {
     if (!options.outputs.empty() &&

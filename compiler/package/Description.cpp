@@ -144,6 +144,7 @@ private:
         description.weights = stringifyFormat(precision.getWeights()).str();
         description.activations =
             stringifyFormat(precision.getActivations()).str();
+        description.group = precision.getGroup();
       }
     if (std::optional<StringRef> gemm = variant.getGemm())
       library.gemm = gemm->str();
@@ -270,6 +271,8 @@ void writeVariant(json::OStream &json, const VariantDescription &variant,
   json.attribute("name", variant.name);
   json.attribute("weights", variant.weights);
   json.attribute("activations", variant.activations);
+  if (variant.group)
+    json.attribute("group", variant.group);
   json.attributeArray("memory", [&] {
     for (size_t i = 0; i < entries.size(); ++i)
       json.object([&, &schedule = variant.schedules[i], &entry = entries[i]] {

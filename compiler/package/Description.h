@@ -86,6 +86,7 @@ struct VariantDescription {
   std::vector<ScheduleDescription> schedules; ///< per entry
   /// Formats of #kernel.precision, where products have one.
   std::string weights = "f32", activations = "f32";
+  int64_t group = 0; ///< of weights of i4
 };
 
 struct WeightDescription {

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Runs a compiled library and the reference semantics of its model side by
-// side.
+// side: on made-up inputs, or, with --texts, on texts, to see what precision
+// costs in use.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Compile.h"
@@ -15,6 +16,7 @@
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Diagnostics.h"
 #include "compiler/tools/Library.h"
+#include "compiler/tools/VerifyTexts.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -31,6 +33,16 @@ cl::opt<std::string> libraryPath(cl::Positional, cl::desc("LIB"), cl::Required,
                                  cl::sub(command));
 cl::opt<std::string> modelPath(cl::Positional, cl::desc("MODEL"), cl::Required,
                                cl::sub(command));
+cl::opt<std::string>
+    texts("texts",
+          cl::desc("Compare embeddings of this file's lines instead: cosines, "
+                   "and the nearest 10 in common"),
+          cl::value_desc("FILE"), IN_VERIFY);
+cl::list<double> atLeast("at-least", cl::CommaSeparated,
+                         cl::desc("What --texts must give: mean and minimum of "
+                                  "the cosine, share of the nearest in common "
+                                  "(default: 0.99,0.97,0.95)"),
+                         cl::value_desc("MEAN,MIN,SHARE"), IN_VERIFY);
 cl::opt<bool> quick("quick", cl::desc("Fewer lengths and batches"), IN_VERIFY);
 cl::opt<uint64_t> seed("seed", cl::init(1),
                        cl::desc("Seed of the random inputs (default: 1)"),
@@ -68,6 +80,26 @@ Error callLibrary(const Library &library, StringRef entryName,
   return Error::success();
 }
 
+/// What the variant that runs multiplies in.
+Expected<NarrowFormats> getFormats(const Library &library) {
+  Expected<json::Value> info = library.info();
+  if (!info)
+    return info.takeError();
+  std::optional<StringRef> running = info->getAsObject()->getString("variant");
+  NarrowFormats formats;
+  const json::Array *variants = library.description().getArray("variants");
+  for (const json::Value &value : *variants) {
+    const json::Object &variant = *value.getAsObject();
+    if (variant.getString("name") != running)
+      continue;
+    // The description outlives the comparison.
+    formats.weights = variant.getString("weights").value_or("f32");
+    formats.activations = variant.getString("activations").value_or("f32");
+    formats.group = variant.getInteger("group").value_or(formats.group);
+  }
+  return formats;
+}
+
 VerifyOptions makeOptions(const Library &library) {
   VerifyOptions options;
   options.quick = quick;
@@ -84,6 +116,11 @@ VerifyOptions makeOptions(const Library &library) {
 
 Expected<VerifyReport> compare(const Library &library,
                                const ImportedModel &model) {
+  Expected<NarrowFormats> formats = getFormats(library);
+  if (!formats)
+    return formats.takeError();
+  VerifyOptions options = makeOptions(library);
+  options.formats = *formats;
   bool terminal = sys::Process::StandardErrIsDisplayed() && !json;
   auto progress = [&](const VerifyCase &tried) {
     if (verbose)
@@ -93,7 +130,7 @@ Expected<VerifyReport> compare(const Library &library,
       errs() << "\r\x1b[K" << tried.entry << ": " << tried.description;
   };
   Expected<VerifyReport> report = verifyLibrary(
-      *model.module, &model.weights, makeOptions(library),
+      *model.module, &model.weights, options,
       [&](StringRef entry, const std::map<std::string, int64_t> &sizes,
           ArrayRef<VerifyBuffer> inputs, ArrayRef<VerifyBuffer> outputs) {
         return callLibrary(library, entry, sizes, inputs, outputs);
@@ -118,7 +155,33 @@ Error checkWeights(const Library &library) {
                       *compiled->getString("content"));
 }
 
+/// The comparison of --texts; an exit code.
+int runTexts(Library &library, const ImportedModel &model) {
+  SimilarityBounds bounds;
+  if (!atLeast.empty())
+    bounds = {atLeast[0], atLeast[1], atLeast[2]};
+  Expected<SimilarityReport> result = verifyTexts(library, model, texts);
+  if (!result)
+    return report(result.takeError());
+  const bool passed = result->passes(bounds);
+  if (json) {
+    json::Object object = result->toJson();
+    object["passed"] = passed;
+    printJson(std::move(object));
+  } else {
+    result->print(outs());
+    if (!passed)
+      outs() << format("below what was asked for: mean %g, minimum %g, in "
+                       "common %g%%\n",
+                       bounds.meanCosine, bounds.minCosine,
+                       100 * bounds.overlap);
+  }
+  return passed ? kSuccess : kDifference;
+}
+
 int run() {
+  if (!atLeast.empty() && (atLeast.size() != 3 || texts.empty()))
+    return usage("--at-least takes three numbers, beside --texts", "verify");
   Expected<std::unique_ptr<Library>> library = Library::load(libraryPath);
   if (!library)
     return report(library.takeError());
@@ -142,6 +205,8 @@ int run() {
       importModel(context, modelPath, options);
   if (!model || !model->module)
     return kFailure;
+  if (!texts.empty())
+    return runTexts(**library, *model);
   Expected<VerifyReport> result = compare(**library, *model);
   if (!result)
     return report(result.takeError());
@@ -157,7 +222,8 @@ int run() {
 Command verifyCommand() {
   return {command,
           "  attnc verify out/libminilm.so all-MiniLM-L6-v2\n"
-          "  attnc verify out/libminilm.so all-MiniLM-L6-v2 --quick --json\n",
+          "  attnc verify out/libminilm.so all-MiniLM-L6-v2 --quick --json\n"
+          "  attnc verify int8/libminilm.so all-MiniLM-L6-v2 --texts FILE\n",
           run};
 }
 

@@ -6,7 +6,9 @@
 # ===----------------------------------------------------------------------===//
 #
 # Compiled for the very shape of every call, which is OpenVINO's fastest way; the
-# others, ours too, serve all shapes with one model.
+# others, ours too, serve all shapes with one model. With int8, the model that
+# OpenVINO's own quantizer, NNCF, makes of it: weights per channel, activations
+# with scales found beforehand on random texts, which is its fastest way.
 #
 # ===----------------------------------------------------------------------===//
 import numpy as np
@@ -76,4 +78,35 @@ class OpenVino:
         return run
 
 
-PEERS = {"f32": [OpenVino]}
+class OpenVinoBf16(OpenVino):
+    settings = OpenVino.settings.replace("_HINT f32", "_HINT bf16")
+
+    def __init__(self, model, threads):
+        super().__init__(model, threads)
+        self.config["INFERENCE_PRECISION_HINT"] = "bf16"
+
+
+class OpenVinoInt8(OpenVino):
+    CALLS, LENGTH = 64, 128
+
+    def __init__(self, model, threads):
+        super().__init__(model, threads)
+        import nncf  # slow to import
+
+        random = np.random.default_rng(2)
+        size = (self.CALLS, 1, min(self.LENGTH, model.config["max_position_embeddings"]))
+        texts = random.integers(1, model.config["vocab_size"], size)
+        ones = np.ones(size[1:], np.int64)
+        self.model = nncf.quantize(
+            self.model,
+            nncf.Dataset([{"input_ids": ids, "attention_mask": ones} for ids in texts]),
+            model_type=nncf.ModelType.TRANSFORMER,
+            subset_size=self.CALLS,
+        )
+        self.settings = self.settings.replace(
+            ": ", f" int8: nncf.quantize {nncf.__version__} (model type transformer, "
+            f"{self.CALLS} random texts), ", 1
+        )
+
+
+PEERS = {"f32": [OpenVino], "bf16": [OpenVinoBf16], "int8": [OpenVinoInt8]}

@@ -126,4 +126,31 @@ class Compiled(Eager):
         return torch.compile(self.module, dynamic=dynamic)
 
 
-PEERS = {"f32": [Eager, Compiled]}
+class EagerBf16(Eager):
+    settings = Eager.settings.replace(": eager", " bf16: eager, all in bfloat16")
+
+    def __init__(self, model, threads):
+        super().__init__(model, threads)
+        self.module = InBf16(self.module)
+
+
+class CompiledBf16(Compiled):
+    settings = Compiled.settings.replace(": the same", " bf16: the same", 1)
+
+    def __init__(self, model, threads):
+        super().__init__(model, threads)
+        self.module = InBf16(self.module)
+
+
+class InBf16(torch.nn.Module):
+    """An encoder in bfloat16 whose output is f32."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder.to(torch.bfloat16)
+
+    def forward(self, ids, mask):
+        return self.encoder(ids, mask).float()
+
+
+PEERS = {"f32": [Eager, Compiled], "bf16": [EagerBf16, CompiledBf16]}

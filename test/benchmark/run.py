@@ -29,7 +29,11 @@ PEAKS = os.path.join("build", "bin", "benchmark-peaks")
 TRAINED = os.path.join("build", "models", "all-minilm-l6-v2")
 
 # What `attnc compile` is given for a dtype.
-COMPILE = {"f32": []}
+COMPILE = {
+    "f32": [],
+    "bf16": ["--weights=bf16"],
+    "int8": ["--weights=int8"],
+}
 BATCHES, LENGTHS = (1, 8, 32), (16, 128, 384, 512)
 # Batches of more tokens need --all: calls of many seconds each.
 MOST_TOKENS = {"trained encoder": 16384}
@@ -118,7 +122,8 @@ def attnc_settings():
     ).stdout
     native = next(line for line in target.splitlines() if "native" in line)
     return (
-        f"attnc: target {native.split()[0]}, one library for all shapes, padding left "
+        f"attnc: target {native.split()[0]} (with bf16 and int8 the best that this "
+        "machine runs), one library for all shapes, padding left "
         "out, its own threads, denormals kept"
     )
 
@@ -158,6 +163,7 @@ def run_models(arguments, results, threads_list):
                     "--shapes", arguments.shapes or shapes_of(most),
                     "--seconds", str(arguments.seconds),
                 ])
+                # The settings of each peer's columns, in the dtypes that were run.
                 for setting in part["settings"]:
                     if setting not in results["settings"]:
                         results["settings"].append(setting)
