@@ -24,6 +24,8 @@ attn_status attnrt::runEntry(attn_session &session, int32_t entry,
   Layout layout;
   attn_status status = planCall(*session.model, entry, sizes, session.sizes,
                                 session.slotOffsets, layout);
+  if (status == ATTN_OK && session.device)
+    return session.model->driver().call(session, entry, layout, arguments);
   if (status == ATTN_OK)
     status = checkArguments(session, entry, arguments);
   if (status == ATTN_OK)
@@ -31,12 +33,18 @@ attn_status attnrt::runEntry(attn_session &session, int32_t entry,
   if (status != ATTN_OK)
     return status;
   bindArguments(session, entry, arguments);
+  const attn_abi_entry &called = session.model->library.entries[entry];
+  status = session.states.prepare(called, session.sizes, session.arguments);
+  if (status != ATTN_OK)
+    return status;
   Span whole = {session.profile.isActive() ? profileClock() : 0, 0};
   status = runPhases(session, session.model->schedule(entry), layout);
   if (session.profile.isActive()) {
     whole.end = profileClock();
     session.model->profile.writeCall(session, entry, whole);
   }
+  if (status == ATTN_OK && called.growth)
+    session.states.commit();
   return status;
 }
 

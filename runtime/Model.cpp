@@ -13,6 +13,7 @@
 #include "Model.h"
 
 #include "Errors.h"
+#include "Generate.h"
 #include "Options.h"
 #include "Processor.h"
 #include "ThreadCount.h"
@@ -117,4 +118,8 @@ void attnrt::releaseModel(attn_model *model) {
 void attnrt_close(attn_model *model) {
   if (model)
     releaseModel(model);
+  closeDetokenizer(model->detokenizer.load(std::memory_order_acquire),
+                   model->memory);
+  if (model->device)
+    closeDevice(*model);
 }

@@ -17,7 +17,7 @@
 #include "Profile.h"
 #include "Variant.h"
 #include "Weights.h"
-#include "text/Tokenizer.h"
+#include "text/Detokenizer.h"
 
 #include "attn/abi.h"
 
@@ -50,6 +50,8 @@ struct attn_model {
   const attn_abi_schedule &schedule(int32_t entry) const {
     return choice.variant->schedules[entry];
   }
+  /// NULL until the first text is generated.
+  mutable std::atomic<attnrt::Detokenizer *> detokenizer{nullptr};
 };
 
 namespace attnrt {

@@ -83,6 +83,8 @@ attn_status attnrt::runPhases(attn_session &session,
   frame.weights = model.weights.pointers();
   frame.scratch = session.arena + layout.scratchOffset;
   frame.scratch_stride = layout.scratchStride;
+  frame.past = session.states.past();
+  frame.states = session.states.views();
 
   bool usesExecutor = model.executor.parallel_for != nullptr;
   bool usesPool = !usesExecutor && model.workers > 1 && model.pool.acquire();

@@ -120,8 +120,12 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
   opened->slotOffsets = opened->sizes + sizes;
   opened->arguments = reinterpret_cast<void **>(opened->slotOffsets + slots);
   model->references.fetch_add(1, std::memory_order_relaxed);
-  attn_status status = model->profile.openSession(
-      model->memory, phases * model->workers, opened->profile);
+  attn_status status = opened->states.open();
+  if (status == ATTN_OK)
+    status = model->profile.openSession(
+        model->memory, phases * model->workers, opened->profile);
+  if (status == ATTN_OK && model->device)
+    status = model->driver().openSession(*opened);
   if (status != ATTN_OK) {
     attnrt_session_close(opened);
     return status;

@@ -13,7 +13,9 @@
 #ifndef ATTN_RUNTIME_SESSION_H
 #define ATTN_RUNTIME_SESSION_H
 
+#include "Generate.h"
 #include "Model.h"
+#include "State.h"
 
 namespace attnrt {
 
@@ -32,7 +34,8 @@ struct TextRows {
 
 struct attn_session {
   explicit attn_session(attn_model &model)
-      : model(&model), text(model.memory) {}
+      : model(&model), states(model.memory, model.library),
+        text(model.memory), generation(model.memory) {}
 
   enum State : int32_t { Idle, Running, Cancelled };
 
@@ -50,9 +53,12 @@ struct attn_session {
 
   attnrt::SessionProfile profile;
 
+  attnrt::SessionStates states;
+
   attnrt::TextRows text;
 };
 
+  attnrt::Generation generation;
 namespace attnrt {
 
 /// Where one call's data lie.

@@ -16,6 +16,7 @@
 #include "Session.h"
 
 #include <inttypes.h>
+#include <new>
 #include <string.h>
 
 using namespace attnrt;
@@ -58,8 +59,8 @@ static attn_status openTokenizerOf(const attn_model &model,
 /// The model's tokenizer, opened by the first who asks. Two threads may open it
 /// at once; the second one's is dropped. A lock instead could be held forever
 /// in a child forked meanwhile.
-static attn_status findTokenizer(const attn_model &model,
-                                 const Tokenizer *&tokenizer) {
+attn_status attnrt::findTokenizer(const attn_model &model,
+                                  const Tokenizer *&tokenizer) {
   Tokenizer *there = model.tokenizer.load(std::memory_order_acquire);
   if (!there) {
     Tokenizer *opened = nullptr;
@@ -79,6 +80,50 @@ static attn_status findTokenizer(const attn_model &model,
   }
   tokenizer = there;
   return ATTN_OK;
+}
+
+/// A detokenizer on the heap of `memory`; NULL for want of it.
+static Detokenizer *makeDetokenizer(Memory &memory) {
+  void *storage = memory.allocate(sizeof(Detokenizer), "the decoder");
+  return storage ? new (storage) Detokenizer(memory) : nullptr;
+}
+
+void attnrt::closeDetokenizer(Detokenizer *detokenizer, Memory &memory) {
+  if (!detokenizer)
+    return;
+  detokenizer->~Detokenizer();
+  memory.release(detokenizer, sizeof(Detokenizer));
+}
+
+attn_status attnrt::findDetokenizer(const attn_model &model,
+                                    const Detokenizer *&detokenizer) {
+  detokenizer = model.detokenizer.load(std::memory_order_acquire);
+  if (detokenizer)
+    return ATTN_OK;
+  const Tensor *tensor =
+      model.weights.table().find({"tokenizer/tokenizer.json", 24});
+  if (!model.library.text || !tensor)
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: this library has no tokenizer.json, which alone tells how "
+                "tokens become text",
+                model.library.name);
+  const unsigned char *data = model.weights.file().data() + tensor->begin;
+  Detokenizer *opened = makeDetokenizer(model.memory);
+  if (!opened)
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  attn_status status =
+      opened->open({"tokenizer.json", reinterpret_cast<const char *>(data),
+                    static_cast<size_t>(tensor->bytes)});
+  // As with the tokenizer: the second of two that open at once is dropped.
+  Detokenizer *there = nullptr;
+  if (status == ATTN_OK && model.detokenizer.compare_exchange_strong(
+                               there, opened, std::memory_order_acq_rel)) {
+    detokenizer = opened;
+    return ATTN_OK;
+  }
+  closeDetokenizer(opened, model.memory);
+  detokenizer = there;
+  return there ? ATTN_OK : status;
 }
 
 attn_status attnrt_tokenize(const attn_model *model, attn_text_batch *batch) {

@@ -74,8 +74,12 @@ LogicalResult KernelEmitter::emitComputeOp() {
       .Case([&](attn::PackOp op) { return emitPack(op); })
       .Case([&](attn::UnpackOp op) { return emitUnpack(op); })
       .Case([&](attn::PoolOp op) { return emitPool(op); })
-      .Default([&](Operation *op) {
+      .Case([&](attn::PastOp op) { return emitPast(op); })
+      .Case([&](attn::PackedPositionsOp op) { return emitPackedPositions(op); })
+      .Case([&](attn::AppendOp op) { return emitAppend(op); })
+      .Case([&](attn::CachedAttentionOp op) { return emitCachedAttention(op); })
       .Case([&](attn::RopeOp op) { return emitRope(op); })
+      .Default([&](Operation *op) {
         op->emitError("error[A0502]: no CPU kernel computes '")
             << op->getName() << "'; a kernel.func holds a linear, matmul, "
             << "head_linear, attention, map, embedding, token_positions, pack_index, "
@@ -239,6 +243,13 @@ Value KernelEmitter::size(const SizeExpr &expr) {
     sum = add(sum, term);
   }
   return sum;
+}
+
+Value KernelEmitter::pastOf(Value sequence) {
+  Value past = atHead([&]() -> Value {
+    return frameField(kPast, LLVM::LLVMPointerType::get(b.getContext()));
+  });
+  return toI64(loadI32(at(past, sequence)));
 }
 
 Value KernelEmitter::scratch() {

@@ -26,6 +26,7 @@
 using namespace mlir;
 
 namespace attnc {
+#include "compiler/schedule/StateLayout.h"
 #define GEN_PASS_DEF_LOWERPROGRAMS
 #include "compiler/Passes.h.inc"
 
@@ -144,6 +145,11 @@ void PhaseBuilder::build(const PhaseInfo &phase,
   }
   func::ReturnOp::create(b, loc);
 }
+  if (auto state = dyn_cast<kernel::StateOp>(op)) {
+    // An attn_frame_state has two fields of eight bytes.
+    size_t index = getStateLayout(module).indexOf(state.getState());
+    return element(field(cpu::kStates), 2 * index);
+  }
 
 /// The plan: straight-line arithmetic over the sizes.
 class PlanBuilder : FunctionBuilder {
@@ -295,7 +301,8 @@ struct LowerPrograms : impl::LowerProgramsBase<LowerPrograms> {
         if (failed(lower(program, weights)))
           return signalPassFailure();
     for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
-      if (isa<kernel::VariantOp, attn::SizeOp, attn::WeightOp>(op))
+      if (isa<kernel::VariantOp, attn::SizeOp, attn::StateOp, attn::WeightOp>(
+              op))
         op.erase();
   }
 };

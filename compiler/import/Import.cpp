@@ -8,11 +8,13 @@
 // A HuggingFace folder gives `@encode` (ids -> hidden states, and the pooler's
 // row if the checkpoint has one), and `@predict` (ids -> what the head of the
 // checkpoint's class gives) if it has one; a sentence-transformers folder gives
-// `@encode` (hidden states) and `@embed` (one row per text). Declined: tensors
-// that no op reads, unless the caller allows them.
+// `@encode` (hidden states) and `@embed` (one row per text); the folder of a
+// language model gives `@decode` and `@score`. Declined: tensors that no op
+// reads, unless the caller allows them.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Import.h"
+#include "compiler/import/Decoder.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Encoder.h"
 #include "compiler/import/Folder.h"
@@ -40,6 +42,7 @@ private:
   LogicalResult read();
   LogicalResult chooseBounds();
   LogicalResult emit();
+  void emitEncoderEntries(ProgramBuilder &program);
   LogicalResult checkExtraTensors(const StringSet<> &used) const;
 
   mlir::MLIRContext &context;
@@ -47,7 +50,8 @@ private:
   const ImportOptions &options;
   std::unique_ptr<ImportedModel> model;
   std::optional<SentenceModules> sentence;
-  std::unique_ptr<Encoder> encoder;
+  std::unique_ptr<Encoder> encoder; ///< or:
+  std::unique_ptr<Decoder> decoder;
   int64_t maxSeq = 0;
 };
 } // namespace
@@ -74,6 +78,11 @@ LogicalResult FolderImport::read() {
   if (sentence && sentence->dense)
     good &=
         succeeded(folder.addWeights(sentence->dense->folder, model->weights));
+  if (!sentence && isDecoder(*config)) {
+    decoder = readDecoder(&context, *config, model->weights);
+    model->files = folder.findTravellers(inner);
+    return success(decoder && good);
+  }
   encoder = readEncoder(&context, *config, model->weights);
   if (!encoder || !good)
     return failure();
@@ -96,7 +105,7 @@ LogicalResult FolderImport::chooseBounds() {
                            Twine(options.maxBatch) + " and " +
                            Twine(options.maxSeq) + "; expected at least 1",
                        "give positive bounds");
-  maxSeq = encoder->getMaxPositions();
+  maxSeq = decoder ? decoder->getMaxPositions() : encoder->getMaxPositions();
   if (options.maxSeq > maxSeq)
     reportWarning(&context, "A0131",
                   "the model has " + Twine(maxSeq) +
@@ -116,39 +125,23 @@ LogicalResult FolderImport::chooseBounds() {
 LogicalResult FolderImport::checkExtraTensors(const StringSet<> &used) const {
   std::vector<StringRef> extra;
   for (StringRef name : model->weights.names())
-    if (!used.contains(name) && !encoder->isOptional(name) &&
-        !(sentence && encoder->isOfHead(name)))
+    if (!used.contains(name) &&
+        !(decoder ? decoder->isOptional(name)
+                  : encoder->isOptional(name) ||
+                        (sentence && encoder->isOfHead(name))))
       extra.push_back(name);
   if (extra.empty() || options.allowExtraTensors)
     return success();
   return reportError(
       &context, "A0115",
       folder.getPath() + " holds " + Twine(extra.size()) +
-          " tensors that the encoder does not use: " + listNames(extra),
+          " tensors that the " + (decoder ? "decoder" : "encoder") +
+          " does not use: " + listNames(extra),
       "they belong to a head or to another model; "
       "--allow-extra-tensors leaves them out");
 }
 
-LogicalResult FolderImport::emit() {
-  mlir::OpBuilder builder(&context);
-  FailureOr<std::string> name =
-      chooseLibraryName(context, options.name, folder.getPath());
-  if (failed(name))
-    return failure();
-  model->module = mlir::ModuleOp::create(builder.getUnknownLoc());
-  mlir::ModuleOp module = *model->module;
-  SmallVector<mlir::Attribute> files;
-  for (StringRef path : model->weights.files()) {
-    SmallString<256> absolute(path);
-    (void)sys::fs::make_absolute(absolute); // stays as it is if it fails
-    files.push_back(builder.getStringAttr(absolute));
-  }
-  module->setAttr(attn::AttnDialect::kNameAttr, builder.getStringAttr(*name));
-  module->setAttr(attn::AttnDialect::kFilesAttr, builder.getArrayAttr(files));
-
-  ProgramBuilder program(module, model->weights);
-  program.declareSize("batch", 1, options.maxBatch);
-  program.declareSize("seq", 1, maxSeq);
+void FolderImport::emitEncoderEntries(ProgramBuilder &program) {
   auto emitEncoder = [&](StringRef entry) {
     program.beginEntry(entry, encoder->getInputs());
     return encoder->emit(program);
@@ -176,6 +169,35 @@ LogicalResult FolderImport::emit() {
     mlir::Value row = sentence->emit(program, emitEncoder("embed"));
     program.endEntry({{"sentence_embedding", row}});
   }
+}
+
+LogicalResult FolderImport::emit() {
+  mlir::OpBuilder builder(&context);
+  FailureOr<std::string> name =
+      chooseLibraryName(context, options.name, folder.getPath());
+  if (failed(name))
+    return failure();
+  model->module = mlir::ModuleOp::create(builder.getUnknownLoc());
+  mlir::ModuleOp module = *model->module;
+  SmallVector<mlir::Attribute> files;
+  for (StringRef path : model->weights.files()) {
+    SmallString<256> absolute(path);
+    (void)sys::fs::make_absolute(absolute); // stays as it is if it fails
+    files.push_back(builder.getStringAttr(absolute));
+  }
+  module->setAttr(attn::AttnDialect::kNameAttr, builder.getStringAttr(*name));
+  module->setAttr(attn::AttnDialect::kFilesAttr, builder.getArrayAttr(files));
+
+  ProgramBuilder program(module, model->weights);
+  program.declareSize("batch", 1, options.maxBatch);
+  program.declareSize("seq", 1, maxSeq);
+  if (decoder) {
+    decoder->emit(program, maxSeq);
+    module->setAttr(attn::AttnDialect::kStopTokensAttr,
+                    builder.getDenseI32ArrayAttr(decoder->stopTokens));
+  } else {
+    emitEncoderEntries(program);
+  }
   bool good = succeeded(checkExtraTensors(program.getUsedTensors()));
   good &= !program.failed();
   if (!good)
@@ -191,7 +213,7 @@ std::unique_ptr<ImportedModel> FolderImport::run() {
   llvm::sys::fs::make_absolute(path);
   llvm::sys::path::remove_dots(path, /*remove_dot_dot=*/true);
   model->source =
-      encoder->describe() + ", from " + llvm::sys::path::filename(path).str();
+      (decoder ? decoder->describe() : encoder->describe()) + ", from " + llvm::sys::path::filename(path).str();
   return std::move(model);
 }
 

@@ -67,6 +67,24 @@ struct DistanceScores {
   mlir::Value ofQuery, ofKey; ///< [B, S, H, rows], added before the scale
   mlir::Value ofHead;         ///< [rows, H], added behind it
   double scale = 1;           ///< of the scores
+/// The rows of a call, packed: [tokens]. Sequence b of the batch owns rows
+/// offsets[b] to offsets[b + 1] - 1; its session has past[b] before them.
+struct PackedRows {
+  mlir::Value rows, offsets, past, positions;
+};
+
+struct HeadSizes {
+  int64_t heads, keyHeads, size;
+};
+
+/// Attention with what a session keeps.
+struct CacheSettings {
+  int64_t positions;  ///< most rows of a sequence
+  int64_t window = 0; ///< rows that a query sees, its own included; 0: all
+  double scale = 1;   ///< of the scores
+  double softCap = 0; ///< scores stay within (-cap, cap); 0: they may be any
+};
+
 };
 
 class ProgramBuilder {
@@ -133,6 +151,60 @@ public:
   /// cos and sin of positions [rows..], all below `count`, times frequencies;
   /// both times `scale`. (ProgramRotary.cpp)
   RotaryTables rotaryTables(llvm::StringRef name, mlir::Value positions,
+  /// Images [B, C, H, W] cut into patches, row by row of the image: each a row
+  /// of its numbers [channel, row, column], after `leadingRows` rows of zeros.
+  /// What is left at the right and the lower edge stays out. (ProgramImages.cpp)
+  mlir::Value patches(llvm::StringRef name, mlir::Value image,
+                      int64_t patchHeight, int64_t patchWidth,
+                      int64_t leadingRows);
+  /// x [.., S, N] with x[.., index, :] being `row` [N].
+  mlir::Value replaceRow(llvm::StringRef name, mlir::Value x, int64_t index,
+                         mlir::Value row);
+  /// x [.., S, N] + table [.., S, N], whose leading dimensions are 1.
+  mlir::Value addToRows(llvm::StringRef name, mlir::Value x, mlir::Value table);
+  /// x[.., index, :]
+  mlir::Value row(llvm::StringRef name, mlir::Value x, int64_t index);
+  /// 1 where ids are `id`, 0 elsewhere.
+  mlir::Value equals(llvm::StringRef name, mlir::Value ids, int64_t id);
+  mlir::Value constant(llvm::StringRef name, llvm::ArrayRef<int32_t> elements);
+  /// Dimension i of the result is dimension dims[i] of x.
+  mlir::Value transpose(llvm::StringRef name, mlir::Value x,
+                        llvm::ArrayRef<unsigned> dims);
+  /// [.., H, K] by [H, K, N], head by head.
+  mlir::Value headLinear(llvm::StringRef name, mlir::Value heads,
+                         mlir::Value matrices);
+  /// [B, S, N] -> [B, S, N * size]: of each column the `size` rows around a
+  /// row, zeros beyond the sequence.
+  mlir::Value windows(llvm::StringRef name, mlir::Value x, int64_t size);
+  // Decoders (ProgramState.cpp).
+  /// The rows that mask [B, S] keeps.
+  PackedRows packRows(mlir::Value mask);
+  /// Of x [B, S, ..] those rows.
+  mlir::Value pack(llvm::StringRef name, mlir::Value x, const PackedRows &rows);
+  /// Rows [tokens, ..] where the mask kept them, zeros elsewhere.
+  mlir::Value unpack(llvm::StringRef name, mlir::Value x, mlir::Value mask,
+                     const PackedRows &rows);
+  /// The last row of each sequence.
+  mlir::Value lastRows(llvm::StringRef name, mlir::Value x,
+                       const PackedRows &rows);
+  /// A weight whose rows come from several tensors, one after the other; with
+  /// `transpose`, tensors hold columns.
+  mlir::Value weight(llvm::StringRef name, llvm::StringRef symbol,
+                     llvm::ArrayRef<std::string> sources,
+                     llvm::ArrayRef<int64_t> shape, bool transpose);
+  mlir::Value rmsNorm(llvm::StringRef name, mlir::Value x, mlir::Value weight,
+                      double epsilon);
+  mlir::Value multiply(llvm::StringRef name, mlir::Value a, mlir::Value b);
+  /// Projections by a matrix whose rows are those of the query heads, the key
+  /// heads and the value heads; `bias` may be null.
+  ProjectedHeads qkvHeads(llvm::StringRef name, mlir::Value rows,
+                          mlir::Value matrix, mlir::Value bias,
+                          const HeadSizes &sizes);
+  /// Appends keys and values to the states @NAME.key and @NAME.value, then
+  /// attends to all of them up to each query's own position.
+  mlir::Value cachedAttention(llvm::StringRef name, const ProjectedHeads &heads,
+                              const PackedRows &rows,
+                              const CacheSettings &settings);
                             int64_t count, llvm::ArrayRef<float> frequencies,
                             double scale = 1);
   /// Heads [rows.., H, D], the first 2 * angles of each rotated: the pairs stand
@@ -153,6 +225,9 @@ public:
   const llvm::StringSet<> &getUsedTensors() const { return used; }
 
 private:
+  mlir::Value appendToState(llvm::StringRef name, llvm::StringRef symbol,
+                            mlir::Value heads, const PackedRows &rows,
+                            const CacheSettings &settings);
   using Body = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
                                               mlir::ValueRange)>;
   mlir::Value map(llvm::StringRef name, mlir::RankedTensorType type,

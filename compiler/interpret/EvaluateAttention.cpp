@@ -25,9 +25,10 @@ namespace attnc::interpret {
 
 namespace {
 
-/// Where one sequence's rows lie: first row and count, of queries and of keys.
+/// Where one sequence's rows lie: first row and count, of queries and of keys;
+/// and the position of the first query.
 struct Sequence {
-  int64_t firstQuery, queries, firstKey, keys;
+  int64_t firstQuery, queries, firstKey, keys, past = 0;
 };
 
 /// A block of query rows of one head of one sequence.
@@ -39,13 +40,16 @@ constexpr int64_t kQueriesPerUnit = 64;
 
 class AttentionRun {
 public:
-  AttentionRun(attn::AttentionOp op, Tensor query, Tensor key, Tensor value,
+  /// Of an `attn.attention` or an `attn.cached_attention`.
+  template <typename Op>
+  AttentionRun(Op op, Tensor query, Tensor key, Tensor value,
                ArrayRef<Tensor> scoreCaptures, ArrayRef<Tensor> maskCaptures,
-               Precision precision)
+               std::optional<Noise> noise, int64_t window = 0)
       : query(std::move(query)), key(std::move(key)), value(std::move(value)),
         queryHeads(op.getQueryHeads()), keyHeads(op.getKeyHeads()),
         headSize(op.getHeadSize()), valueSize(op.getValueSize()),
-        isPacked(this->query.rank() == 3), precision(precision) {
+        isPacked(this->query.rank() == 3), window(window),
+        noise(noise) {
     // The index space of both regions is (b, h, q, kv).
     if (attn::CapturedRegion region = op.getScoreRegion())
       score.emplace(region, scoreCaptures, /*rank=*/4);
@@ -69,7 +73,8 @@ private:
   Tensor query, key, value;
   int64_t queryHeads, keyHeads, headSize, valueSize;
   bool isPacked;
-  Precision precision;
+  int64_t window; ///< keys that a query sees; 0: all
+  std::optional<Noise> noise;
   std::optional<ElementProgram> score, mask;
 };
 
@@ -108,22 +113,37 @@ void AttentionRun::runUnit(const Unit &unit, const Sequence &sequence,
   int64_t keyBase = sequence.firstKey * keyHeads + keyHead;
   const double *queries =
       query.numberData() + (queryRow * queryHeads + unit.head) * headSize;
-  multiply(
+  // Errors are numbered by row and head, apart for the products, the scores
+  // that the regions leave, and the results.
+  const uint64_t first = uint64_t(queryRow * queryHeads + unit.head) << 24;
+  constexpr uint64_t kOfScores = uint64_t(1) << 62;
+  constexpr uint64_t kOfResults = uint64_t(1) << 63;
+  auto multiplyUnit = [&](const MatrixView &lhs, const MatrixView &rhs,
+                          int64_t columns, int64_t depth, double *out,
+                          int64_t stride, uint64_t number) {
+    multiply(lhs, rhs, unit.queries, columns, depth, out, stride);
+    if (noise)
+      noise->addToProduct(lhs, rhs, unit.queries, columns, depth, out, stride,
+                          number);
+  };
+  multiplyUnit(
       {queries, nullptr, queryHeads * headSize, 1},
       {key.numberData() + keyBase * headSize, nullptr, 1, keyHeads * headSize},
-      unit.queries, sequence.keys, headSize, frames.scores.data(),
-      sequence.keys);
+      sequence.keys, headSize, frames.scores.data(), sequence.keys, first);
   for (int64_t q = 0; q < unit.queries; ++q) {
     double *row = frames.scores.data() + q * sequence.keys;
-    scoreRow(unit, sequence, unit.firstQuery + q, frames, row);
+    scoreRow(unit, sequence, sequence.past + unit.firstQuery + q, frames, row);
+    if (noise)
+      noise->addToRow(row, sequence.keys,
+                      first + kOfScores + q * sequence.keys);
     softmaxRow(row, row, sequence.keys);
   }
-  multiply({frames.scores.data(), nullptr, sequence.keys, 1},
-           {value.numberData() + keyBase * valueSize, nullptr,
-            keyHeads * valueSize, 1},
-           unit.queries, valueSize, sequence.keys,
-           result + (queryRow * queryHeads + unit.head) * valueSize,
-           queryHeads * valueSize);
+  multiplyUnit({frames.scores.data(), nullptr, sequence.keys, 1},
+               {value.numberData() + keyBase * valueSize, nullptr,
+                keyHeads * valueSize, 1},
+               valueSize, sequence.keys,
+               result + (queryRow * queryHeads + unit.head) * valueSize,
+               queryHeads * valueSize, first + kOfResults);
 }
 
 /// Sets the leading (b, h, q, kv) arguments, which begin at `first`.
@@ -139,12 +159,10 @@ void AttentionRun::scoreRow(const Unit &unit, const Sequence &sequence,
   const int64_t keys = sequence.keys;
   for (int64_t kv = 0; kv < keys; kv += ElementProgram::kLanes) {
     int64_t count = std::min(ElementProgram::kLanes, keys - kv);
-    if (precision == Precision::Single)
-      std::transform(row + kv, row + kv + count, row + kv, roundToSingle);
     Shape position = {unit.sequence, unit.head, q, kv}, index = position;
     if (isPacked) {
       // Captures are read at rows.
-      index[2] += sequence.firstQuery;
+      index[2] += sequence.firstQuery - sequence.past;
       index[3] += sequence.firstKey;
     }
     if (score) {
@@ -166,6 +184,9 @@ void AttentionRun::scoreRow(const Unit &unit, const Sequence &sequence,
           row[kv + lane] = -std::numeric_limits<double>::infinity();
     }
   }
+  if (window)
+    std::fill(row, row + std::clamp<int64_t>(q - window + 1, 0, keys),
+              -std::numeric_limits<double>::infinity());
 }
 
 Error Evaluation::evaluate(attn::AttentionOp op) {
@@ -202,7 +223,46 @@ Error Evaluation::evaluate(attn::AttentionOp op) {
   shape.back() = op.getValueSize();
   Tensor result = Tensor::numbers(shape);
   AttentionRun run(op, query, key, value, gather(op.getScoreCaptures()),
-                   gather(op.getMaskCaptures()), precision);
+                   gather(op.getMaskCaptures()), drawNoise());
+  run.run(parallel, sequences, result.numberData());
+  return setChecked(op.getResult(), std::move(result));
+}
+
+/// The rows of a state, those of all sequences one after the other.
+static Tensor gatherRows(SessionState &session, Value state,
+                         ArrayRef<Sequence> sequences) {
+  ArrayRef<int64_t> row =
+      cast<attn::StateType>(state.getType()).getRow().getShape();
+  Tensor all = Tensor::numbers({0, row[0], row[1]});
+  SessionState::Rows &lists = session.rows(getDeclaration(state).getSymName());
+  for (size_t b = 0; b < sequences.size(); ++b) {
+    llvm::append_range(all.elements->numbers, lists[b]);
+    all.shape[0] += sequences[b].keys;
+  }
+  return all;
+}
+
+Error Evaluation::evaluate(attn::CachedAttentionOp op) {
+  Tensor query = get(op.getQuery()).asNumbers();
+  const Tensor &offsets = get(op.getOffsets()), &past = get(op.getPast());
+  if (Error error = checkOffsets(op, offsets, query.shape[0]))
+    return error;
+  SmallVector<Sequence> sequences;
+  int64_t firstKey = 0;
+  for (int64_t b = 0; b < past.numElements(); ++b) {
+    int64_t first = offsets.integerData()[b];
+    int64_t queries = offsets.integerData()[b + 1] - first;
+    int64_t before = past.integerData()[b];
+    sequences.push_back({first, queries, firstKey, before + queries, before});
+    firstKey += before + queries;
+  }
+  Shape shape = query.shape;
+  shape.back() = op.getValueSize();
+  Tensor result = Tensor::numbers(shape);
+  AttentionRun run(op, query, gatherRows(session, op.getKey(), sequences),
+                   gatherRows(session, op.getValue(), sequences),
+                   gather(op.getScoreCaptures()), gather(op.getMaskCaptures()),
+                   drawNoise(), op.getWindow());
   run.run(parallel, sequences, result.numberData());
   return setChecked(op.getResult(), std::move(result));
 }

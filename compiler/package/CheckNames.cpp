@@ -62,9 +62,12 @@ static Error clash(const Twine &what) {
 
 static Error checkEntry(const EntryDescription &entry) {
   static const StringSet<> taken = {
-      "open",         "close",         "last_error", "info",    "session",
-      "session_open", "session_close", "cancel",     "library", "session_bytes",
-      "tokenize",     "encode_text",   "describe"};
+      "open",         "close",           "last_error",     "info",
+      "session",      "session_open",    "session_close",  "cancel",
+      "library",      "session_bytes",   "tokenize",       "encode_text",
+      "describe",     "session_reset",   "session_length", "session_truncate",
+      "session_fork", "session_reserve", "session_save",   "session_load",
+      "generate",     "generate_text",   "detokenize"};
   if (Error error = checkName("entry", entry.name))
     return error;
   if (taken.contains(entry.name))

@@ -149,6 +149,63 @@ attn_status {0}_encode_text({0}_session *session, int64_t count,
     const char *const *texts, const size_t *lengths, float *embeddings);
 )";
 
+static constexpr const char *kStates = R"(
+/* Sequences of a session: each of {1} keeps up to {2} positions from call to
+ * call. A call of batch B appends to sequences 0 to B - 1 what its
+ * {3} keeps, and gives ATTN_ERROR_CONTEXT_FULL, changing nothing,
+ * where that is too much. See attn/attn.h for each of these. */
+attn_status {0}_session_reset({0}_session *session);
+attn_status {0}_session_length({0}_session *session, int64_t sequence,
+    int64_t *length);
+attn_status {0}_session_truncate({0}_session *session, int64_t sequence,
+    int64_t length);
+attn_status {0}_session_fork({0}_session *session, int64_t from, int64_t to);
+attn_status {0}_session_reserve({0}_session *session, int64_t sequences,
+    int64_t length);
+attn_status {0}_session_save({0}_session *session, int64_t sequence,
+    void *buffer, size_t capacity, size_t *needed);
+attn_status {0}_session_load({0}_session *session, int64_t sequence,
+    const void *data, size_t size);
+)";
+
+static constexpr const char *kGenerate = R"(
+/* Continues sequence 0 by a prompt of token ids and what the model makes of it;
+ * `options`, `callback` and `result` may be NULL. See attn/attn.h. */
+attn_status {0}_generate({0}_session *session,
+    const attn_generate_options *options, const int32_t *ids, size_t count,
+    attn_token_callback callback, void *context, attn_generate_result *result);
+)";
+
+static constexpr const char *kGenerateText = R"(
+/* The same with a prompt of `length` bytes of UTF-8. */
+attn_status {0}_generate_text({0}_session *session,
+    const attn_generate_options *options, const char *text, size_t length,
+    attn_token_callback callback, void *context, attn_generate_result *result);
+
+/* Token ids to text, special tokens left out; writes at most `capacity` bytes
+ * with the NUL, *needed is the whole length without it. */
+attn_status {0}_detokenize(const {0} *model, const int32_t *ids, size_t count,
+    char *buffer, size_t capacity, size_t *needed);
+)";
+
+/// What sessions with states can do.
+static void emitStates(raw_ostream &os, const LibraryDescription &library) {
+  const StatesDescription &states = library.states;
+  if (states.states.empty())
+    return;
+  StringRef mask = "mask";
+  for (const EntryDescription &entry : library.entries)
+    if (entry.growth)
+      mask = entry.inputs[*entry.growth].name;
+  os << formatv(kStates, library.name, states.sequences, states.positions,
+                mask);
+  if (library.decodeEntry < 0)
+    return;
+  os << formatv(kGenerate, library.name);
+  if (library.hasText)
+    os << formatv(kGenerateText, library.name);
+}
+
 std::string emitHeader(const LibraryDescription &library) {
   std::string text;
   raw_string_ostream os(text);
@@ -157,6 +214,7 @@ std::string emitHeader(const LibraryDescription &library) {
                 library.gemm.empty() ? "" : " (then also -lopenblas)");
   for (const EntryDescription &entry : library.entries)
     emitEntry(os, library, entry);
+  emitStates(os, library);
   if (library.hasText) {
     os << formatv(kText, library.name);
     if (library.embedEntry >= 0) {

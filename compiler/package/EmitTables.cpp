@@ -194,22 +194,22 @@ private:
       states.push_back(record({text(state.name), number(state.group, i32),
                                number(state.offset, i64)},
                               sizeof(attn_abi_state)));
-    return place(record({number(described.positions, i64),
-                         number(described.blockPositions, i64),
-                         number(described.sequences, i64), array(groups),
-                         number(groups.size(), i32), array(states),
-                         number(states.size(), i32),
-                         text(described.fingerprint)},
-                        sizeof(attn_abi_states)));
+    return place(
+        record({number(described.positions, i64),
+                number(described.blockPositions, i64),
+                number(described.sequences, i64), array(groups),
+                number(groups.size(), i32), array(states),
+                number(states.size(), i32), text(described.fingerprint)},
+               sizeof(attn_abi_states)));
   }
 
   Constant *generation() {
     if (library.decodeEntry < 0)
       return null();
-    return place(record({number(library.decodeEntry, i32),
-                         numbers(library.stopTokens),
-                         number(library.stopTokens.size(), i32)},
-                        sizeof(attn_abi_generation)));
+    return place(
+        record({number(library.decodeEntry, i32), numbers(library.stopTokens),
+                number(library.stopTokens.size(), i32)},
+               sizeof(attn_abi_generation)));
   }
 
   Constant *buildLibraryTable() {
@@ -380,11 +380,21 @@ private:
         runtime("attnrt_call_by_name",
                 FunctionType::get(i32, {ptr, ptr, ptr, i64, ptr, i64, ptr, i64},
                                   false));
-    SmallVector<Constant *> hostFunctions = {
-        number(sizeof(attn_library), i64), number(ATTN_ABI_VERSION, i32),
-         text(library.name), describe, lastError, open, close, info,
-         sessionOpen, sessionClose, sessionBytes,
-         cast<Constant>(call.getCallee()), cancel, tokenize, encodeText};
+    SmallVector<Constant *> hostFunctions = {number(sizeof(attn_library), i64),
+                                             number(ATTN_ABI_VERSION, i32),
+                                             text(library.name),
+                                             describe,
+                                             lastError,
+                                             open,
+                                             close,
+                                             info,
+                                             sessionOpen,
+                                             sessionClose,
+                                             sessionBytes,
+                                             cast<Constant>(call.getCallee()),
+                                             cancel,
+                                             tokenize,
+                                             encodeText};
     hostFunctions.append(sequences);
     Constant *hostTable = place(record(hostFunctions, sizeof(attn_library)));
     define("library", FunctionType::get(ptr, false));

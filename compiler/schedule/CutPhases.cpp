@@ -9,7 +9,7 @@
 // what an earlier dispatch of the current phase writes, or writes what one
 // reads; around every serial kernel; and nowhere else. Derived sizes count as
 // memory: pack_index writes them, every kernel whose types name them reads
-// them.
+// them. So do states, to which attn.append writes.
 //
 // Before and after: programs in the tensor form; only `phase` changes.
 // Declined with an error: a derived size that is read before it is known.
@@ -64,6 +64,8 @@ struct CutPhases : impl::CutPhasesBase<CutPhases> {
 
   /// Collects the derived sizes that a type names.
   void addSizes(Type type, llvm::StringSet<> &sizes) {
+    if (isa<attn::StateType>(type))
+      return;
     for (const SizeExpr &dim : attn::getNamedShape(kernel::getTensorType(type)))
       for (const std::string &name : dim.names())
         if (derived.contains(name))
@@ -73,8 +75,11 @@ struct CutPhases : impl::CutPhasesBase<CutPhases> {
   Footprint getFootprint(kernel::DispatchOp dispatch, kernel::FuncOp kernel) {
     Footprint footprint;
     bool definesSizes = isa<attn::PackIndexOp>(kernel.getComputeOp());
+    bool appends = isa<attn::AppendOp>(kernel.getComputeOp());
     for (Value value : dispatch.getIns()) {
       footprint.reads.insert(getPlace(value).root);
+      if (appends && isa<attn::StateType>(value.getType()))
+        footprint.writes.insert(value);
       addSizes(value.getType(), footprint.readSizes);
     }
     for (auto [out, result] :

@@ -12,6 +12,7 @@
 //   attn.norm, softmax       attn.map: identity, then the op as row region
 //   attn.linear by a computed tensor   attn.matmul, attn.map of its epilogues
 //   attn.get_weight, constant   kernel.weight, kernel.constant
+//   attn.get_state           kernel.state, one per state
 //   a returned argument, view or constant, or a value returned twice: a copy
 //
 // Declined with an error: any other op, by name.
@@ -19,6 +20,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/KernelForms.h"
 #include "compiler/schedule/ProgramInfo.h"
+#include "compiler/schedule/StateLayout.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -30,7 +32,9 @@ namespace attnc {
 bool isKernelForm(Operation *op) {
   return isa<attn::LinearOp, attn::MatmulOp, attn::HeadLinearOp, attn::AttentionOp, attn::MapOp,
              attn::EmbeddingOp, attn::TokenPositionsOp, attn::PackIndexOp,
-             attn::PackOp, attn::UnpackOp, attn::PoolOp, attn::RopeOp>(op);
+             attn::PackOp, attn::UnpackOp, attn::PoolOp, attn::RopeOp, attn::PastOp,
+             attn::PackedPositionsOp, attn::AppendOp, attn::CachedAttentionOp>(
+      op);
 }
 
 namespace {
@@ -66,6 +70,8 @@ private:
   void rewriteNorm(attn::NormOp op);
   void rewriteSoftmax(attn::SoftmaxOp op);
   void copyResults(attn::ReturnOp op);
+  /// One value per state, so that who appends and who reads meet.
+  void rewriteStates();
 
   Value view(Location loc, Value base, RankedTensorType type,
              int64_t offset = 0) {
@@ -256,6 +262,22 @@ void FormRewriter::rewriteSoftmax(attn::SoftmaxOp op) {
   rewriter.replaceOp(op, map);
 }
 
+void FormRewriter::rewriteStates() {
+  auto module = entry->getParentOfType<ModuleOp>();
+  Block &body = entry.getBody().front();
+  llvm::DenseMap<Attribute, Value> states;
+  for (auto get : llvm::make_early_inc_range(body.getOps<attn::GetStateOp>())) {
+    Value &state = states[get.getStateAttr()];
+    if (!state) {
+      auto declared = module.lookupSymbol<attn::StateOp>(get.getState());
+      rewriter.setInsertionPoint(get);
+      state = kernel::StateOp::create(rewriter, get.getLoc(), get.getType(),
+                                      get.getStateAttr(), getBlocks(declared));
+    }
+    rewriter.replaceOp(get, state);
+  }
+}
+
 void FormRewriter::copyResults(attn::ReturnOp op) {
   llvm::SmallPtrSet<Value, 4> returned;
   for (auto [index, operand] : llvm::enumerate(op->getOpOperands())) {
@@ -273,7 +295,7 @@ LogicalResult FormRewriter::rewrite(Operation *op) {
   rewriter.setInsertionPoint(op);
   if (auto linear = dyn_cast<attn::LinearOp>(op))
     return rewriteLinear(linear), success();
-  if (isKernelForm(op))
+  if (isKernelForm(op) || isa<kernel::StateOp>(op))
     return success();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](attn::GetWeightOp get) {
@@ -318,6 +340,7 @@ LogicalResult FormRewriter::run() {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
     if (isOpTriviallyDead(&op))
       rewriter.eraseOp(&op);
+  rewriteStates();
   for (Operation &op : llvm::make_early_inc_range(body))
     if (failed(rewrite(&op)))
       return failure();

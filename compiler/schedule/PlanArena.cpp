@@ -183,6 +183,8 @@ void Planner::assignSlots() {
 
 /// The reference that takes the place of a tensor.
 Value Planner::refer(Value tensor) {
+  if (isa<attn::StateType>(tensor.getType()))
+    return tensor; // the session's, not the arena's
   Value ref = refs.lookup(tensor);
   assert(ref && "every tensor has its place before it is read");
   return ref;

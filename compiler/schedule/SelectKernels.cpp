@@ -72,6 +72,14 @@ static std::string getKernelName(Operation *op) {
         return "attention_" + std::to_string(attention.getQueryHeads()) + "x" +
                std::to_string(attention.getHeadSize());
       })
+      .Case([](attn::CachedAttentionOp attention) {
+        return "cached_attention_" + std::to_string(attention.getQueryHeads()) +
+               "x" + std::to_string(attention.getHeadSize());
+      })
+      .Case([](attn::AppendOp append) {
+        return "append_" + getDimName(append.getRows(), 2) + "x" +
+               getDimName(append.getRows());
+      })
       .Case([](attn::MapOp map) { return getMapName(map); })
       .Case([](attn::EmbeddingOp embedding) {
         return "embedding_" + getDimName(embedding.getResult());
@@ -130,6 +138,8 @@ OwningOpRef<kernel::FuncOp> VariantBuilder::buildKernel(Operation *op) {
     if (std::optional<int64_t> stride = getPlace(operand).stride)
       attrs.set(kernel::KernelDialect::kLayoutAttr,
                 kernel::RowsAttr::get(context, *stride));
+    if (auto state = operand.getDefiningOp<kernel::StateOp>())
+      attrs.set(kernel::KernelDialect::kLayoutAttr, state.getLayoutAttr());
     layouts.push_back(attrs.getDictionary(context));
   }
   auto type = b.getFunctionType(op->getOperandTypes(), op->getResultTypes());

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Library.h"
+#include "compiler/tools/RunPrompt.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -36,6 +37,34 @@ cl::opt<int64_t> maxTokens("max-tokens",
 cl::opt<bool> greedy("greedy",
                      cl::desc("With --prompt: take the likeliest token"),
                      IN_RUN);
+cl::list<int32_t> promptIds("prompt-ids",
+                            cl::desc("Token ids to continue, as 1,2,3"),
+                            cl::value_desc("IDS"), cl::CommaSeparated, IN_RUN);
+cl::opt<float> temperature(
+    "temperature", cl::init(1.0f),
+    cl::desc("With --prompt: divides the logits (default: 1)"),
+    cl::value_desc("T"), IN_RUN);
+cl::opt<int> topK("top-k",
+                  cl::desc("With --prompt: draw from the K likeliest tokens"),
+                  cl::value_desc("K"), IN_RUN);
+cl::opt<float> topP("top-p",
+                    cl::desc("With --prompt: draw from the likeliest tokens "
+                             "that together have probability P"),
+                    cl::value_desc("P"), IN_RUN);
+cl::opt<float> minP("min-p",
+                    cl::desc("With --prompt: leave out tokens less likely than "
+                             "P times the likeliest"),
+                    cl::value_desc("P"), IN_RUN);
+cl::opt<float> repetitionPenalty(
+    "repetition-penalty",
+    cl::desc("With --prompt: makes tokens that came before less likely"),
+    cl::value_desc("R"), IN_RUN);
+cl::opt<uint64_t> seed("seed", cl::desc("With --prompt: of the draws"),
+                       cl::value_desc("N"), IN_RUN);
+cl::list<std::string> stops("stop",
+                            cl::desc("With --prompt: a text to stop before; "
+                                     "repeatable"),
+                            cl::value_desc("STRING"), IN_RUN);
 cl::list<std::string>
     inputFiles("input", cl::desc("An input from a .npy file; repeatable"),
                cl::value_desc("NAME=FILE.npy"), IN_RUN);
@@ -292,11 +321,36 @@ Error runLibrary() {
   return Error::success();
 }
 
+Error continuePrompt() {
+  Expected<std::unique_ptr<Library>> library = Library::load(path);
+  if (!library)
+    return library.takeError();
+  if (Error error = (*library)->open(threads, weightsPath))
+    return error;
+  PromptRequest request = {prompt, {}, json, {}, ATTN_GENERATE_INIT};
+  request.ids.assign(promptIds.begin(), promptIds.end());
+  request.stops.assign(stops.begin(), stops.end());
+  request.options.max_tokens = maxTokens;
+  request.options.temperature = greedy ? 0.0f : temperature.getValue();
+  request.options.top_k = topK;
+  request.options.top_p = topP;
+  request.options.min_p = minP;
+  request.options.repetition_penalty = repetitionPenalty;
+  request.options.seed = seed;
+  return runPrompt(**library, request);
+}
+
 int run() {
-  if (!prompt.empty() || maxTokens.getNumOccurrences() || greedy)
-    return report(
-        runError("error[A0730]: --prompt needs a library of a model "
-                 "that generates text; this one encodes. Use --text"));
+  bool hasPrompt = prompt.getNumOccurrences() || !promptIds.empty();
+  if (hasPrompt && (!texts.empty() || !inputFiles.empty()))
+    return usage("give one of --prompt, --text and --input", "run");
+  if (!hasPrompt && (maxTokens.getNumOccurrences() || greedy))
+    return usage("--max-tokens and --greedy need --prompt", "run");
+  if (hasPrompt) {
+    if (Error error = continuePrompt())
+      return report(std::move(error));
+    return kSuccess;
+  }
   if (!texts.empty() && !inputFiles.empty())
     return usage("give either --text or --input, not both", "run");
   if (Error error = runLibrary())
@@ -311,7 +365,9 @@ Command runCommand() {
       command,
       "  attnc run out/libminilm.so --text \"a cat\" --text \"a dog\" --json\n"
       "  attnc run out/libminilm.so --entry encode --input "
-      "input_ids=ids.npy --output results\n",
+      "input_ids=ids.npy --output results\n"
+      "  attnc run out/libgpt2.so --prompt \"Once upon a time\" --max-tokens "
+      "100 --temperature 0.8 --top-p 0.9\n",
       run};
 }
 

@@ -74,6 +74,12 @@ public:
   }
 };
 
+/// What a session remembers; ops that read or append to a state.
+struct StateResource
+    : public mlir::SideEffects::Resource::Base<StateResource> {
+  llvm::StringRef getName() final { return "attn.state"; }
+};
+
 /// True for an op that may stand in an element, score or mask region: scalar
 /// arithmetic that the interpreter and every back end implement, and
 /// attn.lookup.
@@ -85,6 +91,8 @@ bool isRegionScalarOp(mlir::Operation *op);
 #include "dialects/attn/AttnEnums.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/attn/AttnAttributes.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/attn/AttnTypes.h.inc"
 #include "dialects/attn/AttnInterfaces.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/attn/AttnOps.h.inc"

@@ -20,6 +20,8 @@ using namespace mlir;
 #include "dialects/attn/AttnEnums.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/attn/AttnAttributes.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/attn/AttnTypes.cpp.inc"
 #include "dialects/attn/AttnInterfaces.cpp.inc"
 
 namespace attnc::attn {
@@ -38,6 +40,10 @@ void AttnDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/attn/AttnAttributes.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/attn/AttnTypes.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST
@@ -143,12 +149,6 @@ RankedTensorType getNamedTensor(ArrayRef<SizeExpr> shape, Type elementType) {
                                SizesAttr::get(elementType.getContext(), shape));
 }
 
-SizeExpr getProduct(ArrayRef<SizeExpr> dims) {
-  SizeExpr product(1);
-  for (const SizeExpr &dim : dims)
-    product = product * dim;
-  return product;
-}
 Type getCapturedType(RankedTensorType capture, AffineMap map) {
   if (map.getNumResults() == capture.getRank())
     return capture.getElementType();
@@ -157,5 +157,11 @@ Type getCapturedType(RankedTensorType capture, AffineMap map) {
                         capture.getElementType());
 }
 
+SizeExpr getProduct(ArrayRef<SizeExpr> dims) {
+  SizeExpr product(1);
+  for (const SizeExpr &dim : dims)
+    product = product * dim;
+  return product;
+}
 
 } // namespace attnc::attn

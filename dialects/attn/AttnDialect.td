@@ -29,6 +29,7 @@ def Attn_Dialect : Dialect {
     with an indexing map.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect"];
   let hasOperationAttrVerify = 1;
@@ -39,6 +40,8 @@ def Attn_Dialect : Dialect {
     static constexpr llvm::StringLiteral kNameAttr = "attn.name";
     /// Module attribute: the last stage of the pipeline that ran.
     static constexpr llvm::StringLiteral kStageAttr = "attn.stage";
+    /// Module attribute: token ids at which a model stops by itself.
+    static constexpr llvm::StringLiteral kStopTokensAttr = "attn.stop_tokens";
     /// Entry argument: inclusive bounds of an integer input's elements.
     static constexpr llvm::StringLiteral kRangeAttr = "attn.range";
     /// Entry argument: the value that stands in when the caller gives NULL.

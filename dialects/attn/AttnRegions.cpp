@@ -110,6 +110,13 @@ CapturedRegion AttentionOp::getMaskRegion() {
   return makeRegion(&getMask(), getMaskCaptures(), getMaskMaps(), 4);
 }
 
+CapturedRegion CachedAttentionOp::getScoreRegion() {
+  return makeRegion(&getScore(), getScoreCaptures(), getScoreMaps(), 5);
+}
+CapturedRegion CachedAttentionOp::getMaskRegion() {
+  return makeRegion(&getMask(), getMaskCaptures(), getMaskMaps(), 4);
+}
+
 bool isRegionScalarOp(Operation *op) {
   return isa<arith::ConstantOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
              arith::DivFOp, arith::NegFOp, arith::MaximumFOp, arith::MinimumFOp,

@@ -227,7 +227,7 @@ LogicalResult EntryOp::verifySymbolUses(SymbolTableCollection &) {
         if (!sizes.contains(name))
           return emitOpError() << "expects 'sizes' to list '" << name
                                << "', which the input type " << type << " uses";
-  return success();
+  return verifyStates(*this);
 }
 
 LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
@@ -240,6 +240,10 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
              << "expects '" << name << "' to list paths as strings, got "
              << attribute.getValue();
   }
+  if (name == kStopTokensAttr && !isa<DenseI32ArrayAttr>(attribute.getValue()))
+    return op->emitOpError() << "expects '" << name
+                             << "' to be array<i32: ...>, got "
+                             << attribute.getValue();
   if ((name == kNameAttr || name == kStageAttr) &&
       !isa<StringAttr>(attribute.getValue()))
     return op->emitOpError() << "expects '" << name << "' to be a string, got "

@@ -69,6 +69,10 @@ SizeOp lookupSize(mlir::Operation *op, llvm::StringRef name);
 /// attention) name is declared.
 llvm::LogicalResult verifyDeclaredSizes(mlir::Operation *root);
 
+/// Fails unless an entry that appends to states does so to all alike, before
+/// anything reads them.
+llvm::LogicalResult verifyStates(EntryOp entry);
+
 } // namespace attnc::attn
 
 #endif // ATTNC_DIALECTS_ATTN_CONSTRAINTS_H

@@ -53,6 +53,8 @@ typedef enum attn_status {
   ATTN_ERROR_UNAVAILABLE = 9,      /* the library was built without this part */
   ATTN_ERROR_DEVICE = 10           /* no GPU or driver that can run it, or one
                                       that failed or was lost */
+  ATTN_ERROR_CONTEXT_FULL = 11     /* a sequence would have more positions than
+                                      the library was compiled for */
 } attn_status;
 
 /* Element types of inputs, outputs and weights. */
@@ -170,6 +172,66 @@ typedef struct attn_buffer {
 
 /* How hosts drive a library without its header: NAME_library() returns one,
  * in static storage. Functions behave as their NAME_* namesakes.
+/* How to choose tokens. Start from ATTN_GENERATE_INIT; every zero means the
+ * default, and NULL instead of options means all defaults: the likeliest token
+ * each time, until the model stops by itself or its positions are used up.
+ *
+ * With a temperature, logits are divided by it after the penalty; then tokens
+ * that top_k, top_p and min_p exclude leave, in this order, and one of the rest
+ * is drawn. Logits of tokens in the prompt or made so far are divided by
+ * repetition_penalty if positive, else multiplied. Draws come from the seed
+ * alone (SplitMix64): the same seed, session state and prompt give the same
+ * tokens. */
+typedef struct attn_generate_options {
+  size_t struct_size;       /* sizeof(attn_generate_options) */
+  int64_t max_tokens;       /* 0: no limit but the positions */
+  float temperature;        /* 0: greedy; else > 0 */
+  int32_t top_k;            /* 0: all; else the k likeliest */
+  float top_p;              /* 0: all; else the fewest, likeliest first, whose
+                               probabilities sum to at least top_p, up to 1 */
+  float min_p;              /* 0: all; else at least min_p times the likeliest's
+                               probability, up to 1 */
+  float repetition_penalty; /* 0: none; else > 0 */
+  uint64_t seed;
+  const int32_t *stop_tokens; /* [stop_token_count]: besides the model's own */
+  size_t stop_token_count;
+  const char *const *stop_strings; /* [stop_string_count], ending in NUL; need a
+                                      library with a tokenizer */
+  size_t stop_string_count;
+  int32_t keeps_model_stops; /* nonzero: the model's own stop tokens do not
+                                stop, until max_tokens */
+} attn_generate_options;
+
+/* clang-format off */
+#define ATTN_GENERATE_INIT                                                     \
+  { sizeof(attn_generate_options), 0, 0.0f, 0, 0.0f, 0.0f, 0.0f, 0, NULL, 0,   \
+    NULL, 0, 0 }
+/* clang-format on */
+
+/* Sees every token as it is made. `text` [length] is UTF-8 that the token
+ * completes: empty while a character or a possible stop string is incomplete,
+ * and in a library without text. Text that is held back at the end comes in one
+ * more call, with token -1. Returns 0 to go on, else generation stops. */
+typedef int32_t (*attn_token_callback)(void *context, int32_t token,
+                                       const char *text, size_t length);
+
+/* Why generation ended. */
+typedef enum attn_stop {
+  ATTN_STOP_LENGTH = 0,  /* max_tokens */
+  ATTN_STOP_TOKEN = 1,   /* a stop token, which is the last token made */
+  ATTN_STOP_STRING = 2,  /* a stop string, which is not part of the text */
+  ATTN_STOP_CALLER = 3,  /* the callback */
+  ATTN_STOP_CONTEXT = 4, /* no position is left */
+  ATTN_STOP_ERROR = 5    /* the status tells */
+} attn_stop;
+
+typedef struct attn_generate_result {
+  size_t struct_size;    /* sizeof(attn_generate_result), set by the caller */
+  int64_t prompt_tokens; /* of this call */
+  int64_t tokens;        /* made */
+  attn_stop stop;
+} attn_generate_result;
+
  *
  * describe: JSON in static storage: name, abi_version, entry points with their
  *   named sizes (minimum, maximum), inputs and outputs (dtype, dims as numbers,
@@ -181,7 +243,32 @@ typedef struct attn_buffer {
  *   order.
  * info: JSON about an open model (variant and why, threads, bytes); writes at
  *   most `capacity` bytes with the NUL and stores the length in *needed.
- * tokenize, encode_text: see attn/text.h; NULL in a library without text. */
+ * tokenize, encode_text: see attn/text.h; NULL in a library without text.
+ *
+ * A session of a library with states (a language model) keeps a number of
+ * sequences, each a list of positions that calls append to; a call of batch B
+ * appends to sequences 0 to B - 1 what its attention_mask keeps. These functions
+ * are NULL in libraries without states:
+ * session_reset: every sequence becomes empty; their memory is kept.
+ * session_length: positions of a sequence.
+ * session_truncate: only the first `length` positions of a sequence stay.
+ * session_fork: sequence `to` becomes sequence `from`; what they share is stored
+ *   once until one of them appends.
+ * session_reserve: takes the memory that the first `sequences` sequences need
+ *   for `length` positions, so that calls up to there allocate nothing.
+ * session_save: a sequence as bytes; stores their number in *needed where that
+ *   is given, and writes nothing if `buffer` is NULL.
+ * session_load: makes a sequence of such bytes. Those of other weights, of
+ *   another layout or damaged ones are refused and change nothing.
+ * generate: appends the prompt to sequence 0, then token after token, each fed
+ *   back, and tells the callback (or not, if NULL). The last token made is fed
+ *   only by the next call of generate, before its prompt. `result` may be NULL.
+ *   ATTN_ERROR_CONTEXT_FULL if the prompt itself does not fit, and then nothing
+ *   is changed.
+ * generate_text: the same with a text, tokenized with the tokenizer's special
+ *   tokens if the sequence is empty, else without; NULL without text.
+ * detokenize: ids to text, special tokens left out; writes at most `capacity`
+ *   bytes with the NUL and stores the length in *needed; NULL without text. */
 struct attn_text_batch;
 typedef struct attn_library {
   size_t struct_size;
@@ -210,6 +297,31 @@ typedef struct attn_library {
                              float *embeddings);
 } attn_library;
 
+  attn_status (*session_reset)(attn_session *session);
+  attn_status (*session_length)(attn_session *session, int64_t sequence,
+                                int64_t *length);
+  attn_status (*session_truncate)(attn_session *session, int64_t sequence,
+                                  int64_t length);
+  attn_status (*session_fork)(attn_session *session, int64_t from, int64_t to);
+  attn_status (*session_reserve)(attn_session *session, int64_t sequences,
+                                 int64_t length);
+  attn_status (*session_save)(attn_session *session, int64_t sequence,
+                              void *buffer, size_t capacity, size_t *needed);
+  attn_status (*session_load)(attn_session *session, int64_t sequence,
+                              const void *data, size_t size);
+  attn_status (*generate)(attn_session *session,
+                          const attn_generate_options *options,
+                          const int32_t *ids, size_t count,
+                          attn_token_callback callback, void *context,
+                          attn_generate_result *result);
+  attn_status (*generate_text)(attn_session *session,
+                               const attn_generate_options *options,
+                               const char *text, size_t length,
+                               attn_token_callback callback, void *context,
+                               attn_generate_result *result);
+  attn_status (*detokenize)(const attn_model *model, const int32_t *ids,
+                            size_t count, char *buffer, size_t capacity,
+                            size_t *needed);
 #ifdef __cplusplus
 }
 #endif

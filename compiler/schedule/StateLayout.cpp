@@ -1,0 +1,84 @@
+//===- StateLayout.cpp - how states lie in memory -----------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See StateLayout.h.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/schedule/StateLayout.h"
+#include "compiler/schedule/ProgramInfo.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace attnc {
+
+size_t StateLayout::indexOf(StringRef name) const {
+  for (auto [index, place] : llvm::enumerate(places))
+    if (attn::StateOp(place.state).getSymName() == name)
+      return index;
+  llvm_unreachable("a state that no attn.state declares");
+}
+
+StateLayout getStateLayout(ModuleOp module) {
+  StateLayout layout;
+  for (auto state : module.getOps<attn::StateOp>()) {
+    attn::StateType type = state.getType();
+    auto group = llvm::find_if(layout.groups, [&](const StateGroup &known) {
+      return known.window == type.getWindow();
+    });
+    if (group == layout.groups.end())
+      group = layout.groups.insert(group, {type.getWindow(), 0});
+    layout.places.push_back(
+        {state, size_t(group - layout.groups.begin()), group->blockBytes});
+    int64_t bytes = type.getRow().getNumElements() * kStateBlock * 4;
+    group->blockBytes += llvm::alignTo(bytes, 64);
+  }
+  return layout;
+}
+
+kernel::BlocksAttr getBlocks(attn::StateOp state) {
+  bool isKey = false;
+  // Entries may be in kernel forms already.
+  state->getParentOfType<ModuleOp>().walk([&](attn::CachedAttentionOp op) {
+    if (auto key = op.getKey().getDefiningOp<attn::GetStateOp>())
+      isKey |= key.getState() == state.getSymName();
+    else if (auto laid = op.getKey().getDefiningOp<kernel::StateOp>())
+      isKey |= laid.getState() == state.getSymName();
+  });
+  return kernel::BlocksAttr::get(state.getContext(), kStateBlock, isKey);
+}
+
+std::optional<unsigned> getGrowthInput(kernel::ProgramOp program) {
+  SmallVector<kernel::DispatchOp> dispatches = getDispatches(program);
+  for (kernel::DispatchOp append : dispatches) {
+    if (!isa<attn::AppendOp>(getKernel(append).getComputeOp()))
+      continue;
+    // Operands of attn.append: rows, offsets, state.
+    Value offsets = append.getIns()[1];
+    for (kernel::DispatchOp dispatch : dispatches)
+      if (isa<attn::PackIndexOp>(getKernel(dispatch).getComputeOp()) &&
+          llvm::is_contained(dispatch.getOuts(), offsets))
+        return dispatch.getIns()[0]
+            .getDefiningOp<kernel::ArgumentOp>()
+            .getIndex();
+    llvm_unreachable("verified: the offsets are those of an attn.pack_index");
+  }
+  return std::nullopt;
+}
+
+int64_t getCachedAttentionScratch(attn::CachedAttentionOp op) {
+  // EmitCachedAttention.cpp places in it, per row of a tile of at most 8, a
+  // query and a result in whole vectors of at most 16, the scores of a chunk,
+  // one vector of sums, and two numbers.
+  constexpr int64_t kRows = 8, kLanes = 16;
+  return 4 * kRows *
+         (llvm::alignTo(op.getHeadSize(), kLanes) +
+          llvm::alignTo(op.getValueSize(), kLanes) + kCachedAttentionChunk +
+          kLanes + 2);
+}
+
+} // namespace attnc

@@ -1,0 +1,316 @@
+//===- State.cpp - what a session remembers -------------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Blocks, tables and lengths. A call's blocks are put into the tables before it
+// runs; a call that fails leaves them there, behind the length, for the next.
+//
+//===----------------------------------------------------------------------===//
+#include "State.h"
+
+#include "Errors.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+namespace attnrt {
+
+attn_status SessionStates::open() {
+  if (!states)
+    return ATTN_OK;
+  size_t sequences = states->sequences, groups = states->group_count;
+  storageBytes =
+      (sizeof(Table) + sizeof(unsigned char **)) * groups * sequences +
+      sizeof(Block *) * groups +
+      sizeof(attn_frame_state) * states->state_count +
+      2 * sizeof(int32_t) * sequences;
+  storage = memory.allocate(storageBytes, "the session's sequences");
+  if (!storage)
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  memset(storage, 0, storageBytes);
+  tables = static_cast<Table *>(storage);
+  roots = reinterpret_cast<unsigned char ***>(tables + groups * sequences);
+  unused = reinterpret_cast<Block **>(roots + groups * sequences);
+  stateViews = reinterpret_cast<attn_frame_state *>(unused + groups);
+  lengths = reinterpret_cast<int32_t *>(stateViews + states->state_count);
+  grown = lengths + sequences;
+  for (int32_t i = 0; i < states->state_count; ++i) {
+    const attn_abi_state &state = states->states[i];
+    stateViews[i].tables = roots + state.group * sequences;
+    stateViews[i].offset = state.offset;
+  }
+  return ATTN_OK;
+}
+
+SessionStates::~SessionStates() {
+  if (!storage)
+    return;
+  reset();
+  size_t tableBytes = sizeof(unsigned char *) * blocksOf(states->positions);
+  for (int32_t group = 0; group < states->group_count; ++group) {
+    for (int64_t sequence = 0; sequence < states->sequences; ++sequence)
+      if (unsigned char **blocks = table(group, sequence).blocks)
+        memory.release(blocks, tableBytes);
+    for (Block *block = unused[group]; block;) {
+      Block *next = block->next;
+      memory.release(block, kBlockHeader + states->groups[group].block_bytes);
+      block = next;
+    }
+  }
+  memory.release(storage, storageBytes);
+}
+
+//===-- blocks ------------------------------------------------------------===//
+
+unsigned char *SessionStates::takeBlock(int32_t group) {
+  Block *block = unused[group];
+  if (block) {
+    unused[group] = block->next;
+  } else {
+    size_t bytes = kBlockHeader + states->groups[group].block_bytes;
+    block = static_cast<Block *>(memory.allocate(bytes, "the session's state"));
+    if (!block)
+      return nullptr;
+    memset(static_cast<void *>(block), 0, bytes);
+  }
+  block->references = 1;
+  block->next = nullptr;
+  return reinterpret_cast<unsigned char *>(block) + kBlockHeader;
+}
+
+void SessionStates::dropBlock(int32_t group, unsigned char *&data) {
+  if (!data)
+    return;
+  Block *block = reinterpret_cast<Block *>(data - kBlockHeader);
+  data = nullptr;
+  if (--block->references > 0)
+    return;
+  block->next = unused[group];
+  unused[group] = block;
+}
+
+attn_status SessionStates::openTable(int32_t group, int64_t sequence) {
+  Table &wanted = table(group, sequence);
+  if (wanted.blocks)
+    return ATTN_OK;
+  size_t bytes = sizeof(unsigned char *) * blocksOf(states->positions);
+  void *blocks = memory.allocate(bytes, "the session's sequences");
+  if (!blocks)
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  memset(blocks, 0, bytes);
+  wanted.blocks = static_cast<unsigned char **>(blocks);
+  roots[group * states->sequences + sequence] = wanted.blocks;
+  return ATTN_OK;
+}
+
+/// A sequence of `length` rows gets blocks of its own for rows up to `wanted`.
+attn_status SessionStates::provide(int32_t group, int64_t sequence,
+                                   int64_t length, int64_t wanted) {
+  attn_status status = openTable(group, sequence);
+  if (status != ATTN_OK)
+    return status;
+  Table &own = table(group, sequence);
+  int64_t end = blocksOf(wanted);
+  for (int64_t i = length / states->block_positions; i < end; ++i) {
+    unsigned char *&block = own.blocks[i];
+    bool isShared =
+        block &&
+        reinterpret_cast<Block *>(block - kBlockHeader)->references > 1;
+    if (block && !isShared)
+      continue;
+    unsigned char *fresh = takeBlock(group);
+    if (!fresh)
+      return ATTN_ERROR_OUT_OF_MEMORY;
+    if (isShared) {
+      memcpy(fresh, block, states->groups[group].block_bytes);
+      dropBlock(group, block);
+    }
+    block = fresh;
+    own.end = i + 1 > own.end ? i + 1 : own.end;
+  }
+  return ATTN_OK;
+}
+
+int64_t SessionStates::firstBlock(int32_t group, int64_t length) const {
+  int64_t window = states->groups[group].window;
+  // The next query, at position `length`, sees rows after length - window.
+  if (!window || length < window)
+    return 0;
+  return (length - window + 1) / states->block_positions;
+}
+
+/// Lets go of blocks that a sequence of `length` rows does not need.
+void SessionStates::forget(int32_t group, int64_t sequence, int64_t length) {
+  Table &own = table(group, sequence);
+  int64_t first = firstBlock(group, length), last = blocksOf(length);
+  for (int64_t i = 0; i < own.end; ++i)
+    if (i < first || i >= last)
+      dropBlock(group, own.blocks[i]);
+  own.end = own.end < last ? own.end : last;
+}
+
+void SessionStates::clear(int64_t sequence) {
+  for (int32_t group = 0; group < states->group_count; ++group)
+    forget(group, sequence, 0);
+  lengths[sequence] = 0;
+  ++changeCount;
+}
+
+//===-- calls -------------------------------------------------------------===//
+
+static int32_t countKept(const int32_t *mask, int64_t count) {
+  int32_t kept = 0;
+  for (int64_t i = 0; i < count; ++i)
+    kept += mask[i] != 0;
+  return kept;
+}
+
+attn_status SessionStates::prepare(const attn_abi_entry &entry,
+                                   const int64_t *sizes,
+                                   void *const *arguments) {
+  if (!entry.growth)
+    return ATTN_OK;
+  const attn_abi_argument &kept = entry.arguments[entry.growth - 1];
+  auto extent = [&](int32_t dim) {
+    return kept.dims[dim] < 0 ? sizes[-1 - kept.dims[dim]] : kept.dims[dim];
+  };
+  int64_t batch = extent(0), seq = extent(1);
+  const int32_t *mask =
+      static_cast<const int32_t *>(arguments[entry.growth - 1]);
+  memset(grown, 0, sizeof(int32_t) * states->sequences);
+  for (int64_t b = 0; b < batch; ++b) {
+    grown[b] = countKept(mask + b * seq, seq);
+    if (grown[b] > states->positions - lengths[b])
+      return fail(ATTN_ERROR_CONTEXT_FULL,
+                  "%s: sequence %" PRId64
+                  " has %d positions; %d more exceed the %" PRId64
+                  " that this library was compiled for",
+                  entry.name, b, lengths[b], grown[b], states->positions);
+  }
+  for (int64_t b = 0; b < batch; ++b)
+    for (int32_t group = 0; group < states->group_count && grown[b]; ++group) {
+      attn_status status =
+          provide(group, b, lengths[b], int64_t(lengths[b]) + grown[b]);
+      if (status != ATTN_OK)
+        return status;
+    }
+  return ATTN_OK;
+}
+
+void SessionStates::commit() {
+  ++changeCount;
+  for (int64_t sequence = 0; sequence < states->sequences; ++sequence) {
+    if (!grown[sequence])
+      continue;
+    lengths[sequence] += grown[sequence];
+    grown[sequence] = 0;
+    for (int32_t group = 0; group < states->group_count; ++group) {
+      Table &own = table(group, sequence);
+      int64_t first = firstBlock(group, lengths[sequence]);
+      for (int64_t i = first; i-- > 0 && own.blocks[i];)
+        dropBlock(group, own.blocks[i]);
+    }
+  }
+}
+
+//===-- sequences ---------------------------------------------------------===//
+
+attn_status SessionStates::check(int64_t sequence) const {
+  if (!states)
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: this library's sessions keep nothing between calls",
+                library.name);
+  if (sequence >= 0 && sequence < states->sequences)
+    return ATTN_OK;
+  return fail(ATTN_ERROR_INVALID_ARGUMENT,
+              "%s: sequence %" PRId64 "; a session has sequences 0 to %" PRId64,
+              library.name, sequence, states->sequences - 1);
+}
+
+void SessionStates::reset() {
+  for (int64_t sequence = 0; states && sequence < states->sequences; ++sequence)
+    clear(sequence);
+}
+
+attn_status SessionStates::length(int64_t sequence, int64_t &result) const {
+  attn_status status = check(sequence);
+  if (status == ATTN_OK)
+    result = lengths[sequence];
+  return status;
+}
+
+attn_status SessionStates::truncate(int64_t sequence, int64_t length) {
+  attn_status status = check(sequence);
+  if (status != ATTN_OK)
+    return status;
+  if (length < 0 || length > lengths[sequence])
+    return fail(ATTN_ERROR_INVALID_ARGUMENT,
+                "%s: sequence %" PRId64 " has %d positions; expected 0 to that "
+                "many to stay, got %" PRId64,
+                library.name, sequence, lengths[sequence], length);
+  for (int32_t group = 0; group < states->group_count; ++group)
+    for (int64_t i = firstBlock(group, length); i < blocksOf(length); ++i)
+      if (!table(group, sequence).blocks[i])
+        return fail(ATTN_ERROR_INVALID_ARGUMENT,
+                    "%s: sequence %" PRId64 " cannot go back to %" PRId64
+                    " positions: its window of %" PRId64
+                    " has moved on; reset it and give its tokens again",
+                    library.name, sequence, length,
+                    states->groups[group].window);
+  for (int32_t group = 0; group < states->group_count; ++group)
+    forget(group, sequence, length);
+  lengths[sequence] = static_cast<int32_t>(length);
+  ++changeCount;
+  return ATTN_OK;
+}
+
+attn_status SessionStates::fork(int64_t from, int64_t to) {
+  attn_status status = check(from);
+  if (status == ATTN_OK)
+    status = check(to);
+  if (status != ATTN_OK || from == to)
+    return status;
+  for (int32_t group = 0; group < states->group_count && lengths[from];
+       ++group) {
+    status = openTable(group, to);
+    if (status != ATTN_OK)
+      return status;
+  }
+  clear(to);
+  int64_t end = blocksOf(lengths[from]);
+  for (int32_t group = 0; group < states->group_count && end; ++group) {
+    Table &source = table(group, from), &target = table(group, to);
+    for (int64_t i = firstBlock(group, lengths[from]); i < end; ++i) {
+      target.blocks[i] = source.blocks[i];
+      ++reinterpret_cast<Block *>(source.blocks[i] - kBlockHeader)->references;
+    }
+    target.end = end;
+  }
+  lengths[to] = lengths[from];
+  return ATTN_OK;
+}
+
+attn_status SessionStates::reserve(int64_t sequences, int64_t length) {
+  attn_status status = check(0);
+  if (status != ATTN_OK)
+    return status;
+  if (sequences < 1 || sequences > states->sequences || length < 0 ||
+      length > states->positions)
+    return fail(ATTN_ERROR_INVALID_ARGUMENT,
+                "%s: %" PRId64 " sequences of %" PRId64
+                " positions; expected 1 to %" PRId64 " of 0 to %" PRId64,
+                library.name, sequences, length, states->sequences,
+                states->positions);
+  for (int64_t sequence = 0; sequence < sequences; ++sequence)
+    for (int32_t group = 0; group < states->group_count; ++group) {
+      status = provide(group, sequence, lengths[sequence], length);
+      if (status != ATTN_OK)
+        return status;
+    }
+  return ATTN_OK;
+}
+
+} // namespace attnrt
