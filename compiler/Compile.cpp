@@ -12,7 +12,10 @@
 #include "compiler/LoweredProgram.h"
 #include "compiler/Passes.h"
 #include "compiler/cpu/Codegen.h"
+#include "compiler/gpu/GpuProgram.h"
+#include "compiler/gpu/Ptx.h"
 #include "compiler/package/Package.h"
+#include "dialects/warp/Warp.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -31,7 +34,8 @@ void registerDialects(DialectRegistry &registry) {
   registry.insert<attn::AttnDialect, kernel::KernelDialect, arith::ArithDialect,
                   math::MathDialect, func::FuncDialect, scf::SCFDialect,
                   cf::ControlFlowDialect, vector::VectorDialect,
-                  LLVM::LLVMDialect, DLTIDialect>();
+                  LLVM::LLVMDialect, DLTIDialect, warp::WarpDialect,
+                  NVVM::NVVMDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   registerCodegenInterfaces(registry);
@@ -42,8 +46,14 @@ std::vector<std::pair<std::string, std::string>> getEmitStages() {
       {kImportStage.str(), "the model as it was read, in the attn dialect"}};
   for (const Stage &stage : getStages({}, Target::native()))
     names.push_back({stage.name, stage.summary});
+  for (const Stage &stage : getStages({}, *Target::find("sm_80")))
+    if (llvm::none_of(names, [&](const auto &known) {
+          return known.first == stage.name;
+        }))
+      names.push_back({stage.name, stage.summary + " (GPUs)"});
   names.push_back({"ll", "LLVM IR, optimized"});
-  names.push_back({"s", "assembly"});
+  names.push_back({"s", "assembly (processors)"});
+  names.push_back({"ptx", "assembly (GPUs)"});
   return names;
 }
 
@@ -76,6 +86,8 @@ private:
   llvm::Error compileTarget(const Target &target, bool several);
   llvm::Error lowerTarget(const Target &target, ModuleOp module,
                           llvm::StringRef prefix);
+  llvm::Error lowerGpuTarget(const Target &target, ModuleOp module,
+                             llvm::StringRef prefix);
   llvm::Error mergeDescription(LibraryDescription description);
   llvm::Expected<CompileResult> package();
 
@@ -140,6 +152,20 @@ llvm::Error Compiler::addDigests(ModuleOp module) {
     weight.setDigest(*digest);
   }
   return llvm::Error::success();
+}
+
+/// What AddressSanitizer refuses in the arena is marked before the first phase
+/// and cleared after the last.
+static void addMarkingPhases(LibraryDescription &library) {
+  for (VariantDescription &variant : library.variants)
+    for (ScheduleDescription &schedule : variant.schedules) {
+      schedule.phases.insert(schedule.phases.begin(),
+                             {"poison", getPoisonSymbol(schedule.planSymbol),
+                              /*serial=*/true});
+      schedule.phases.push_back({"unpoison",
+                                 getUnpoisonSymbol(schedule.planSymbol),
+                                 /*serial=*/true});
+    }
 }
 
 /// The targets, best first, each once: the order in which a library tries them.
@@ -245,6 +271,8 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
     return description.takeError();
   if (llvm::Error error = checkNames(*description))
     return error;
+  if (options.pipeline.redzones)
+    addMarkingPhases(*description);
   if (llvm::Error error = mergeDescription(std::move(*description)))
     return error;
   // Before code generation, which takes most of the time.
@@ -260,13 +288,50 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
   return lowerTarget(target, *module, prefix);
 }
 
+/// PTX, and a cubin where ptxas is installed.
+llvm::Error Compiler::lowerGpuTarget(const Target &target, ModuleOp module,
+                                     llvm::StringRef prefix) {
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> code =
+      gpu::translateToNvvm(module, llvmContext);
+  if (!code)
+    return alreadyReported();
+  gpu::optimizeNvvm(*code, target);
+  auto printLL = [&](llvm::raw_ostream &os) { code->print(os, nullptr); };
+  if (llvm::Error error = dumpText((prefix + "ll.ll").str(), printLL))
+    return error;
+  if (options.emit == "ll") {
+    found = true;
+    printLL(emitted);
+    return llvm::Error::success();
+  }
+  std::string ptx = gpu::emitPtx(*code, target);
+  if (llvm::Error error =
+          dumpText((prefix + "ptx.ptx").str(),
+                   [&](llvm::raw_ostream &os) { os << ptx; }))
+    return error;
+  if (options.emit == "ptx") {
+    found = true;
+    emitted << ptx;
+    return llvm::Error::success();
+  }
+  if (emitting())
+    return llvm::Error::success();
+  return llvm::createStringError(
+      "error[A0536]: a library for the target '%s' cannot be written yet\n"
+      "note: --emit=ptx prints its kernels",
+      target.name.data());
+}
+
 llvm::Error Compiler::lowerTarget(const Target &target, ModuleOp module,
                                   llvm::StringRef prefix) {
+  if (target.isGpu())
+    return lowerGpuTarget(target, module, prefix);
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> code = translateToLLVM(module, llvmContext);
   if (!code)
     return alreadyReported();
-  if (llvm::Error error = optimizeLLVM(*code, target))
+  if (llvm::Error error = optimizeLLVM(*code, target, options.codegen))
     return error;
   auto printLL = [&](llvm::raw_ostream &os) { code->print(os, nullptr); };
   if (llvm::Error error = dumpText((prefix + "ll.ll").str(), printLL))
@@ -292,7 +357,7 @@ llvm::Error Compiler::lowerTarget(const Target &target, ModuleOp module,
     }
   }
   llvm::raw_svector_ostream os(objects.emplace_back());
-  return emitObject(*code, target, os);
+  return emitObject(*code, target, os, options.codegen);
 }
 
 /// The variants of all targets in one description; they share the weights.
@@ -319,6 +384,7 @@ llvm::Expected<CompileResult> Compiler::package() {
   PackageOptions packageOptions;
   packageOptions.directory = options.outputDirectory;
   packageOptions.embedWeights = options.embedWeights;
+  packageOptions.sanitizer = options.codegen.sanitizer;
   // A lowered program declares no weights; the one it came from does.
   if (model->module->getOps<attn::WeightOp>().empty())
     model->module = std::move(scheduled);

@@ -390,8 +390,14 @@ def LowerPrograms : AttnPass<"attn-lower-programs"> {
     which the runtime calls (`include/attn/abi.h`). A phase finds its operands in
     the arena, the weights and the call's arguments, and calls its kernels; the
     plan computes slots' offsets from the call's sizes. Variants, sizes and
-    weights then leave the module.
+    weights then leave the module. With `redzones`, memory that AddressSanitizer
+    refuses follows every slot: `@VARIANT_ENTRY_poison` and
+    `@VARIANT_ENTRY_unpoison` mark and clear it.
   }];
+  let options = [
+    Option<"redzones", "redzones", "bool", /*default=*/"false",
+           "refused memory behind every slot">
+  ];
 }
 def ExpandMath : AttnPass<"attn-expand-math"> {
   let summary = "exp, erf, tanh and their like become polynomials";

@@ -11,6 +11,7 @@
 #include "compiler/Pipelines.h"
 #include "compiler/Passes.h"
 #include "compiler/cpu/Codegen.h"
+#include "compiler/gpu/Ptx.h"
 #include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
@@ -38,10 +39,63 @@ static Stage lower(llvm::StringRef name, llvm::StringRef summary,
           [create](OpPassManager &passes) { passes.addPass(create()); }};
 }
 
+/// From kernels to loops, for processors.
+static std::vector<Stage>
+getProcessorStages(const PipelineOptions &options) {
+  return {
+      lower("lower-kernels", "kernels become loops over vectors",
+            createLowerKernels, Stage::Lower),
+      lower(
+          "lower-programs", "programs become phases and a plan",
+          [redzones = options.redzones] {
+            LowerProgramsOptions passOptions;
+            passOptions.redzones = redzones;
+            return createLowerPrograms(passOptions);
+          },
+          Stage::Lower),
+      {"expand-math", Stage::Lower, "math becomes polynomials",
+       [](OpPassManager &passes) {
+         passes.addPass(createExpandMath());
+         passes.addPass(createCanonicalizerPass());
+         passes.addPass(createCSEPass());
+       }},
+      {"llvm", Stage::Lower, "everything becomes the LLVM dialect",
+       [](OpPassManager &passes) { populateLowerToLLVM(passes); }},
+  };
+}
+
+/// From kernels to programs of thread blocks, for GPUs.
+static std::vector<Stage> getGpuStages(const PipelineOptions &options) {
+  return {
+      lower(
+          "warp", "kernels become programs of thread blocks",
+          [products = options.products] {
+            BuildProgramsOptions passOptions;
+            passOptions.products = products;
+            return createBuildPrograms(passOptions);
+          },
+          Stage::Lower),
+      // Before anything is moved: errors are at ops that were written so.
+      lower("verify-barriers", "nobody reads a tile that has not landed",
+            createVerifyBarriers, Stage::Lower),
+      lower("plan-shared-memory", "tiles get their places",
+            createPlanSharedMemory, Stage::Lower),
+      {"nvvm", Stage::Lower, "fragments become registers",
+       [](OpPassManager &passes) {
+         passes.addPass(createLowerWarp());
+         passes.addPass(createExpandMath());
+         passes.addPass(createCanonicalizerPass());
+         passes.addPass(createCSEPass());
+       }},
+      {"llvm", Stage::Lower, "everything becomes the LLVM dialect",
+       [](OpPassManager &passes) { gpu::populateLowerToNvvm(passes); }},
+  };
+}
+
 // NOLINTNEXTLINE(readability-function-size): one list, top to bottom
 std::vector<Stage> getStages(const PipelineOptions &options,
                              const Target &target) {
-  return {
+  std::vector<Stage> stages = {
       // What the program means, on every machine. Attention first becomes one
       // op, then takes in what belongs to its scores.
       rewrite("raise-attention", "attention in parts becomes attn.attention",
@@ -99,20 +153,15 @@ std::vector<Stage> getStages(const PipelineOptions &options,
             Stage::Schedule),
       lower("plan-arena", "tensors become slots", createPlanArena,
             Stage::Schedule),
-
-      lower("lower-kernels", "kernels become loops over vectors",
-            createLowerKernels, Stage::Lower),
-      lower("lower-programs", "programs become phases and a plan",
-            createLowerPrograms, Stage::Lower),
-      {"expand-math", Stage::Lower, "math becomes polynomials",
-       [](OpPassManager &passes) {
-         passes.addPass(createExpandMath());
-         passes.addPass(createCanonicalizerPass());
-         passes.addPass(createCSEPass());
-       }},
-      {"llvm", Stage::Lower, "everything becomes the LLVM dialect",
-       [](OpPassManager &passes) { populateLowerToLLVM(passes); }},
   };
+  llvm::append_range(stages, target.isGpu() ? getGpuStages(options)
+                                            : getProcessorStages(options));
+  // Products of GPUs have formats of their own.
+  if (target.isGpu())
+    llvm::erase_if(stages, [](const Stage &stage) {
+      return stage.name == "choose-precision";
+    });
+  return stages;
 }
 
 namespace {
@@ -132,7 +181,8 @@ static LogicalResult runStage(const Stage &stage, ModuleOp module,
       passes.addInstrumentation(std::make_unique<CrashOnRequest>());
   // Our own verifiers are the only net in builds without assertions.
   passes.enableVerifier(true);
-  passes.enableCrashReproducerGeneration(reproducer);
+  if (!reproducer.empty())
+    passes.enableCrashReproducerGeneration(reproducer);
   // A mistake in what the user gave has a code; anything else is ours.
   bool usersMistake = false;
   {

@@ -26,9 +26,11 @@ struct PipelineOptions {
   std::set<std::string> disabledPasses; ///< stage names, e.g. "fuse-qkv"
   std::vector<std::string> outputs;     ///< outputs to keep; all if empty
   std::string gemm;                     ///< "" or "openblas"
+  std::string products = "bf16"; ///< on GPUs: bf16, f16, tf32, f32
   std::string weights = "f32";          ///< f32, bf16, i8, i4
   std::string activations;              ///< f32, bf16, i8; "": as the weights
   int64_t group = 32;                   ///< steps that share a scale of i4
+  bool redzones = false;                ///< for code under AddressSanitizer
 };
 
 struct Stage {
@@ -60,7 +62,7 @@ struct StageRunner {
   PipelineOptions options;
   const Target *target;
   std::function<mlir::LogicalResult(const Stage &, mlir::ModuleOp)> afterStage;
-  std::string reproducer = "attnc-reproducer.mlir";
+  std::string reproducer = "attnc-reproducer.mlir"; ///< empty: none
 
   /// Stages of these kinds.
   mlir::LogicalResult run(mlir::ModuleOp module,

@@ -80,6 +80,7 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
   void moveConstants(kernel::VariantOp variant) {
     SymbolTable symbols(variant);
     llvm::StringMap<StringAttr> known;
+    llvm::SetVector<Operation *> replaced;
     auto dispatches = SmallVector<kernel::DispatchOp>();
     variant.walk([&](kernel::DispatchOp op) { dispatches.push_back(op); });
     for (kernel::DispatchOp dispatch : dispatches) {
@@ -101,6 +102,7 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
       StringAttr &name = known[key];
       if (!name) {
         kernel::FuncOp kernel = getKernel(dispatch);
+        replaced.insert(kernel);
         kernel::FuncOp clone =
             foldConstants(kernel, constants, kernel.getSymName());
         name = symbols.insert(clone, Block::iterator(kernel));
@@ -108,15 +110,9 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
       dispatch.setKernel(name.getValue());
       dispatch.getInsMutable().assign(rest);
     }
-    // Kernels that nobody dispatches any more need no code.
-    llvm::DenseSet<Attribute> used;
-    variant.walk([&](kernel::DispatchOp op) {
-      used.insert(op.getKernelAttr().getAttr());
-    });
-    for (auto kernel : llvm::make_early_inc_range(
-             variant.getBody().getOps<kernel::FuncOp>()))
-      if (!used.contains(kernel.getSymNameAttr()))
-        kernel.erase();
+    for (Operation *kernel : replaced)
+      if (SymbolTable::symbolKnownUseEmpty(kernel, variant))
+        kernel->erase();
   }
 
   /// A last slot that holds the scratch of the program's kernels.

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/ProgramLowering.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -30,25 +31,66 @@ Value ProgramLowering::tileBase(Value tile) {
   return base;
 }
 
-Value ProgramLowering::tileAddress(Value tile, Value row, Value chunk) {
+ProgramLowering::Position ProgramLowering::position(Value value) {
+  APInt constant;
+  if (matchPattern(value, m_ConstantInt(&constant)))
+    return {Value(), constant.getSExtValue()};
+  auto sum = value.getDefiningOp<arith::AddIOp>();
+  if (sum && matchPattern(sum.getRhs(), m_ConstantInt(&constant)))
+    return {sum.getLhs(), constant.getSExtValue()};
+  return {value, 0};
+}
+
+/// Known parts of row and chunk become part of the instruction's offset: rows
+/// of whole patterns of the swizzle, and chunks of whole patterns where `chunk`
+/// has at most its lowest bit from the lane.
+Value ProgramLowering::tilePlace(Value tile, Position row, Position chunk,
+                                 bool chunkIsLaneBit) {
   warp::LayoutAttr layout = *warp::getAlloc(tile).getLayout();
   auto type = cast<warp::TileType>(tile.getType());
+  const int64_t pattern = layout.getMask() + 1; // chunks
+  const int64_t patternRows = pattern << layout.getShift();
+  int64_t rowBytes = type.getRowBytes(), offset = 0;
+  if (layout.getPanel())
+    rowBytes = layout.getPanel();
+
+  // Rows.
+  const int64_t wholeRows = row.constant / patternRows * patternRows;
+  Value rows = i32(row.constant - wholeRows);
+  if (row.dynamic)
+    rows = add(row.dynamic, rows);
+  offset += wholeRows * rowBytes;
+
+  // Chunks.
+  int64_t wholeChunks = 0;
+  Value chunks = i32(chunk.constant);
+  if (!chunk.dynamic || (chunkIsLaneBit && chunk.constant % 2 == 0)) {
+    wholeChunks = chunk.constant / pattern * pattern;
+    chunks = i32(chunk.constant - wholeChunks);
+  }
+  if (chunk.dynamic)
+    chunks = add(chunk.dynamic, chunks);
   Value address = tileBase(tile);
-  int64_t rowBytes = type.getRowBytes();
   if (int64_t panel = layout.getPanel()) {
-    const int64_t chunks = panel / kChunk;
-    address =
-        add(address, mul(div(chunk, chunks), i32(panel * type.getRows())));
-    chunk = rem(chunk, chunks);
-    rowBytes = panel;
+    const int64_t perPanel = panel / kChunk, bytes = panel * type.getRows();
+    offset += wholeChunks / perPanel * bytes;
+    address = add(address, mul(div(chunks, perPanel), i32(bytes)));
+    chunks = rem(chunks, perPanel);
+  } else {
+    offset += wholeChunks * kChunk;
   }
   if (layout.getMask()) {
     Value key = b.createOrFold<arith::AndIOp>(
-        loc, div(row, 1 << layout.getShift()), i32(layout.getMask()));
-    chunk = exclusiveOr(chunk, key);
+        loc, div(rows, 1 << layout.getShift()), i32(layout.getMask()));
+    chunks = exclusiveOr(chunks, key);
   }
-  address = add(address, mul(row, i32(rowBytes)));
-  return add(address, mul(chunk, i32(kChunk)));
+  address = add(address, mul(rows, i32(rowBytes)));
+  address = add(address, mul(chunks, i32(kChunk)));
+  Value place = sharedAt(address);
+  if (offset == 0)
+    return place;
+  return LLVM::GEPOp::create(b, loc, place.getType(), b.getI8Type(), place,
+                             ArrayRef<LLVM::GEPArg>{int32_t(offset)});
 }
 
 //===-- copies ------------------------------------------------------------===//
@@ -86,7 +128,8 @@ void ProgramLowering::copyChunk(warp::CopyOp op, Value chunk) {
   Value tileRow = div(chunk, perRow), tileChunk = rem(chunk, perRow);
   Value row = add(lookup(op.getRow()), tileRow);
   Value column = add(lookup(op.getColumn()), mul(tileChunk, i32(elements)));
-  Value target = sharedAt(tileAddress(op.getTile(), tileRow, tileChunk));
+  Value target =
+      tilePlace(op.getTile(), {tileRow, 0}, {tileChunk, 0}, false);
   Value rows = lookup(op.getRows()), columns = lookup(op.getColumns());
   if (!op.getAligned()) {
     LLVM::StoreOp::create(b, loc, loadElements(op, row, column, elements),

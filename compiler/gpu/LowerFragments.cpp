@@ -25,21 +25,36 @@ void ProgramLowering::lowerLoad(warp::LoadOp op) {
   // A right operand is loaded by the products that read it.
 }
 
+/// position + lane part + number.
+ProgramLowering::Position ProgramLowering::shift(Position position, Value lane,
+                                                 int64_t constant) {
+  Value dynamic = position.dynamic;
+  if (lane)
+    dynamic = dynamic ? add(dynamic, lane) : lane;
+  return {dynamic, position.constant + constant};
+}
+
+/// Columns counted in chunks of `elements`; whole chunks.
+ProgramLowering::Position ProgramLowering::chunks(Position column,
+                                                  int32_t elements) {
+  return {column.dynamic ? div(column.dynamic, elements) : Value(),
+          column.constant / elements};
+}
+
 SmallVector<Value> ProgramLowering::loadLhs(warp::LoadOp op) {
   warp::FragmentType type = op.getResult().getType();
-  Value row = lookup(op.getRow()), column = lookup(op.getColumn());
+  Position row = position(lookup(op.getRow()));
+  Position column = position(lookup(op.getColumn()));
   Registers result;
   if (type.getElement().isF32()) {
     // (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4): a chunk is 4 columns.
     for (int64_t m = 0; m < type.getRows(); m += 16)
       for (int64_t k = 0; k < type.getColumns(); k += 8)
         for (int64_t i = 0; i < 4; ++i) {
-          Value r = add(row, add(group, i32(m + i % 2 * 8)));
-          Value chunk = div(add(column, i32(k + i / 2 * 4)), 4);
-          Value address =
-              add(tileAddress(op.getTile(), r, chunk), mul(quad, i32(4)));
-          result.push_back(LLVM::LoadOp::create(b, loc, b.getF32Type(),
-                                                sharedAt(address), 4));
+          Position chunk = chunks(shift(column, {}, k + i / 2 * 4), 4);
+          Value place = tilePlace(
+              op.getTile(), shift(row, group, m + i % 2 * 8), chunk, false);
+          result.push_back(loadWord(place, quad));
         }
     return result;
   }
@@ -47,42 +62,52 @@ SmallVector<Value> ProgramLowering::loadLhs(warp::LoadOp op) {
   Value laneRow = rem(lane, 16), laneChunk = div(lane, 16);
   for (int64_t m = 0; m < type.getRows(); m += 16)
     for (int64_t k = 0; k < type.getColumns(); k += 16) {
-      Value r = add(row, add(laneRow, i32(m)));
-      Value chunk = add(div(add(column, i32(k)), 8), laneChunk);
+      Position chunk = chunks(shift(column, {}, k), 8);
+      Value place =
+          tilePlace(op.getTile(), shift(row, laneRow, m),
+                    shift(chunk, laneChunk, 0), /*chunkIsLaneBit=*/
+                    !chunk.dynamic);
       llvm::append_range(
           result,
           intrinsicStruct("llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
-                          b.getI32Type(), 4,
-                          sharedAt(tileAddress(op.getTile(), r, chunk))));
+                          b.getI32Type(), 4, place));
     }
   return result;
+}
+
+/// The f32 `index` words after a place.
+Value ProgramLowering::loadWord(Value place, Value index) {
+  place = LLVM::GEPOp::create(b, loc, place.getType(), b.getF32Type(), place,
+                              ArrayRef<LLVM::GEPArg>{index});
+  return LLVM::LoadOp::create(b, loc, b.getF32Type(), place, 4);
 }
 
 SmallVector<Value> ProgramLowering::loadRhs(warp::LoadOp op, int64_t pair) {
   warp::FragmentType type = op.getResult().getType();
   if (type.getElement().isF32())
     return loadRhsF32(op, pair);
-  Value row = lookup(op.getRow()), column = lookup(op.getColumn());
+  Position row = position(lookup(op.getRow()));
+  Position column = position(lookup(op.getColumn()));
   Registers result;
   for (int64_t k = 0; k < type.getRows(); k += 16) {
-    Value address;
+    Value place;
     StringRef name;
     if (op.getTranspose()) {
       // Rows are K: matrices (k 0-7, n 0-7), (8-15, 0-7), (0-7, 8-15), ...
-      Value r = add(row, add(rem(lane, 16), i32(k)));
-      Value chunk = add(div(add(column, i32(pair * 16)), 8), div(lane, 16));
-      address = tileAddress(op.getTile(), r, chunk);
+      Position chunk = chunks(shift(column, {}, pair * 16), 8);
+      place = tilePlace(op.getTile(), shift(row, rem(lane, 16), k),
+                        shift(chunk, div(lane, 16), 0), !chunk.dynamic);
       name = "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3";
     } else {
       // Rows are N: matrices (n 0-7, k 0-7), (0-7, 8-15), (8-15, 0-7), ...
-      Value r = add(add(rem(lane, 8), mul(div(lane, 16), i32(8))),
-                    add(row, i32(pair * 16)));
-      Value chunk = add(div(add(column, i32(k)), 8), rem(div(lane, 8), 2));
-      address = tileAddress(op.getTile(), r, chunk);
+      Value laneRow = add(rem(lane, 8), mul(div(lane, 16), i32(8)));
+      Position chunk = chunks(shift(column, {}, k), 8);
+      place = tilePlace(op.getTile(), shift(row, laneRow, pair * 16),
+                        shift(chunk, rem(div(lane, 8), 2), 0), !chunk.dynamic);
       name = "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3";
     }
-    llvm::append_range(
-        result, intrinsicStruct(name, b.getI32Type(), 4, sharedAt(address)));
+    llvm::append_range(result,
+                       intrinsicStruct(name, b.getI32Type(), 4, place));
   }
   return result;
 }
@@ -91,20 +116,32 @@ SmallVector<Value> ProgramLowering::loadRhs(warp::LoadOp op, int64_t pair) {
 /// the order 0, 2, 4, 6, 1, 3, 5, 7.
 SmallVector<Value> ProgramLowering::loadRhsF32(warp::LoadOp op, int64_t pair) {
   warp::FragmentType type = op.getResult().getType();
-  Value row = lookup(op.getRow()), column = lookup(op.getColumn());
+  Position row = position(lookup(op.getRow()));
+  Position column = position(lookup(op.getColumn()));
   Registers result;
   for (int64_t k = 0; k < type.getRows(); k += 8)
     for (int64_t n = pair * 16; n < pair * 16 + 16; n += 8)
       for (int64_t i = 0; i < 2; ++i) {
-        Value depth = op.getPaired() ? add(mul(quad, i32(2)), i32(k + i))
-                                     : add(quad, i32(k + i * 4));
-        Value width = add(group, i32(n));
-        Value r = add(row, op.getTranspose() ? depth : width);
-        Value c = add(column, op.getTranspose() ? width : depth);
-        Value address = add(tileAddress(op.getTile(), r, div(c, 4)),
-                            mul(rem(c, 4), i32(4)));
-        result.push_back(LLVM::LoadOp::create(b, loc, b.getF32Type(),
-                                              sharedAt(address), 4));
+        // Lane and constant parts along K and along N.
+        Value laneK = op.getPaired() ? mul(quad, i32(2)) : quad;
+        const int64_t fixedK = k + (op.getPaired() ? i : 4 * i);
+        if (!op.getTranspose()) {
+          // A chunk is 4 of K: lanes 0-3 share it, paired ones take two.
+          Value word = rem(laneK, 4);
+          Position chunk = chunks(shift(column, {}, fixedK / 4 * 4), 4);
+          if (op.getPaired())
+            chunk = shift(chunk, div(laneK, 4), 0);
+          Value place = tilePlace(op.getTile(), shift(row, group, n), chunk,
+                                  op.getPaired() && !column.dynamic);
+          result.push_back(loadWord(place, add(word, i32(fixedK % 4))));
+          continue;
+        }
+        // A chunk is 4 of N: g / 4 says which of two.
+        Position chunk = chunks(shift(column, {}, n), 4);
+        Value place =
+            tilePlace(op.getTile(), shift(row, laneK, fixedK),
+                      shift(chunk, div(group, 4), 0), !chunk.dynamic);
+        result.push_back(loadWord(place, rem(group, 4)));
       }
   return result;
 }

@@ -111,6 +111,10 @@ void ProgramLowering::createFunction() {
   function->setAttr(
       NVVM::NVVMDialect::getMaxntidAttrName(),
       b.getDenseI32ArrayAttr({int32_t(program.getThreads()), 1, 1}));
+  // One block on a multiprocessor is enough: ptxas otherwise spills a few
+  // registers where that would let a third one in.
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                    b.getI32IntegerAttr(1));
   for (NamedAttribute attr : program->getDiscardableAttrs())
     function->setAttr(attr.getName(), attr.getValue());
   function->setAttr("warp.threads", program.getThreadsAttr());

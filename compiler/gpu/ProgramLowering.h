@@ -60,15 +60,25 @@ private:
                         mlir::Value valid, int64_t elements);
   mlir::Value loadElements(warp::CopyOp op, mlir::Value row, mlir::Value column,
                            int64_t elements);
-  /// Byte address, in shared memory, of an element at (row, column) of a tile;
-  /// `column` counts chunks of 16 bytes.
-  mlir::Value tileAddress(mlir::Value tile, mlir::Value row, mlir::Value chunk);
+  /// A coordinate: what the program computes, if anything, plus a number.
+  struct Position {
+    mlir::Value dynamic;
+    int64_t constant = 0;
+  };
+  Position position(mlir::Value value);
+  /// Pointer to an element at (row, chunk) of a tile, a chunk being 16 bytes.
+  /// `chunkIsLaneBit`: the dynamic part of `chunk` is 0 or 1.
+  mlir::Value tilePlace(mlir::Value tile, Position row, Position chunk,
+                        bool chunkIsLaneBit);
   mlir::Value tileBase(mlir::Value tile);
 
   //===-- LowerFragments.cpp
   //------------------------------------------------===//
   void lowerLoad(warp::LoadOp op);
   Registers loadLhs(warp::LoadOp op);
+  Position shift(Position position, mlir::Value lane, int64_t constant);
+  Position chunks(Position column, int32_t elements);
+  mlir::Value loadWord(mlir::Value place, mlir::Value index);
   /// Registers of a rhs for the columns [16 * pair, 16 * pair + 16).
   Registers loadRhs(warp::LoadOp op, int64_t pair);
   Registers loadRhsF32(warp::LoadOp op, int64_t pair);

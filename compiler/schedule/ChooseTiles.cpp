@@ -52,12 +52,11 @@ static kernel::TileAttr getTile(MLIRContext *context, int64_t rows,
 /// The tile of a product with contraction length `k`: what the vector registers
 /// hold as accumulators, beside one row of weights and one broadcast.
 static kernel::TileAttr chooseProductTile(kernel::FuncOp kernel,
-                                          const Target &target, int64_t k,
-                                          int64_t pack = 1) {
+                                          const Target &target, int64_t k) {
   bool wide = target.vectorRegisters >= 32;
   auto variant = kernel->getParentOfType<kernel::VariantOp>();
   return getTile(kernel.getContext(), wide ? 8 : 6, wide ? kPanelWidth : 16,
-                 chooseDepth(target, k, pack), variant.getGemm().value_or(""));
+                 chooseDepth(target, k), variant.getGemm().value_or(""));
 }
 
 /// The tile of a product of narrow rows, which takes all of its depth at once:
@@ -140,8 +139,11 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
                                    depth, kernel.getTileAttr().getRows());
       kernel.setScratch(std::to_string(rows.scratchBytes));
     } else {
-      kernel.setTileAttr(
-          chooseProductTile(kernel, target, depth, panels.getPack()));
+      kernel.setTileAttr(chooseProductTile(kernel, target, depth));
+      kernel::TileAttr tile = kernel.getTileAttr();
+      if (precision)
+        kernel.setScratch(std::to_string(getWidenedBytes(
+            tile.getColumns(), tile.getDepth() ? tile.getDepth() : depth)));
     }
     if (kernel.getTileAttr().getProvider().empty())
       packWeight(kernel, cast<BlockArgument>(op.getWeight()).getArgNumber(),
@@ -150,7 +152,29 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
       kernel.setScratch(getOpenBlasScratch(depth, columns).str());
   }
 
+  /// On GPUs tiles are those of a thread block. Weights stand in the file as
+  /// processors want them; the device gets plain rows.
+  void chooseGpuKernel(kernel::FuncOp kernel) {
+    // A large tile where there are columns enough to fill a device with them.
+    constexpr int64_t kLargeTile = 128, kSmallTile = 64, kManyColumns = 2048;
+    llvm::TypeSwitch<Operation *>(kernel.getComputeOp())
+        .Case([&](attn::LinearOp op) {
+          const int64_t columns = op.getWeight().getType().getDimSize(0);
+          const int64_t tile =
+              columns >= kManyColumns ? kLargeTile : kSmallTile;
+          kernel.setTileAttr(getTile(&getContext(), tile, tile, 0));
+          packWeight(kernel, cast<BlockArgument>(op.getWeight()).getArgNumber(),
+                     kernel::PanelsAttr::get(&getContext(), kPanelWidth));
+        })
+        .Case([&](attn::MatmulOp) {
+          kernel.setTileAttr(getTile(&getContext(), kSmallTile, kSmallTile, 0));
+        })
+        .Case([&](attn::PackIndexOp) { kernel.setSerial(true); });
+  }
+
   void chooseKernel(kernel::FuncOp kernel, const Target &target) {
+    if (target.isGpu())
+      return chooseGpuKernel(kernel);
     llvm::TypeSwitch<Operation *>(kernel.getComputeOp())
         .Case([&](attn::LinearOp op) { chooseLinear(kernel, op, target); })
         .Case([&](attn::MatmulOp op) {

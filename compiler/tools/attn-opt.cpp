@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
+#include "dialects/warp/Warp.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -20,7 +21,8 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
-  registry.insert<attnc::attn::AttnDialect, attnc::kernel::KernelDialect>();
+  registry.insert<attnc::attn::AttnDialect, attnc::kernel::KernelDialect,
+                  attnc::warp::WarpDialect>();
   attnc::registerAttncPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "attn-opt: passes of attnc on MLIR text\n", registry));
