@@ -10,6 +10,7 @@
 // either give a module that verifies or say what is wrong.
 //
 //===----------------------------------------------------------------------===//
+#include "JsonMutator.h"
 #include "compiler/import/Import.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/SmallString.h"
@@ -108,4 +109,160 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   require(!model || succeeded(mlir::verify(*model->module)));
   folder.undo(name);
   return 0;
+}
+
+/// The first byte, which picks the file, stays or changes alone.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
+                                          size_t most, unsigned seed) {
+  static const attnc::fuzz::JsonMutator json(
+      {"bert",
+       "roberta",
+       "xlm-roberta",
+       "distilbert",
+       "albert",
+       "electra",
+       "mpnet",
+       "deberta-v2",
+       "modernbert",
+       "vit",
+       "clip",
+       "BertModel",
+       "BertForMaskedLM",
+       "RobertaModel",
+       "XLMRobertaModel",
+       "DistilBertModel",
+       "AlbertModel",
+       "ElectraModel",
+       "MPNetModel",
+       "DebertaV2Model",
+       "ModernBertModel",
+       "BertForSequenceClassification",
+       "BertForTokenClassification",
+       "BertForQuestionAnswering",
+       "gelu",
+       "gelu_new",
+       "relu",
+       "silu",
+       "tanh",
+       "absolute",
+       "relative_key",
+       "float16",
+       "bfloat16",
+       "sentence_transformers.models.Transformer",
+       "sentence_transformers.models.Pooling",
+       "sentence_transformers.models.Dense",
+       "sentence_transformers.models.Normalize",
+       "torch.nn.modules.activation.Tanh",
+       "model.safetensors",
+       "model-1.safetensors",
+       "idx",
+       "name",
+       "path",
+       "type",
+       "architectures",
+       "model_type",
+       "hidden_act",
+       "hidden_size",
+       "pooling_mode_cls_token",
+       "pooling_mode_mean_tokens",
+       "pooling_mode_max_tokens",
+       "pooling_mode_weightedmean_tokens",
+       "pooling_mode_lasttoken",
+       "prompts",
+       "max_seq_length",
+       "do_lower_case",
+       "activation_function",
+       "attention_bias",
+       "attention_factor",
+       "attention_head_size",
+       "beta_fast",
+       "beta_slow",
+       "bias",
+       "classifier_bias",
+       "classifier_pooling",
+       "conv_act",
+       "conv_groups",
+       "conv_kernel_size",
+       "data_offsets",
+       "decoder_bias",
+       "default_prompt_name",
+       "dtype",
+       "embedding_dimension",
+       "embedding_size",
+       "eos_token_id",
+       "factor",
+       "global_attn_every_n_layers",
+       "global_rope_theta",
+       "head_dim",
+       "high_freq_factor",
+       "image_size",
+       "in_features",
+       "include_prompt",
+       "inner_group_num",
+       "intermediate_size",
+       "layer_norm_eps",
+       "layer_norm_epsilon",
+       "layer_types",
+       "legacy",
+       "local_attention",
+       "local_rope_theta",
+       "low_freq_factor",
+       "max_position_embeddings",
+       "max_relative_positions",
+       "mlp_bias",
+       "n_embd",
+       "n_head",
+       "n_inner",
+       "n_layer",
+       "n_positions",
+       "norm_bias",
+       "norm_eps",
+       "num_attention_heads",
+       "num_channels",
+       "num_hidden_groups",
+       "num_hidden_layers",
+       "num_key_value_heads",
+       "out_features",
+       "pad_token_id",
+       "patch_size",
+       "pooler_act",
+       "pooler_hidden_act",
+       "pooler_hidden_size",
+       "pooler_output_size",
+       "position_biased_input",
+       "position_buckets",
+       "position_embedding_type",
+       "projection_dim",
+       "qkv_bias",
+       "relative_attention",
+       "relative_attention_num_buckets",
+       "rms_norm_eps",
+       "rope_parameters",
+       "rope_scaling",
+       "rope_theta",
+       "rope_type",
+       "scale_attn_weights",
+       "shape",
+       "share_att_key",
+       "sliding_window",
+       "tie_word_embeddings",
+       "truncate",
+       "type_vocab_size",
+       "use_sliding_window",
+       "vocab_size",
+       "weight_map"});
+  attnc::fuzz::Random random(seed);
+  if (size < 2 || random.chance(0.1)) {
+    std::string bytes = attnc::fuzz::mutateBytes(
+        std::string(reinterpret_cast<char *>(data), size), most, random);
+    memcpy(data, bytes.data(), std::min(bytes.size(), most));
+    return std::min(bytes.size(), most);
+  }
+  std::string text = json.mutate(
+      std::string(reinterpret_cast<char *>(data) + 1, size - 1), random);
+  size_t length = std::min(text.size(), most - 1);
+  memcpy(data + 1, text.data(), length);
+  if (random.chance(0.05))
+    data[0] = random.below(std::size(kFiles));
+  return 1 + length;
 }

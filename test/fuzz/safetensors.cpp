@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Safetensors.h"
+#include "SafetensorsMutator.h"
 #include "llvm/Support/raw_ostream.h"
 
 /// Vectors are filled by LLVM's library, which is not instrumented.
@@ -50,4 +51,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   }
   require(!next || next == bytes + size);
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
+                                          size_t most, unsigned seed) {
+  static const attnc::fuzz::JsonMutator json(
+      {"dtype", "shape", "data_offsets", "__metadata__", "format", "F32", "F16",
+       "BF16", "F64", "I8", "U8", "I16", "I32", "I64", "BOOL", "F8_E4M3"});
+  attnc::fuzz::Random random(seed);
+  std::string file(reinterpret_cast<char *>(data), size);
+  file = attnc::fuzz::mutateSafetensors(file, most, json, random);
+  memcpy(data, file.data(), file.size());
+  return file.size();
 }

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 #include "text/Tokenizer.h"
 #include "Errors.h"
+#include "JsonMutator.h"
 #include "text/Detokenizer.h"
 #include "text/Utf8.h"
 
@@ -133,4 +134,179 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   checkDecoder(files[0], memory, text);
   require(memory.used() == 0);
   return 0;
+}
+
+/// Text made of what tokenizers treat apart: marks, joiners, wide and invalid
+/// sequences, special tokens.
+static std::string mutateText(std::string text, attnc::fuzz::Random &random) {
+  static const char *const pieces[] = {
+      " ",
+      "\n",
+      "\r\n",
+      "\t",
+      "[CLS]",
+      "[MASK]",
+      "<s>",
+      "</s>",
+      "<|endoftext|>",
+      "\xe2\x96\x81",
+      "\xc3\xa9",
+      "e\xcc\x81",
+      "\xef\xbf\xbd",
+      "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9",
+      "\xe4\xb8\xad",
+      "\xea\xb0\x80",
+      "\xd7\xa9\xd7\x81",
+      "\xcc\x80\xcc\x81",
+      "\xff",
+      "\xc0\x80",
+      "\xed\xa0\x80",
+      "\xf4\x90\x80\x80",
+      "'s",
+      "1234567",
+      "aaaaaaaaaaaaaaaa",
+      "\xe2\x80\xa8",
+      "\xc2\xa0",
+      "\xef\xac\x81"};
+  for (int64_t i = random.between(1, 4); i > 0; --i) {
+    std::string piece = pieces[random.below(std::size(pieces))];
+    text.insert(random.below(text.size() + 1), piece);
+    if (text.size() > 40 && random.chance(0.5))
+      text.erase(random.below(text.size()), random.between(1, 20));
+  }
+  return text;
+}
+
+/// The file as JSON, or by bytes if it is lines; or the text; the length in
+/// bytes 1 and 2 follows.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
+                                          size_t most, unsigned seed) {
+  static const attnc::fuzz::JsonMutator json({"BPE",
+                                              "BertNormalizer",
+                                              "BertPreTokenizer",
+                                              "ByteFallback",
+                                              "ByteLevel",
+                                              "Fuse",
+                                              "Isolated",
+                                              "Left",
+                                              "Lowercase",
+                                              "Metaspace",
+                                              "NFC",
+                                              "NFD",
+                                              "NFKC",
+                                              "NFKD",
+                                              "Precompiled",
+                                              "Prepend",
+                                              "Regex",
+                                              "Removed",
+                                              "Replace",
+                                              "Right",
+                                              "Sequence",
+                                              "Split",
+                                              "String",
+                                              "Strip",
+                                              "StripAccents",
+                                              "Unigram",
+                                              "WhitespaceSplit",
+                                              "WordPiece",
+                                              "add_prefix_space",
+                                              "added_tokens",
+                                              "added_tokens_decoder",
+                                              "additional_special_tokens",
+                                              "always",
+                                              "behavior",
+                                              "bos_token",
+                                              "byte_fallback",
+                                              "clean_text",
+                                              "cleanup",
+                                              "cls_token",
+                                              "content",
+                                              "continuing_subword_prefix",
+                                              "decoder",
+                                              "decoders",
+                                              "direction",
+                                              "do_lower_case",
+                                              "dropout",
+                                              "end_of_word_suffix",
+                                              "eos_token",
+                                              "false",
+                                              "file",
+                                              "first",
+                                              "fuse_unk",
+                                              "handle_chinese_chars",
+                                              "ignore_merges",
+                                              "invert",
+                                              "left",
+                                              "lowercase",
+                                              "lstrip",
+                                              "mask_token",
+                                              "max_input_chars_per_word",
+                                              "max_seq_length",
+                                              "merges",
+                                              "model",
+                                              "model_max_length",
+                                              "never",
+                                              "none",
+                                              "normalized",
+                                              "normalizer",
+                                              "normalizers",
+                                              "pad_id",
+                                              "pad_token",
+                                              "pad_type_id",
+                                              "padding",
+                                              "pattern",
+                                              "post_processor",
+                                              "pre_tokenizer",
+                                              "precompiled_charsmap",
+                                              "prefix",
+                                              "prepend",
+                                              "prepend_scheme",
+                                              "pretokenizers",
+                                              "replacement",
+                                              "right",
+                                              "rstrip",
+                                              "sep_token",
+                                              "single_word",
+                                              "special",
+                                              "split",
+                                              "start",
+                                              "stop",
+                                              "strip_accents",
+                                              "strip_left",
+                                              "strip_right",
+                                              "token",
+                                              "tokenize_chinese_chars",
+                                              "tokenizer_class",
+                                              "true",
+                                              "truncation",
+                                              "truncation_side",
+                                              "type",
+                                              "unk_id",
+                                              "unk_token",
+                                              "use_regex",
+                                              "vocab"});
+  attnc::fuzz::Random random(seed);
+  std::string input(reinterpret_cast<char *>(data), size);
+  size_t length = size < 3 ? 0 : uint8_t(input[1]) | uint8_t(input[2]) << 8;
+  if (size < 3 || length > size - 3 || random.chance(0.05)) {
+    input = attnc::fuzz::mutateBytes(input, most, random);
+  } else {
+    std::string file = input.substr(3, length), text = input.substr(3 + length);
+    attnc::fuzz::Json ignored;
+    if (random.chance(0.4))
+      text = mutateText(text, random);
+    else if (attnc::fuzz::Json::parse(file, ignored))
+      file = json.mutate(file, random);
+    else
+      file = attnc::fuzz::mutateBytes(file, file.size() + 16, random);
+    if (file.size() > 0xFFFF)
+      file.resize(0xFFFF);
+    if (random.chance(0.05))
+      input[0] = random.next();
+    input = {input[0], char(file.size()), char(file.size() >> 8)};
+    input += file + text;
+  }
+  size_t kept = std::min(input.size(), most);
+  memcpy(data, input.data(), kept);
+  return kept;
 }

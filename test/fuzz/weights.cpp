@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "../unit/runtime/Toy.h"
+#include "SafetensorsMutator.h"
 
 #include "Memory.h"
 #include "Safetensors.h"
@@ -61,4 +62,35 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     require(attnrt_last_error()[0] != '\0');
   free(bytes);
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
+                                          size_t most, unsigned seed) {
+  static const attnc::fuzz::JsonMutator json({"dtype",
+                                              "shape",
+                                              "data_offsets",
+                                              "__metadata__",
+                                              "format",
+                                              "F32",
+                                              "F16",
+                                              "BF16",
+                                              "F64",
+                                              "I8",
+                                              "U8",
+                                              "I16",
+                                              "I32",
+                                              "I64",
+                                              "BOOL",
+                                              "F8_E4M3",
+                                              "attn.layout",
+                                              "attn.content",
+                                              "attn.abi",
+                                              "attn.padding.0",
+                                              "tokenizer/vocab.txt",
+                                              "tokenizer/tokenizer.json"});
+  attnc::fuzz::Random random(seed);
+  std::string file(reinterpret_cast<char *>(data), size);
+  file = attnc::fuzz::mutateSafetensors(file, most, json, random);
+  memcpy(data, file.data(), file.size());
+  return file.size();
 }

@@ -177,12 +177,11 @@ CompiledModule::compile(OwningOpRef<ModuleOp> module,
                         const WeightTable &weights,
                         const CompileChoices &choices, llvm::StringRef scratch,
                         CompileFacts &facts) {
-  llvm::SmallString<128> reproducer(scratch), weightsPath(scratch);
-  llvm::sys::path::append(reproducer, "reproducer.mlir");
+  llvm::SmallString<128> weightsPath(scratch);
   llvm::sys::path::append(weightsPath, "programs.weights");
   StageRunner runner{choices.pipeline, choices.target,
                      [](const Stage &, ModuleOp) { return success(); },
-                     std::string(reproducer)};
+                     /*reproducer=*/""};
   if (failed(runner.run(*module,
                         {Stage::Optimize, Stage::Required, Stage::Schedule})))
     return makeError("a stage declined the program");
