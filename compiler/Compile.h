@@ -13,6 +13,7 @@
 #define ATTNC_COMPILER_COMPILE_H
 
 #include "compiler/Pipelines.h"
+#include "compiler/cpu/Codegen.h"
 #include "compiler/import/Import.h"
 #include "llvm/Support/Error.h"
 
@@ -25,6 +26,7 @@ struct CompileOptions {
   PipelineOptions pipeline;
   std::vector<const Target *> targets; ///< empty: native
   bool embedWeights = false;
+  CodegenOptions codegen;
   std::string dumpDirectory; ///< --dump-ir, or empty
   std::string emit;          ///< --emit: a stage, "ll", "s", or empty
   /// Called when a part of the work begins: "import", "optimize", ...

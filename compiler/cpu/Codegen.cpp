@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/Codegen.h"
+#include "compiler/cpu/Sanitize.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
@@ -140,6 +141,7 @@ llvm::Error optimizeLLVM(llvm::Module &module, const Target &target,
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
+  addSanitizer(module, options.sanitizer, builder);
   builder
       .buildPerModuleDefaultPipeline(options.quick
                                          ? llvm::OptimizationLevel::O1

@@ -25,8 +25,13 @@ class Module;
 
 namespace attnc {
 
-/// How much LLVM does.
+/// What checks generated code while it runs; the host program brings the
+/// sanitizer's runtime.
+enum class Sanitizer { None, Address, Thread };
+
+/// How code is made.
 struct CodegenOptions {
+  Sanitizer sanitizer = Sanitizer::None;
   /// Half the time to compile, slower code; for tests that compile much.
   bool quick = false;
 };

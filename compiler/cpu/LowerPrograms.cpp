@@ -13,7 +13,11 @@
 //   func.func @VARIANT_ENTRY_plan(...) -> i64
 //
 // with the signatures of attn_phase_function and attn_plan_function
-// (include/attn/abi.h), and a constant global per kernel.constant. Variants,
+// (include/attn/abi.h), and a constant global per kernel.constant. With
+// `redzones`, for code under AddressSanitizer, memory that may not be touched
+// follows every slot and every worker's scratch: @VARIANT_ENTRY_poison, which
+// the tables run before the first phase, and @VARIANT_ENTRY_unpoison, after the
+// last, mark and clear it. Variants,
 // sizes and weights leave the module. Declined with an error: a program without
 // slots, a constant that is not dense, a kernel that LowerKernels did not
 // lower.
@@ -22,11 +26,11 @@
 #include "compiler/Passes.h"
 #include "compiler/cpu/Emitter.h"
 #include "compiler/schedule/ProgramInfo.h"
+#include "compiler/schedule/StateLayout.h"
 
 using namespace mlir;
 
 namespace attnc {
-#include "compiler/schedule/StateLayout.h"
 #define GEN_PASS_DEF_LOWERPROGRAMS
 #include "compiler/Passes.h.inc"
 
@@ -34,6 +38,10 @@ namespace {
 
 // The arena, its slots and each worker's scratch are aligned to this.
 constexpr int64_t kAlignment = 64;
+
+// What follows a slot, and a worker's scratch, under AddressSanitizer: the
+// widest vector.
+constexpr int64_t kRedzone = 64;
 
 /// What both kinds of functions are made of.
 class FunctionBuilder {
@@ -73,6 +81,19 @@ protected:
                                ArrayRef<LLVM::GEPArg>{offset});
   }
 
+  /// Lets AddressSanitizer refuse memory, or allow it again.
+  void mark(bool poison, Value address, Value count) {
+    StringRef name = poison ? "__asan_poison_memory_region"
+                            : "__asan_unpoison_memory_region";
+    if (!module.lookupSymbol(name)) {
+      OpBuilder declaring = OpBuilder::atBlockBegin(module.getBody());
+      func::FuncOp::create(declaring, loc, name,
+                           b.getFunctionType({pointer, b.getI64Type()}, {}))
+          .setPrivate();
+    }
+    func::CallOp::create(b, loc, name, TypeRange(), ValueRange{address, count});
+  }
+
   OpBuilder b;
   Location loc;
   LLVM::LLVMPointerType pointer;
@@ -85,9 +106,10 @@ class PhaseBuilder : FunctionBuilder {
 public:
   PhaseBuilder(ModuleOp module, kernel::ProgramOp program,
                ArrayRef<WeightUse> weights,
-               const llvm::DenseMap<Operation *, std::string> &constants)
+               const llvm::DenseMap<Operation *, std::string> &constants,
+               bool redzones)
       : FunctionBuilder(module, program.getLoc()), program(program),
-        weights(weights), constants(constants) {}
+        weights(weights), constants(constants), redzones(redzones) {}
 
   void build(const PhaseInfo &phase, ArrayRef<kernel::DispatchOp> dispatches);
 
@@ -100,10 +122,13 @@ private:
     return value;
   }
   Value address(Value ref);
+  /// Marks what follows the worker's scratch, or clears it.
+  void markScratch(bool poison);
 
   kernel::ProgramOp program;
   ArrayRef<WeightUse> weights;
   const llvm::DenseMap<Operation *, std::string> &constants;
+  bool redzones;
   llvm::DenseMap<int, Value> fields;
 };
 
@@ -120,6 +145,11 @@ Value PhaseBuilder::address(Value ref) {
     return load(
         pointer, field(cpu::kWeights),
         getWeightIndex(weights, weight.getWeight(), weight.getLayoutAttr()));
+  if (auto state = dyn_cast<kernel::StateOp>(op)) {
+    // An attn_frame_state has two fields of eight bytes.
+    size_t index = getStateLayout(module).indexOf(state.getState());
+    return element(field(cpu::kStates), 2 * index);
+  }
   if (isa<kernel::ConstantOp>(op))
     return LLVM::AddressOfOp::create(b, loc, pointer, constants.at(op));
   auto view = cast<kernel::ViewOp>(op);
@@ -130,11 +160,25 @@ Value PhaseBuilder::address(Value ref) {
   return bytes(base, i64(view.getOffset() * type.getElementTypeBitWidth() / 8));
 }
 
+void PhaseBuilder::markScratch(bool poison) {
+  Value stride = load(b.getI64Type(), parameters[0], cpu::kScratchStride);
+  Value worker = arith::ExtSIOp::create(b, loc, b.getI64Type(), parameters[1]);
+  Value begin = arith::MulIOp::create(b, loc, worker, stride);
+  Value own = bytes(field(cpu::kScratch), begin);
+  Value used = arith::SubIOp::create(b, loc, stride, i64(kRedzone));
+  // A call that was cancelled may have left marks in what was its arena.
+  if (poison)
+    mark(false, own, used);
+  mark(poison, bytes(own, used), i64(kRedzone));
+}
+
 void PhaseBuilder::build(const PhaseInfo &phase,
                          ArrayRef<kernel::DispatchOp> dispatches) {
   Type i32 = b.getI32Type();
   begin(phase.symbol, {pointer, i32, i32}, {});
   auto variant = program->getParentOfType<kernel::VariantOp>();
+  if (redzones)
+    markScratch(true);
   for (kernel::DispatchOp dispatch : dispatches) {
     loc = dispatch.getLoc();
     SmallVector<Value> operands(parameters);
@@ -143,38 +187,43 @@ void PhaseBuilder::build(const PhaseInfo &phase,
     func::CallOp::create(b, loc, getKernelSymbol(variant, dispatch.getKernel()),
                          TypeRange(), operands);
   }
+  if (redzones)
+    markScratch(false);
   func::ReturnOp::create(b, loc);
 }
-  if (auto state = dyn_cast<kernel::StateOp>(op)) {
-    // An attn_frame_state has two fields of eight bytes.
-    size_t index = getStateLayout(module).indexOf(state.getState());
-    return element(field(cpu::kStates), 2 * index);
-  }
 
 /// The plan: straight-line arithmetic over the sizes.
 class PlanBuilder : FunctionBuilder {
 public:
-  PlanBuilder(ModuleOp module, kernel::ProgramOp program)
-      : FunctionBuilder(module, program.getLoc()), program(program) {}
+  PlanBuilder(ModuleOp module, kernel::ProgramOp program, bool redzones)
+      : FunctionBuilder(module, program.getLoc()), program(program),
+        redzones(redzones) {}
 
   void build();
+  /// The phases that mark what lies between slots, and clear it.
+  void buildMarks();
 
 private:
   /// Stores the upper bound of every derived size.
   void storeBounds();
   Value size(StringRef name);
   Value evaluate(const SizeExpr &expr);
-  /// The largest of some byte counts, rounded up.
+  /// The largest of some byte counts.
   Value largest(ArrayRef<SizeExpr> bytes);
+  /// The same rounded up, with what follows it.
+  Value reserved(ArrayRef<SizeExpr> bytes);
+  void buildMark(StringRef symbol, bool poison);
 
   kernel::ProgramOp program;
+  bool redzones;
   llvm::StringMap<Value> sizes;
+  Value sizeArray;
 };
 
 Value PlanBuilder::size(StringRef name) {
   Value &value = sizes[name];
   if (!value)
-    value = load(b.getI64Type(), parameters[0], getSizeIndex(module, name));
+    value = load(b.getI64Type(), sizeArray, getSizeIndex(module, name));
   return value;
 }
 
@@ -193,8 +242,48 @@ Value PlanBuilder::largest(ArrayRef<SizeExpr> bytes) {
   Value most = i64(0);
   for (const SizeExpr &expr : bytes)
     most = arith::MaxSIOp::create(b, loc, most, evaluate(expr));
-  Value padded = arith::AddIOp::create(b, loc, most, i64(kAlignment - 1));
+  return most;
+}
+
+Value PlanBuilder::reserved(ArrayRef<SizeExpr> bytes) {
+  int64_t more = kAlignment - 1 + (redzones ? kRedzone : 0);
+  Value padded = arith::AddIOp::create(b, loc, largest(bytes), i64(more));
   return arith::AndIOp::create(b, loc, padded, i64(-kAlignment));
+}
+
+/// Slots stand in the order of their numbers, scratch behind the last.
+void PlanBuilder::buildMark(StringRef symbol, bool poison) {
+  begin(symbol, {pointer, b.getI32Type(), b.getI32Type()}, {});
+  sizes.clear();
+  sizeArray = load(pointer, parameters[0], cpu::kSizes);
+  Value arena = load(pointer, parameters[0], cpu::kArena);
+  Value scratch = load(pointer, parameters[0], cpu::kScratch);
+  Value offsets = load(pointer, parameters[0], cpu::kSlotOffsets);
+  Type i64Type = b.getI64Type();
+  auto toInteger = [&](Value address) -> Value {
+    return LLVM::PtrToIntOp::create(b, loc, i64Type, address);
+  };
+  Value all =
+      arith::SubIOp::create(b, loc, toInteger(scratch), toInteger(arena));
+  mark(false, arena, all);
+  std::vector<std::vector<SizeExpr>> slots = getSlotBytes(program);
+  for (auto [index, slot] : llvm::enumerate(slots)) {
+    if (!poison)
+      break;
+    Value offset = load(i64Type, offsets, index);
+    Value end = arith::AddIOp::create(b, loc, offset, largest(slot));
+    Value next =
+        index + 1 == slots.size() ? all : load(i64Type, offsets, index + 1);
+    mark(true, bytes(arena, end), arith::SubIOp::create(b, loc, next, end));
+  }
+  func::ReturnOp::create(b, loc);
+  b.setInsertionPointToEnd(module.getBody());
+}
+
+void PlanBuilder::buildMarks() {
+  ScheduleInfo schedule = getSchedule(program);
+  buildMark(getPoisonSymbol(schedule.planSymbol), true);
+  buildMark(getUnpoisonSymbol(schedule.planSymbol), false);
 }
 
 void PlanBuilder::storeBounds() {
@@ -220,13 +309,14 @@ void PlanBuilder::build() {
   // (sizes, workers, slot_offsets, scratch_offset, scratch_stride) -> bytes
   begin(getPlanSymbol(program),
         {pointer, b.getI32Type(), pointer, pointer, pointer}, {i64Type});
+  sizeArray = parameters[0];
   storeBounds();
   Value end = i64(0);
   for (auto [index, bytes] : llvm::enumerate(getSlotBytes(program))) {
     store(end, parameters[2], index);
-    end = arith::AddIOp::create(b, loc, end, largest(bytes));
+    end = arith::AddIOp::create(b, loc, end, reserved(bytes));
   }
-  Value stride = largest(getScratchBytes(program));
+  Value stride = reserved(getScratchBytes(program));
   store(end, parameters[3], 0);
   store(stride, parameters[4], 0);
   Value workers = arith::ExtSIOp::create(b, loc, i64Type, parameters[1]);
@@ -285,10 +375,13 @@ struct LowerPrograms : impl::LowerProgramsBase<LowerPrograms> {
       auto next = rest.take_while([&, number = number](kernel::DispatchOp op) {
         return op.getPhase() == number;
       });
-      PhaseBuilder(module, program, weights, constants).build(phase, next);
+      PhaseBuilder(module, program, weights, constants, redzones)
+          .build(phase, next);
       rest = rest.drop_front(next.size());
     }
-    PlanBuilder(module, program).build();
+    PlanBuilder(module, program, redzones).build();
+    if (redzones)
+      PlanBuilder(module, program, redzones).buildMarks();
     return success();
   }
 

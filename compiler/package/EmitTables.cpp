@@ -29,8 +29,9 @@ namespace {
 class TableBuilder {
 public:
   TableBuilder(const LibraryDescription &library, StringRef embeddedWeights,
-               LLVMContext &context)
+               uint64_t embeddedBytes, LLVMContext &context)
       : library(library), embeddedWeights(embeddedWeights),
+        embeddedBytes(embeddedBytes),
         module(std::make_unique<Module>(library.name, context)),
         builder(context), ptr(PointerType::getUnqual(context)),
         i32(Type::getInt32Ty(context)), i64(Type::getInt64Ty(context)) {
@@ -223,27 +224,24 @@ private:
     for (const VariantDescription &description : library.variants)
       variants.push_back(variant(description));
     for (const WeightDescription &weight : library.weights)
-      weights.push_back(record(
-          {text(weight.key), number(weight.dtype, i32), number(weight.bytes, i64)},
-          sizeof(attn_abi_weight)));
+      weights.push_back(record({text(weight.key), number(weight.dtype, i32),
+                                number(weight.bytes, i64)},
+                               sizeof(attn_abi_weight)));
     Constant *textTable = null();
     if (library.hasText)
       textTable = place(record(
           {number(library.embedEntry, i32), number(library.maxLength, i64)},
           sizeof(attn_abi_text)));
-    uint64_t embeddedSize = 0;
-    if (!embeddedWeights.empty())
-      sys::fs::file_size(embeddedWeights, embeddedSize);
-    return place(record(
-        {number(ATTN_ABI_VERSION, i32), text(library.name), description,
-         array(sizes), number(sizes.size(), i32), array(entries),
-         number(entries.size(), i32), array(variants),
-         number(variants.size(), i32), array(weights),
-         number(weights.size(), i32), text(library.layoutFingerprint),
-         text(library.contentDigest), textTable,
-         embeddedWeights.empty() ? null() : embed(), number(embeddedSize, i64),
-         states(), generation()},
-        sizeof(attn_abi_library)));
+    return place(
+        record({number(ATTN_ABI_VERSION, i32), text(library.name), description,
+                array(sizes), number(sizes.size(), i32), array(entries),
+                number(entries.size(), i32), array(variants),
+                number(variants.size(), i32), array(weights),
+                number(weights.size(), i32), text(library.layoutFingerprint),
+                text(library.contentDigest), textTable,
+                embeddedWeights.empty() ? null() : embed(),
+                number(embeddedBytes, i64), states(), generation()},
+               sizeof(attn_abi_library)));
   }
 
   //===-- functions
@@ -342,9 +340,9 @@ private:
       std::string callee = "attnrt_" + function.name.str();
       bool isThere = hasStates && (library.hasText || !function.needsText) &&
                      (library.decodeEntry >= 0 || !function.generates);
-      result.push_back(isThere ? forward(function.name, callee, i32,
-                                         function.parameters)
-                               : null());
+      result.push_back(
+          isThere ? forward(function.name, callee, i32, function.parameters)
+                  : null());
     }
     return result;
   }
@@ -403,6 +401,7 @@ private:
 
   const LibraryDescription &library;
   StringRef embeddedWeights;
+  uint64_t embeddedBytes;
   std::unique_ptr<Module> module;
   IRBuilder<> builder;
   PointerType *ptr;
@@ -414,8 +413,9 @@ private:
 
 std::unique_ptr<Module> emitTables(const LibraryDescription &library,
                                    StringRef embeddedWeights,
-                                   LLVMContext &context) {
-  return TableBuilder(library, embeddedWeights, context).build();
+                                   LLVMContext &context,
+                                   uint64_t embeddedBytes) {
+  return TableBuilder(library, embeddedWeights, embeddedBytes, context).build();
 }
 
 } // namespace attnc

@@ -86,7 +86,8 @@ static Error writeLinkInput(StringRef path, const Twine &contents) {
 
 Error linkShared(const LinkInputs &inputs, StringRef output) {
   Temporary runtime(output + ".runtime.a"), exports(output + ".exports");
-  if (Error error = writeLinkInput(runtime.path, getRuntimeArchive()))
+  if (Error error =
+          writeLinkInput(runtime.path, getRuntimeArchive(inputs.sanitizer)))
     return error;
   // Exports NAME_* and nothing else.
   if (Error error = writeLinkInput(exports.path, "{ global: " + inputs.name +
@@ -106,7 +107,6 @@ Error linkShared(const LinkInputs &inputs, StringRef output) {
                                      "-soname",
                                      "lib" + inputs.name + ".so",
                                      "--gc-sections",
-                                     "--no-undefined",
                                      "--build-id=sha1",
                                      "--hash-style=gnu",
                                      "-z",
@@ -115,9 +115,11 @@ Error linkShared(const LinkInputs &inputs, StringRef output) {
                                      "now",
                                      "-z",
                                      "noexecstack",
-                                     "-s",
                                      "--version-script",
                                      exports.path};
+  // The host program brings the sanitizer's functions, and reports name ours.
+  if (inputs.sanitizer == Sanitizer::None)
+    arguments.insert(arguments.end(), {"--no-undefined", "-s"});
   arguments.insert(arguments.end(), inputs.objects.begin(),
                    inputs.objects.end());
   arguments.push_back(runtime.path);
@@ -154,7 +156,9 @@ static Error localize(const LinkInputs &inputs, StringRef input,
           config.Common.SymbolsToKeepGlobal.addMatcher(std::move(pattern)))
     return error;
   config.Common.StripDebug = true;
-  config.Common.DiscardMode = objcopy::DiscardType::All;
+  // Reports of a sanitizer name our functions.
+  if (inputs.sanitizer == Sanitizer::None)
+    config.Common.DiscardMode = objcopy::DiscardType::All;
   return writeFile(output, [&](raw_fd_ostream &os) {
     return objcopy::executeObjcopyOnBinary(config, *binary->getBinary(), os);
   });
@@ -163,7 +167,8 @@ static Error localize(const LinkInputs &inputs, StringRef input,
 Error linkStatic(const LinkInputs &inputs, StringRef output) {
   Temporary runtime(output + ".runtime.a"), merged(output + ".merged.o");
   Temporary local(output + ".local.o");
-  if (Error error = writeLinkInput(runtime.path, getRuntimeArchive()))
+  if (Error error =
+          writeLinkInput(runtime.path, getRuntimeArchive(inputs.sanitizer)))
     return error;
   std::vector<std::string> arguments{
       "-r", "--gc-sections", "-u", inputs.name + "_library", "-o", merged.path};

@@ -21,9 +21,16 @@ namespace attnc {
 /// The tables as an object file, for the plainest target: they hold no loops.
 static Error writeTables(const LibraryDescription &library,
                          StringRef embeddedWeights, StringRef path) {
+  uint64_t embeddedBytes = 0;
+  if (!embeddedWeights.empty())
+    if (std::error_code code =
+            sys::fs::file_size(embeddedWeights, embeddedBytes))
+      return createStringError(code,
+                               "error[A0601]: '" + embeddedWeights +
+                                   "' cannot be read again: " + code.message());
   LLVMContext context;
   std::unique_ptr<Module> module =
-      emitTables(library, embeddedWeights, context);
+      emitTables(library, embeddedWeights, context, embeddedBytes);
   return writeFile(path, [&](raw_fd_ostream &os) {
     return emitObject(*module, *Target::find("x86-64"), os);
   });
@@ -54,6 +61,7 @@ writePackage(LibraryDescription &library, const ImportedModel &model,
   LinkInputs inputs;
   inputs.name = library.name;
   inputs.openblas = !library.gemm.empty();
+  inputs.sanitizer = options.sanitizer;
   Expected<std::string> tables = temporaries.create(library.name + ".tables.o");
   if (!tables)
     return tables.takeError();

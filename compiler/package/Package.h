@@ -13,6 +13,7 @@
 #ifndef ATTNC_COMPILER_PACKAGE_PACKAGE_H
 #define ATTNC_COMPILER_PACKAGE_PACKAGE_H
 
+#include "compiler/cpu/Codegen.h"
 #include "compiler/import/Import.h"
 #include "compiler/package/Description.h"
 #include "llvm/ADT/SmallString.h"
@@ -30,6 +31,9 @@ namespace attnc {
 llvm::Error
 writeFile(llvm::StringRef path,
           llvm::function_ref<llvm::Error(llvm::raw_fd_ostream &os)> write);
+
+/// What to say of a file that travels and cannot be read (A0603).
+llvm::Error unreadable(llvm::StringRef path, std::error_code code);
 
 /// Files under one directory that appear all together or not at all: each is a
 /// temporary beside its final place until commit() renames them.
@@ -91,15 +95,18 @@ llvm::Error checkContent(llvm::StringRef path, llvm::StringRef expected);
 std::string emitHeader(const LibraryDescription &description);
 
 /// The tables of abi.h and the NAME_* functions as LLVM IR. `embeddedWeights`
-/// is the path of a weights file to put into the library, or empty.
+/// is the path of a weights file of `embeddedBytes` to put into the library, or
+/// empty.
 std::unique_ptr<llvm::Module> emitTables(const LibraryDescription &description,
                                          llvm::StringRef embeddedWeights,
-                                         llvm::LLVMContext &context);
+                                         llvm::LLVMContext &context,
+                                         uint64_t embeddedBytes = 0);
 
 struct LinkInputs {
   std::vector<std::string> objects; ///< paths
   std::string name;
   bool openblas = false;
+  Sanitizer sanitizer = Sanitizer::None;
 };
 /// Links libNAME.so; exports NAME_* alone.
 llvm::Error linkShared(const LinkInputs &inputs, llvm::StringRef output);
@@ -109,6 +116,7 @@ llvm::Error linkStatic(const LinkInputs &inputs, llvm::StringRef output);
 struct PackageOptions {
   std::string directory;
   bool embedWeights = false;
+  Sanitizer sanitizer = Sanitizer::None;
 };
 /// Writes every file of the library, from the objects of its variants; returns
 /// the paths. On failure nothing new is left behind.
@@ -117,8 +125,9 @@ writePackage(LibraryDescription &library, const ImportedModel &model,
              llvm::ArrayRef<llvm::SmallString<0>> objects,
              const PackageOptions &options);
 
-/// Contents built into the compiler: the runtime archive and public headers.
-llvm::StringRef getRuntimeArchive();
+/// Contents built into the compiler: the runtime archive, plain or instrumented
+/// as generated code is, and public headers.
+llvm::StringRef getRuntimeArchive(Sanitizer sanitizer);
 llvm::StringRef getPublicHeader(llvm::StringRef name); ///< "attn.h", "text.h"
 
 } // namespace attnc

@@ -109,6 +109,18 @@ std::string getPlanSymbol(kernel::ProgramOp program) {
   return getProgramSymbol(program) + "_plan";
 }
 
+static std::string getBesidePlan(StringRef planSymbol, StringRef name) {
+  return (planSymbol.drop_back(StringRef("plan").size()) + name).str();
+}
+
+std::string getPoisonSymbol(StringRef planSymbol) {
+  return getBesidePlan(planSymbol, "poison");
+}
+
+std::string getUnpoisonSymbol(StringRef planSymbol) {
+  return getBesidePlan(planSymbol, "unpoison");
+}
+
 //===-- programs
 //-----------------------------------------------------------===//
 

@@ -60,6 +60,10 @@ std::string getKernelSymbol(kernel::VariantOp variant, llvm::StringRef kernel);
 std::string getPhaseSymbol(kernel::ProgramOp program, int64_t phase);
 /// VARIANT_ENTRY_plan
 std::string getPlanSymbol(kernel::ProgramOp program);
+/// VARIANT_ENTRY_poison and VARIANT_ENTRY_unpoison, beside a plan: phases that
+/// code under AddressSanitizer begins and ends with.
+std::string getPoisonSymbol(llvm::StringRef planSymbol);
+std::string getUnpoisonSymbol(llvm::StringRef planSymbol);
 
 //===-- programs
 //-----------------------------------------------------------===//

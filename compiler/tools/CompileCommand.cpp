@@ -50,6 +50,11 @@ cl::opt<int64_t> group("group", cl::init(32),
 cl::opt<std::string>
     gemm("gemm", cl::desc("Who multiplies matrices: openblas (default: attnc)"),
          cl::value_desc("openblas|attnc"), IN_COMPILE);
+cl::opt<std::string> sanitize(
+    "sanitize",
+    cl::desc("Instrument the library; programs that use it are linked with "
+             "-fsanitize=address or thread, by clang"),
+    cl::value_desc("address|thread"), IN_COMPILE);
 cl::opt<bool> embedWeights("embed-weights",
                            cl::desc("Put the weights into the library"),
                            IN_COMPILE);
@@ -186,6 +191,14 @@ int readOptions(CompileOptions &options) {
                  "compile");
   if (gemm == "attnc")
     options.pipeline.gemm.clear();
+  if (!sanitize.empty() && sanitize != "address" && sanitize != "thread")
+    return usage("--sanitize=" + sanitize +
+                     " is not known; expected address or thread",
+                 "compile");
+  if (!sanitize.empty())
+    options.codegen.sanitizer =
+        sanitize == "address" ? Sanitizer::Address : Sanitizer::Thread;
+  options.pipeline.redzones = sanitize == "address";
   for (StringRef target : targets) {
     const Target *found = target == "native" ? &Target::native(weights != "f32")
                                              : Target::find(target);
