@@ -76,7 +76,8 @@ static attn_status checkElements(const attn_abi_entry &entry,
 }
 
 attn_status checkArguments(const attn_session &session, int32_t entry,
-                           void *const *given) {
+                           void *const *given,
+                           const unsigned char *onDevice) {
   const attn_model &model = *session.model;
   const attn_abi_entry &called = model.library.entries[entry];
   const int32_t *slots = model.schedule(entry).argument_slots;
@@ -96,6 +97,8 @@ attn_status checkArguments(const attn_session &session, int32_t entry,
                   "%s: %s is NULL; expected %" PRId64 " bytes", called.name,
                   argument.name, bytes);
     }
+    if (onDevice && onDevice[i])
+      continue;
     int64_t alignment = elementType(argument.dtype).bytes;
     if (reinterpret_cast<uintptr_t>(given[i]) % alignment)
       return fail(ATTN_ERROR_INVALID_ARGUMENT,

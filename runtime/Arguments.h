@@ -24,8 +24,11 @@ attn_status argumentBytes(const attn_abi_entry &entry,
 
 /// Checks `given` (inputs, then outputs) against the session's planned sizes:
 /// NULLs, alignment and, for checked I32 inputs, every element. Writes nothing.
+/// Where `onDevice` is true, an argument lies in memory that cannot be read
+/// here.
 attn_status checkArguments(const attn_session &session, int32_t entry,
-                           void *const *given);
+                           void *const *given,
+                           const unsigned char *onDevice = nullptr);
 
 /// Fills session.arguments from `given`; for optional ones left out, with their
 /// slots in the arena, inputs among them set to their default values. The arena

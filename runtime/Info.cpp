@@ -54,8 +54,12 @@ attn_status attnrt_info(const attn_model *model, char *buffer, size_t capacity,
   json.quote(model->library.name);
   json.print(",\"abi_version\":%u,", ATTN_ABI_VERSION);
   writeVariants(*model, json);
-  json.print(",\"device\":\"cpu\",\"threads\":%d,\"threads_reason\":",
-             model->workers);
+  json.print(",");
+  if (model->device)
+    model->driver().describe(*model, json);
+  else
+    json.print("\"device\":\"cpu\"");
+  json.print(",\"threads\":%d,\"threads_reason\":", model->workers);
   json.quote(model->workersReason);
   json.print(",\"threads_running\":%d,\"executor\":%s",
              model->executor.parallel_for ? 0 : model->pool.running() + 1,

@@ -44,17 +44,27 @@ Memory::Memory(const attn_allocator *given, uint64_t limit, uint64_t held)
     allocator = *given;
 }
 
-void *Memory::allocate(size_t bytes, const char *what, size_t alignment) {
+bool Memory::reserve(uint64_t bytes, const char *what) {
   uint64_t before = taken.fetch_add(bytes, std::memory_order_relaxed);
   bool overflows = before + bytes < before;
   if (overflows || (maximum && before + bytes > maximum)) {
     taken.fetch_sub(bytes, std::memory_order_relaxed);
     fail(ATTN_ERROR_OUT_OF_MEMORY,
-         "%s: %zu bytes are needed, but %" PRIu64 " of max_bytes %" PRIu64
-         " are taken",
+         "%s: %" PRIu64 " bytes are needed, but %" PRIu64
+         " of max_bytes %" PRIu64 " are taken",
          what, bytes, before, maximum);
-    return nullptr;
+    return false;
   }
+  return true;
+}
+
+void Memory::unreserve(uint64_t bytes) {
+  taken.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+void *Memory::allocate(size_t bytes, const char *what, size_t alignment) {
+  if (!reserve(bytes, what))
+    return nullptr;
   void *pointer = allocator.allocate(allocator.context, bytes, alignment);
   if (!pointer) {
     taken.fetch_sub(bytes, std::memory_order_relaxed);

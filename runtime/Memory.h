@@ -33,6 +33,11 @@ public:
   /// Gives back what allocate returned, with the same `bytes`. NULL is allowed.
   void release(void *pointer, size_t bytes);
 
+  /// Counts `bytes` that come from elsewhere, a GPU's memory, against the
+  /// limit. False as allocate() returns NULL.
+  bool reserve(uint64_t bytes, const char *what);
+  void unreserve(uint64_t bytes);
+
   /// Bytes held now.
   uint64_t used() const { return taken.load(std::memory_order_relaxed); }
   uint64_t limit() const { return maximum; }

@@ -33,6 +33,10 @@ attn_model::attn_model(const attn_abi_library &library,
 
 static attn_status startWorkers(attn_model &model,
                                 const attn_options &options) {
+  if (model.device) {
+    model.workersReason = "the GPU";
+    return ATTN_OK;
+  }
   if (options.executor) {
     model.workers = options.executor->width;
     model.workersReason = "options.executor";
@@ -76,9 +80,12 @@ attn_status attnrt_open(const attn_abi_library *library,
   attn_status status = readOptions(*library, options, checked);
   if (status != ATTN_OK)
     return status;
+  DeviceRequest request;
   VariantChoice choice;
-  status =
-      chooseVariant(*library, checked.variant, processorFeatures(), choice);
+  status = chooseDevice(*library, checked, request);
+  if (status == ATTN_OK && request.kind == DeviceRequest::Processor)
+    status =
+        chooseVariant(*library, checked.variant, processorFeatures(), choice);
   if (status != ATTN_OK)
     return status;
 
@@ -90,6 +97,8 @@ attn_status attnrt_open(const attn_abi_library *library,
       new (block) attn_model(*library, checked, sizeof(attn_model));
   opened->choice = choice;
   status = opened->weights.open(*library, checked, opened->memory);
+  if (status == ATTN_OK && request.kind != DeviceRequest::Processor)
+    status = openDevice(*opened, checked, request);
   if (status == ATTN_OK)
     status = startWorkers(*opened, checked);
   if (status == ATTN_OK)
@@ -109,6 +118,10 @@ void attnrt::releaseModel(attn_model *model) {
   model->pool.stop(model->memory);
   model->profile.close();
   closeTokenizer(model->tokenizer.load(std::memory_order_acquire));
+  closeDetokenizer(model->detokenizer.load(std::memory_order_acquire),
+                   model->memory);
+  if (model->device)
+    closeDevice(*model);
   model->weights.close(model->memory);
   attn_allocator allocator = model->memory.source();
   model->~attn_model();
@@ -118,8 +131,4 @@ void attnrt::releaseModel(attn_model *model) {
 void attnrt_close(attn_model *model) {
   if (model)
     releaseModel(model);
-  closeDetokenizer(model->detokenizer.load(std::memory_order_acquire),
-                   model->memory);
-  if (model->device)
-    closeDevice(*model);
 }

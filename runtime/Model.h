@@ -12,6 +12,7 @@
 #ifndef ATTN_RUNTIME_MODEL_H
 #define ATTN_RUNTIME_MODEL_H
 
+#include "Device.h"
 #include "Memory.h"
 #include "Pool.h"
 #include "Profile.h"
@@ -33,6 +34,9 @@ struct attn_model {
   attnrt::VariantChoice choice;
   attnrt::Weights weights;
 
+  /// NULL: runs on the processor.
+  attnrt::Device *device = nullptr;
+
   attnrt::Pool pool;      ///< of width 1 with an executor
   attn_executor executor; ///< parallel_for NULL: none
   int32_t workers = 1;    ///< parts of a phase
@@ -46,12 +50,16 @@ struct attn_model {
 
   /// NULL until the first text.
   mutable std::atomic<attnrt::Tokenizer *> tokenizer{nullptr};
+  /// NULL until the first text is generated.
+  mutable std::atomic<attnrt::Detokenizer *> detokenizer{nullptr};
 
   const attn_abi_schedule &schedule(int32_t entry) const {
     return choice.variant->schedules[entry];
   }
-  /// NULL until the first text is generated.
-  mutable std::atomic<attnrt::Detokenizer *> detokenizer{nullptr};
+  /// Of a model with a device.
+  const attn_abi_driver &driver() const {
+    return *choice.variant->device->driver;
+  }
 };
 
 namespace attnrt {

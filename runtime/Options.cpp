@@ -117,11 +117,6 @@ attn_status readOptions(const attn_abi_library &library,
     return fail(ATTN_ERROR_INVALID_ARGUMENT,
                 "%s: options.allocator->%s is NULL", library.name,
                 allocator->allocate ? "release" : "allocate");
-  if (options.device && strcmp(options.device, "cpu") != 0)
-    return fail(ATTN_ERROR_INVALID_ARGUMENT,
-                "%s: options.device is \"%s\"; this library was built for "
-                "\"cpu\"",
-                library.name, options.device);
   return ATTN_OK;
 }
 

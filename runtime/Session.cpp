@@ -59,6 +59,13 @@ attn_status attnrt::planCall(const attn_model &model, int32_t entry,
   layout.arenaBytes = (static_cast<uint64_t>(bytes) + 63) & ~uint64_t(63);
   if (layout.arenaBytes == 0)
     layout.arenaBytes = 64; // an allocator is never asked for nothing
+  if (!model.device)
+    return ATTN_OK;
+  layout.deviceBytes =
+      model.driver().callBytes(model, entry, sizes, layout.arenaBytes);
+  if (layout.deviceBytes == 0)
+    return fail(ATTN_ERROR_INVALID_ARGUMENT,
+                "%s: these sizes need more than 2^63 bytes", called.name);
   return ATTN_OK;
 }
 
@@ -89,7 +96,7 @@ attn_status attnrt_session_bytes(const attn_model *model, int32_t entry,
   if (table != local)
     memory.release(table, sizeof(int64_t) * count);
   if (status == ATTN_OK)
-    *bytes = layout.arenaBytes;
+    *bytes = model->device ? layout.deviceBytes : layout.arenaBytes;
   return status;
 }
 
@@ -138,6 +145,8 @@ void attnrt_session_close(attn_session *session) {
   if (!session)
     return;
   attn_model *model = session->model;
+  if (session->device)
+    model->driver().closeSession(*session);
   model->memory.release(session->arena, session->arenaBytes);
   Profile::closeSession(model->memory, session->profile);
   size_t bytes = session->bytes;

@@ -49,16 +49,18 @@ struct attn_session {
   unsigned char *arena = nullptr;
   size_t arenaBytes = 0;
 
-  std::atomic<int32_t> state{Idle};
+  attnrt::DeviceSession *device = nullptr; ///< of a model with a device
 
-  attnrt::SessionProfile profile;
+  std::atomic<int32_t> state{Idle};
 
   attnrt::SessionStates states;
 
+  attnrt::SessionProfile profile;
+
   attnrt::TextRows text;
+  attnrt::Generation generation;
 };
 
-  attnrt::Generation generation;
 namespace attnrt {
 
 /// Where one call's data lie.
@@ -66,6 +68,7 @@ struct Layout {
   int64_t scratchOffset = 0;
   int64_t scratchStride = 0;
   uint64_t arenaBytes = 0; ///< as allocated
+  uint64_t deviceBytes = 0; ///< on a device: the arena and what is around it
 };
 
 /// Checks the caller's `given` sizes of `entry` and lays the call out: fills

@@ -50,6 +50,8 @@ static attn_status chooseNamed(const attn_abi_library &library,
   Writer names(text, sizeof(text));
   for (int32_t i = 0; i < library.variant_count; ++i) {
     const attn_abi_variant &variant = library.variants[i];
+    if (variant.device)
+      continue; // chosen by its driver
     names.print("%s%s", i ? ", " : "", variant.name);
     if (strcmp(variant.name, wanted) != 0)
       continue;
@@ -78,7 +80,7 @@ attn_status chooseVariant(const attn_abi_library &library, const char *wanted,
   Writer writer(obstacles, sizeof(obstacles));
   for (int32_t i = 0; i < library.variant_count; ++i) {
     const attn_abi_variant &variant = library.variants[i];
-    if (!runs(variant, features, writer))
+    if (variant.device || !runs(variant, features, writer))
       continue;
     choice.variant = &variant;
     choice.usesTiles = (variant.cpu_features & kTiles) != 0;

@@ -19,9 +19,9 @@
  * table in device memory, where a kernel of an earlier phase may have lowered
  * it: two calls whose evaluated launches are equal share one CUDA graph.
  *
- * What kernels may rely on: arena, arguments, weights and slots begin at
- * multiples of 256 bytes, but for arguments that the caller placed in device
- * memory, which are aligned to 16. The arena is not cleared. Elements of I32
+ * What kernels may rely on: arena, weights and arguments begin at multiples of
+ * 256 bytes and slots at multiples of 64; arguments that the caller placed in
+ * device memory are aligned to 16. The arena is not cleared. Elements of I32
  * inputs that the caller holds in device memory are not checked against
  * ATTN_ARGUMENT_RANGE: a kernel that uses them as indices clamps them.
  *

@@ -51,7 +51,7 @@ typedef enum attn_status {
   ATTN_ERROR_CANCELLED = 7,        /* NAME_cancel() stopped the call */
   ATTN_ERROR_SYSTEM = 8,           /* threads or another system service */
   ATTN_ERROR_UNAVAILABLE = 9,      /* the library was built without this part */
-  ATTN_ERROR_DEVICE = 10           /* no GPU or driver that can run it, or one
+  ATTN_ERROR_DEVICE = 10,          /* no GPU or driver that can run it, or one
                                       that failed or was lost */
   ATTN_ERROR_CONTEXT_FULL = 11     /* a sequence would have more positions than
                                       the library was compiled for */
@@ -147,6 +147,8 @@ typedef struct attn_options {
  * memory are not checked against an input's range: indices out of range are
  * clamped. A call returns when its outputs are there; only with a stream of
  * the caller's and no host pointers has its work then merely been enqueued.
+ * A stream of the session's own does not wait for others: what device inputs
+ * hold must be there when the call is made.
  * Calls use the primary context, make it current while they run, and put back
  * what was current before. A GPU cannot be used after fork(): in the child,
  * calls fail with ATTN_ERROR_DEVICE and close frees host memory only. */
@@ -170,8 +172,6 @@ typedef struct attn_buffer {
   size_t bytes;
 } attn_buffer;
 
-/* How hosts drive a library without its header: NAME_library() returns one,
- * in static storage. Functions behave as their NAME_* namesakes.
 /* How to choose tokens. Start from ATTN_GENERATE_INIT; every zero means the
  * default, and NULL instead of options means all defaults: the likeliest token
  * each time, until the model stops by itself or its positions are used up.
@@ -232,6 +232,8 @@ typedef struct attn_generate_result {
   attn_stop stop;
 } attn_generate_result;
 
+/* How hosts drive a library without its header: NAME_library() returns one,
+ * in static storage. Functions behave as their NAME_* namesakes.
  *
  * describe: JSON in static storage: name, abi_version, entry points with their
  *   named sizes (minimum, maximum), inputs and outputs (dtype, dims as numbers,
@@ -295,8 +297,6 @@ typedef struct attn_library {
   attn_status (*encode_text)(attn_session *session, int64_t count,
                              const char *const *texts, const size_t *lengths,
                              float *embeddings);
-} attn_library;
-
   attn_status (*session_reset)(attn_session *session);
   attn_status (*session_length)(attn_session *session, int64_t sequence,
                                 int64_t *length);
@@ -322,6 +322,8 @@ typedef struct attn_library {
   attn_status (*detokenize)(const attn_model *model, const int32_t *ids,
                             size_t count, char *buffer, size_t capacity,
                             size_t *needed);
+} attn_library;
+
 #ifdef __cplusplus
 }
 #endif

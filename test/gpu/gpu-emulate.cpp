@@ -40,8 +40,8 @@ static cl::opt<std::string> kernel("kernel", cl::Required,
 static cl::opt<std::string> grid("grid", cl::init("1"),
                                  cl::desc("blocks: X[xY[xZ]]"),
                                  cl::cat(category));
-static cl::opt<unsigned> threads("block", cl::init(32),
-                                 cl::desc("of a block"), cl::cat(category));
+static cl::opt<unsigned> threads("block", cl::init(32), cl::desc("of a block"),
+                                 cl::cat(category));
 static cl::opt<unsigned> sharedBytes("shared", cl::init(0),
                                      cl::desc("dynamic shared memory, bytes"),
                                      cl::cat(category));
