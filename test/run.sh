@@ -131,6 +131,13 @@ if [ -x "${fuzzers[0]}" ]; then
     check "$name" "$fuzzer" -max_total_time=$((each > 0 ? each : 1)) \
       -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$corpus/" "$corpus" $seeds
   done
+  check "random-programs" build/bin/random-programs --count 1000000000 \
+    --seconds $((each > 25 ? each : 25)) --output build/corpus/random-programs
+  planted() {
+    ! build/bin/random-programs --plant --count 480 --reduce=false \
+      --most-findings 1 --output build/corpus/planted
+  }
+  check "random-programs finds a mistake" planted
 else
   check "fuzzers are built" false
 fi

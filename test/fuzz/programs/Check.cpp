@@ -49,7 +49,7 @@ std::string Setting::text() const {
          " optimize=" + std::to_string(optimize) +
          " disabled=" + llvm::join(disabledPasses, ",") +
          " inputs=" + std::to_string(inputs) +
-         " cases=" + std::to_string(cases);
+         " cases=" + std::to_string(cases) + " plant=" + std::to_string(plant);
 }
 
 std::optional<Setting> Setting::parse(llvm::StringRef text) {
@@ -74,6 +74,8 @@ std::optional<Setting> Setting::parse(llvm::StringRef text) {
       setting.optimize = number;
     } else if (name == "inputs") {
       setting.inputs = number;
+    } else if (name == "plant") {
+      setting.plant = number;
     } else if (name == "cases") {
       setting.cases = number;
     } else {
@@ -170,6 +172,7 @@ Checker::compile(const Program &program, const Setting &setting,
   CompileChoices choices;
   choices.target = Target::find(setting.target);
   choices.quick = setting.quick;
+  choices.plant = setting.plant;
   choices.pipeline.optimize = setting.optimize;
   choices.pipeline.disabledPasses = setting.disabledPasses;
   CompileFacts facts;

@@ -26,6 +26,7 @@ struct Setting {
   std::set<std::string> disabledPasses;
   uint64_t inputs = 1; ///< seed of sizes and inputs
   unsigned cases = 2;  ///< per program
+  bool plant = false;  ///< a mistake
 
   static Setting make(uint64_t seed);
   /// "target=x86-64-v3 quick=1 ...", which parse() reads back.

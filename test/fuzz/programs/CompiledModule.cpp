@@ -172,6 +172,31 @@ static Error openModels(const attn_library &library, GuardedMemory &weights,
   return Error::success();
 }
 
+/// What a mistake in a pass could make: a mask that ends one key early, or a
+/// sum that is a difference.
+static void plantMistake(ModuleOp module) {
+  WalkResult done = module->walk([](arith::CmpIOp op) {
+    bool ofMask = isa<attn::AttentionOp>(op->getParentOp());
+    bool inclusive = op.getPredicate() == arith::CmpIPredicate::sge ||
+                     op.getPredicate() == arith::CmpIPredicate::sle;
+    if (!ofMask || !inclusive)
+      return WalkResult::advance();
+    op.setPredicate(op.getPredicate() == arith::CmpIPredicate::sge
+                        ? arith::CmpIPredicate::sgt
+                        : arith::CmpIPredicate::slt);
+    return WalkResult::interrupt();
+  });
+  if (done.wasInterrupted())
+    return;
+  module->walk([](arith::AddFOp op) {
+    OpBuilder b(op);
+    op.replaceAllUsesWith(
+        arith::SubFOp::create(b, op.getLoc(), op.getLhs(), op.getRhs())
+            .getResult());
+    return WalkResult::interrupt();
+  });
+}
+
 Expected<std::unique_ptr<CompiledModule>>
 CompiledModule::compile(OwningOpRef<ModuleOp> module,
                         const WeightTable &weights,
@@ -192,6 +217,8 @@ CompiledModule::compile(OwningOpRef<ModuleOp> module,
     for ([[maybe_unused]] auto kernel :
          variant.getBody().getOps<kernel::FuncOp>())
       ++facts.kernels;
+  if (choices.plant)
+    plantMistake(*module);
   if (Error error = writeWeights(*library, *module, weights, {}, weightsPath))
     return std::move(error);
   if (failed(runner.run(*module, {Stage::Lower})))

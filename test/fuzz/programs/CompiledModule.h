@@ -25,7 +25,8 @@ namespace attnc::fuzz {
 struct CompileChoices {
   PipelineOptions pipeline;
   const Target *target = nullptr;
-  bool quick = true; ///< less of LLVM's work
+  bool quick = true;  ///< less of LLVM's work
+  bool plant = false; ///< a mistake in one kernel, which must be found
 };
 
 /// What compiling made, for statistics.

@@ -84,8 +84,10 @@ static void onCrash(int signal) {
   _exit(1);
 }
 
-FindingWriter::FindingWriter(std::string output, std::string scratch)
-    : output(std::move(output)), scratch(std::move(scratch)) {
+FindingWriter::FindingWriter(std::string output, std::string scratch,
+                             bool makeSmaller)
+    : output(std::move(output)), scratch(std::move(scratch)),
+      makeSmaller(makeSmaller) {
   for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP})
     std::signal(signal, onCrash);
 }
@@ -212,6 +214,8 @@ void FindingWriter::write(Checker &checker, const Program *program,
   head = describeCase(finding) + head;
   std::unique_ptr<Program> alone = extract(*program, finding.program, scratch);
   writeProgram(base + ".mlir", head, *alone, name + ".safetensors");
+  if (!makeSmaller)
+    return;
   if (std::unique_ptr<Program> small =
           reduce(checker, *alone, setting, finding))
     writeProgram(base + "-small.mlir", head, *small, name + ".safetensors");

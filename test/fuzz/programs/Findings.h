@@ -21,7 +21,7 @@ namespace attnc::fuzz {
 class FindingWriter {
 public:
   /// Files go to `output`; the weights of the current module to `scratch`.
-  FindingWriter(std::string output, std::string scratch);
+  FindingWriter(std::string output, std::string scratch, bool makeSmaller);
   ~FindingWriter();
 
   static std::string weightsName() { return "programs.safetensors"; }
@@ -37,6 +37,7 @@ private:
   std::string output, scratch, text;
   Setting setting;
   uint64_t seed = 0;
+  bool makeSmaller;
 };
 
 /// Runs a finding's file again; the exit status.

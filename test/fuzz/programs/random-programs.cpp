@@ -42,6 +42,10 @@ static cl::opt<std::string> output("output", cl::init("."),
 static cl::opt<std::string> repeat("repeat", cl::desc("A finding's file"));
 static cl::opt<bool> printOnly("print",
                                cl::desc("Only print the first module"));
+static cl::opt<bool> plant("plant",
+                           cl::desc("Plant a mistake, which must be found"));
+static cl::opt<bool> makeSmaller("reduce", cl::init(true),
+                                 cl::desc("Make findings smaller"));
 static cl::opt<unsigned> mostFindings("most-findings", cl::init(10),
                                       cl::desc("Stop after so many"));
 
@@ -71,6 +75,7 @@ static size_t runSeed(Checker &checker, FindingWriter &writer, uint64_t seed,
     return 0;
   }
   Setting setting = Setting::make(seed);
+  setting.plant = plant;
   writer.begin(seed, text, setting, module.getSources());
   std::string what;
   std::unique_ptr<Program> program =
@@ -127,7 +132,7 @@ int main(int argc, char **argv) {
   int result;
   {
     Checker checker(context, std::string(scratch));
-    FindingWriter writer(output, std::string(scratch));
+    FindingWriter writer(output, std::string(scratch), makeSmaller);
     result = repeat.empty() ? runSeeds(checker, writer)
                             : repeatFinding(checker, repeat);
   }
