@@ -12,6 +12,7 @@
 #include "compiler/import/Encoder.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Json.h"
+#include "compiler/import/Towers.h"
 
 using namespace llvm;
 
@@ -172,7 +173,8 @@ std::unique_ptr<Encoder> readEncoder(mlir::MLIRContext *context,
   const Architecture *architecture = findArchitecture(modelType, classes);
   auto refuse = [&](const Twine &what) {
     (void)reportError(context, "A0110", file.path + ": " + what,
-                      "known architectures: " + listKnown());
+                      "known architectures: " + listKnown() + "; " +
+                          listTowerModels());
     return nullptr;
   };
   if (!architecture && !modelType.empty())

@@ -20,6 +20,7 @@
 #include "compiler/import/Folder.h"
 #include "compiler/import/LibraryName.h"
 #include "compiler/import/SentenceTransformers.h"
+#include "compiler/import/Towers.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -43,6 +44,8 @@ private:
   LogicalResult chooseBounds();
   LogicalResult emit();
   void emitEncoderEntries(ProgramBuilder &program);
+  void emitTowerEntries(ProgramBuilder &program);
+  void warnOfMissingHead(StringRef name) const;
   LogicalResult checkExtraTensors(const StringSet<> &used) const;
 
   mlir::MLIRContext &context;
@@ -51,7 +54,8 @@ private:
   std::unique_ptr<ImportedModel> model;
   std::optional<SentenceModules> sentence;
   std::unique_ptr<Encoder> encoder; ///< or:
-  std::unique_ptr<Decoder> decoder;
+  std::unique_ptr<Decoder> decoder; ///< or:
+  std::unique_ptr<TowerModel> towers;
   int64_t maxSeq = 0;
 };
 } // namespace
@@ -83,6 +87,11 @@ LogicalResult FolderImport::read() {
     model->files = folder.findTravellers(inner);
     return success(decoder && good);
   }
+  if (!sentence && isTowerModel(*config)) {
+    towers = readTowerModel(&context, *config, model->weights);
+    model->files = folder.findTravellers(inner);
+    return success(towers && good);
+  }
   encoder = readEncoder(&context, *config, model->weights);
   if (!encoder || !good)
     return failure();
@@ -105,7 +114,11 @@ LogicalResult FolderImport::chooseBounds() {
                            Twine(options.maxBatch) + " and " +
                            Twine(options.maxSeq) + "; expected at least 1",
                        "give positive bounds");
-  maxSeq = decoder ? decoder->getMaxPositions() : encoder->getMaxPositions();
+  maxSeq = decoder  ? decoder->getMaxPositions()
+           : towers ? towers->getMaxPositions()
+                    : encoder->getMaxPositions();
+  if (!maxSeq)
+    return success(); // images only
   if (options.maxSeq > maxSeq)
     reportWarning(&context, "A0131",
                   "the model has " + Twine(maxSeq) +
@@ -126,19 +139,31 @@ LogicalResult FolderImport::checkExtraTensors(const StringSet<> &used) const {
   std::vector<StringRef> extra;
   for (StringRef name : model->weights.names())
     if (!used.contains(name) &&
-        !(decoder ? decoder->isOptional(name)
-                  : encoder->isOptional(name) ||
-                        (sentence && encoder->isOfHead(name))))
+        !(decoder  ? decoder->isOptional(name)
+          : towers ? towers->isOptional(name)
+                   : encoder->isOptional(name) ||
+                         (sentence && encoder->isOfHead(name))))
       extra.push_back(name);
   if (extra.empty() || options.allowExtraTensors)
     return success();
-  return reportError(
-      &context, "A0115",
-      folder.getPath() + " holds " + Twine(extra.size()) +
-          " tensors that the " + (decoder ? "decoder" : "encoder") +
-          " does not use: " + listNames(extra),
-      "they belong to a head or to another model; "
-      "--allow-extra-tensors leaves them out");
+  return reportError(&context, "A0115",
+                     folder.getPath() + " holds " + Twine(extra.size()) +
+                         " tensors that the " +
+                         (decoder  ? "decoder"
+                          : towers ? "model"
+                                   : "encoder") +
+                         " does not use: " + listNames(extra),
+                     "they belong to a head or to another model; "
+                     "--allow-extra-tensors leaves them out");
+}
+
+void FolderImport::warnOfMissingHead(StringRef name) const {
+  reportWarning(&context, "A0132",
+                folder.getPath("config.json") + ": the class '" + name +
+                    "' has a head, but the folder has none of its tensors; "
+                    "the encoder alone is compiled",
+                "add the tensors, or name the encoder's class in "
+                "'architectures'");
 }
 
 void FolderImport::emitEncoderEntries(ProgramBuilder &program) {
@@ -158,17 +183,17 @@ void FolderImport::emitEncoderEntries(ProgramBuilder &program) {
   if (!sentence && encoder->getHead() != Head::None)
     program.endEntry(encoder->emitHead(program, emitEncoder("predict")));
   else if (!sentence && !encoder->missingHead.empty())
-    reportWarning(&context, "A0132",
-                  folder.getPath("config.json") + ": the class '" +
-                      encoder->missingHead +
-                      "' has a head, but the folder has none of its tensors; "
-                      "the encoder alone is compiled",
-                  "add the tensors, or name the encoder's class in "
-                  "'architectures'");
+    warnOfMissingHead(encoder->missingHead);
   if (sentence) {
     mlir::Value row = sentence->emit(program, emitEncoder("embed"));
     program.endEntry({{"sentence_embedding", row}});
   }
+}
+
+void FolderImport::emitTowerEntries(ProgramBuilder &program) {
+  towers->emit(program);
+  if (!towers->missingHead.empty())
+    warnOfMissingHead(towers->missingHead);
 }
 
 LogicalResult FolderImport::emit() {
@@ -190,11 +215,14 @@ LogicalResult FolderImport::emit() {
 
   ProgramBuilder program(module, model->weights);
   program.declareSize("batch", 1, options.maxBatch);
-  program.declareSize("seq", 1, maxSeq);
+  if (maxSeq)
+    program.declareSize("seq", 1, maxSeq);
   if (decoder) {
     decoder->emit(program, maxSeq);
     module->setAttr(attn::AttnDialect::kStopTokensAttr,
                     builder.getDenseI32ArrayAttr(decoder->stopTokens));
+  } else if (towers) {
+    emitTowerEntries(program);
   } else {
     emitEncoderEntries(program);
   }
@@ -212,8 +240,10 @@ std::unique_ptr<ImportedModel> FolderImport::run() {
   llvm::SmallString<128> path(folder.getPath());
   llvm::sys::fs::make_absolute(path);
   llvm::sys::path::remove_dots(path, /*remove_dot_dot=*/true);
-  model->source =
-      (decoder ? decoder->describe() : encoder->describe()) + ", from " + llvm::sys::path::filename(path).str();
+  model->source = (decoder  ? decoder->describe()
+                   : towers ? towers->describe()
+                            : encoder->describe()) +
+                  ", from " + llvm::sys::path::filename(path).str();
   return std::move(model);
 }
 

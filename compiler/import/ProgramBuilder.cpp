@@ -49,12 +49,16 @@ void ProgramBuilder::beginEntry(StringRef name, ArrayRef<EntryInput> inputs) {
   SmallVector<Location> locations;
   SmallVector<Attribute> sizes;
   for (const EntryInput &input : inputs) {
-    types.push_back(getNamedTensor(input.shape, builder.getI32Type()));
+    Type element = input.isNumber ? Type(builder.getF32Type())
+                                  : Type(builder.getI32Type());
+    types.push_back(getNamedTensor(input.shape, element));
     locations.push_back(at(input.name));
     SmallVector<NamedAttribute> described = {
-        {AttnDialect::kNameAttr, builder.getStringAttr(input.name)},
-        {AttnDialect::kRangeAttr,
-         builder.getDenseI64ArrayAttr({input.minimum, input.maximum})}};
+        {AttnDialect::kNameAttr, builder.getStringAttr(input.name)}};
+    if (!input.isNumber)
+      described.push_back(
+          {AttnDialect::kRangeAttr,
+           builder.getDenseI64ArrayAttr({input.minimum, input.maximum})});
     if (input.otherwise)
       described.push_back({AttnDialect::kDefaultAttr,
                            builder.getI32IntegerAttr(*input.otherwise)});

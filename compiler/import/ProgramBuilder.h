@@ -19,12 +19,16 @@
 
 namespace attnc {
 
-/// An argument of an entry; integers only.
+/// An argument of an entry: integers, or numbers without bounds.
 struct EntryInput {
   std::string name;
   llvm::SmallVector<SizeExpr> shape;
   int64_t minimum = 0, maximum = 0; ///< inclusive bounds of the elements
   std::optional<int64_t> otherwise; ///< stands in for NULL
+  bool isNumber = false;
+
+  /// `pixel_values` [batch, channels, height, width].
+  static EntryInput pixels(int64_t channels, int64_t height, int64_t width);
 };
 
 struct EntryOutput {
@@ -128,6 +132,21 @@ public:
   mlir::Value attention(llvm::StringRef name, mlir::Value query,
                         mlir::Value key, mlir::Value value, mlir::Value padding,
                         const DistanceScores &distances = {});
+  /// Images [B, C, H, W] cut into patches, row by row of the image: each a row
+  /// of its numbers [channel, row, column], after `leadingRows` rows of zeros.
+  /// What is left at the right and the lower edge stays out. (ProgramImages.cpp)
+  mlir::Value patches(llvm::StringRef name, mlir::Value image,
+                      int64_t patchHeight, int64_t patchWidth,
+                      int64_t leadingRows);
+  /// x [.., S, N] with x[.., index, :] being `row` [N].
+  mlir::Value replaceRow(llvm::StringRef name, mlir::Value x, int64_t index,
+                         mlir::Value row);
+  /// x [.., S, N] + table [.., S, N], whose leading dimensions are 1.
+  mlir::Value addToRows(llvm::StringRef name, mlir::Value x, mlir::Value table);
+  /// x[.., index, :]
+  mlir::Value row(llvm::StringRef name, mlir::Value x, int64_t index);
+  /// 1 where ids are `id`, 0 elsewhere.
+  mlir::Value equals(llvm::StringRef name, mlir::Value ids, int64_t id);
   mlir::Value constant(llvm::StringRef name, llvm::ArrayRef<int32_t> elements);
   /// Dimension i of the result is dimension dims[i] of x.
   mlir::Value transpose(llvm::StringRef name, mlir::Value x,

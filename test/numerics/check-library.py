@@ -35,12 +35,13 @@ def make_ids(batch, seq, vocabulary, seed):
     return ids
 
 
-def write_npy(path, shape, values):
-    text = "{'descr': '<i4', 'fortran_order': False, 'shape': %r, }" % (tuple(shape),)
+def write_npy(path, shape, values, kind="i"):
+    text = "{'descr': '<%s4', 'fortran_order': False, 'shape': %r, }" % (
+        kind, tuple(shape))
     text += " " * (-(len(text) + 11) % 64) + "\n"
     with open(path, "wb") as file:
         file.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little"))
-        file.write(text.encode() + array.array("i", values).tobytes())
+        file.write(text.encode() + array.array(kind, values).tobytes())
 
 
 def read_npy(path):
@@ -89,6 +90,22 @@ class Checker:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return lambda name: read_npy(os.path.join(folder, name + ".npy"))
 
+    def run_named(self, case, folder):
+        """Runs the entry of a case that says its inputs itself."""
+        command = [self.attnc, "run", self.library, "--entry", case["entry"],
+                   "--output", folder]
+        for name, given in case["inputs"].items():
+            path = os.path.join(folder, "in-" + name + ".npy")
+            divisor = given["divisor"]
+            values = [i / divisor for i in given["integers"]]
+            if divisor == 1:
+                write_npy(path, given["shape"], given["integers"])
+            else:
+                write_npy(path, given["shape"], values, "f")
+            command += ["--input", name + "=" + path]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return lambda name: read_npy(os.path.join(folder, name + ".npy"))
+
     def note_squares(self, output, values, expected, f32_rms):
         sums = self.squares.setdefault(output, [0.0, 0.0, 0])
         sums[0] += sum((a - b) ** 2 for a, b in zip(values, expected))
@@ -96,6 +113,9 @@ class Checker:
         sums[2] += len(expected)
 
     def note(self, output, case, pairs, f32_error):
+        if "inputs" in case:
+            shape = next(iter(case["inputs"].values()))["shape"]
+            case = dict(case, batch=shape[0], seq=shape[1])
         key = (output, "" if "outputs" in case else (case["batch"], case["seq"]))
         self.reference[key] = max(self.reference.get(key, 0.0), f32_error)
         for actual, expected in pairs:
@@ -105,6 +125,19 @@ class Checker:
             self.compared += 1
             if key not in self.worst or error > self.worst[key][0]:
                 self.worst[key] = (error, case["batch"], case["seq"])
+
+    def check_outputs(self, case, read, names):
+        outputs = case["outputs"]
+        for name in names:
+            shape, values = read(name)
+            assert list(shape) == outputs[name]["shape"], (name, shape)
+            expected = outputs[name]["values"]
+            assert len(values) == len(expected), name
+            self.note(name, case, zip(values, expected),
+                      outputs[name]["f32_error"])
+            if "f32_rms" in outputs[name]:
+                self.note_squares(name, values, expected,
+                                  outputs[name]["f32_rms"])
 
     def check_whole(self, case, folder):
         outputs = case["outputs"]
@@ -117,17 +150,7 @@ class Checker:
             wanted = [name for name in names if name in outputs]
             if not wanted:
                 continue
-            read = self.run(entry, case, folder)
-            for name in wanted:
-                shape, values = read(name)
-                assert list(shape) == outputs[name]["shape"], (name, shape)
-                expected = outputs[name]["values"]
-                assert len(values) == len(expected), name
-                self.note(name, case, zip(values, expected),
-                          outputs[name]["f32_error"])
-                if "f32_rms" in outputs[name]:
-                    self.note_squares(name, values, expected,
-                                      outputs[name]["f32_rms"])
+            self.check_outputs(case, self.run(entry, case, folder), wanted)
 
     def check_samples(self, case, folder):
         columns = case["columns"]
@@ -154,7 +177,10 @@ class Checker:
     def check(self):
         with tempfile.TemporaryDirectory() as folder:
             for case in self.goldens["cases"]:
-                if "outputs" in case:
+                if "inputs" in case:
+                    self.check_outputs(case, self.run_named(case, folder),
+                                       case["outputs"])
+                elif "outputs" in case:
                     self.check_whole(case, folder)
                 else:
                     self.check_samples(case, folder)
