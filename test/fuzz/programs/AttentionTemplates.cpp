@@ -64,6 +64,37 @@ Template makeHeads(Random &random, const Shapes &shapes) {
   }
 }
 
+/// Rotation by tables that are any numbers, as cos and sin are.
+Template makeRope(Random &random, const Shapes &shapes) {
+  Dims rows = random.pick(shapes.rows);
+  int64_t size = std::max<int64_t>(shapes.size, 2);
+  int64_t heads = random.chance(0.7) ? shapes.heads : shapes.keyHeads;
+  Dims space = rows + Dims{number(heads), number(size)};
+  Dims angles = rows + Dims{number(random.between(1, size / 2))};
+  bool interleaved = random.chance(0.3);
+  return [=](EntryWriter &entry) {
+    TensorText input = entry.get(space);
+    TensorText cos = entry.get(angles), sin = entry.get(angles);
+    entry.emit("attn.rope " + input.name + ", " + cos.name + ", " + sin.name +
+                   (interleaved ? " interleaved" : ""),
+               input.type() + ", " + cos.type(), space);
+  };
+}
+
+Template makeHeadLinear(Random &random, const Shapes &shapes) {
+  Dims rows = random.pick(shapes.rows);
+  Text heads = number(shapes.heads), size = number(shapes.size);
+  Text columns = number(random.pick({1, 4, 7, 16, 17, 33}));
+  return [=](EntryWriter &entry) {
+    TensorText input = entry.get(rows + Dims{heads, size});
+    TensorText weight = entry.get({heads, size, columns});
+    Dims result = rows + Dims{heads, columns};
+    entry.emit("attn.head_linear " + input.name + ", " + weight.name,
+               input.type() + ", " + weight.type() + " -> " + makeType(result),
+               result);
+  };
+}
+
 /// Dimensions of one attention and its regions.
 namespace {
 struct AttentionShape {

@@ -168,7 +168,7 @@ TensorText EntryWriter::get(const Dims &dims, bool integer, bool neverInput) {
   if (!fitting.empty() && random.chance(0.9))
     return random.chance(0.6) ? fitting.back() : random.pick(fitting);
   bool fixed = std::all_of(dims.begin(), dims.end(), isNumber);
-  if (fixed && dims.size() <= 2 && !integer &&
+  if (fixed && dims.size() <= 3 && !integer &&
       (neverInput || random.chance(0.7)) && !dims.empty())
     return getWeight(dims);
   if (fixed && (neverInput || random.chance(0.5)))

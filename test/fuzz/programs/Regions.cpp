@@ -27,6 +27,14 @@ public:
     pool.push_back(name);
     return name;
   }
+  /// A capture that stays whole, for attn.lookup.
+  Text addTable(const Dims &dims, bool ofIntegers) {
+    Table table{"%a" + std::to_string(arguments++), makeType(dims, ofIntegers),
+                unsigned(dims.size())};
+    header += (header.empty() ? "" : ", ") + table.name + ": " + table.type;
+    (ofIntegers ? integerTables : tables).push_back(table);
+    return table.name;
+  }
   Text op(const Text &text) {
     Text name = "%v" + std::to_string(ops++);
     body += "    " + name + " = " + text + "\n";
@@ -71,10 +79,23 @@ public:
   unsigned indexable = 0; ///< dimensions that attn.index may name
 
 private:
+  struct Table {
+    Text name, type;
+    unsigned rank;
+  };
+  /// An element by any indices: those outside are held to the table.
+  Text lookUp(const Table &table, unsigned depth) {
+    Text indices;
+    for (unsigned i = 0; i < table.rank; ++i)
+      indices += (i ? ", " : "") + makeInteger(depth);
+    return op("attn.lookup " + table.name + "[" + indices +
+              "] : " + table.type);
+  }
   Text makeActivation(const Text &a);
   Text makeFromIntegers(unsigned depth);
   Text makeChoice(const Text &a, const Text &b, unsigned depth);
 
+  std::vector<Table> tables, integerTables;
   Text header, body;
   unsigned arguments = 0, ops = 0;
 };
@@ -86,6 +107,8 @@ Text ScalarWriter::makeInteger(unsigned depth) {
     if (indexable && random.chance(0.3))
       return op("attn.index " + std::to_string(random.below(indexable)) +
                 " : i32");
+    if (depth && !integerTables.empty() && random.chance(0.4))
+      return lookUp(random.pick(integerTables), depth - 1);
     if (!integers.empty() && random.chance(0.7))
       return random.pick(integers);
     return integer(random.between(-9, 20));
@@ -137,7 +160,12 @@ Text ScalarWriter::makeFromIntegers(unsigned depth) {
 }
 
 Text ScalarWriter::makeActivation(const Text &a) {
-  switch (random.below(10)) {
+  switch (random.below(11)) {
+  case 10: { // an angle of moderate size
+    Text small = binary("minimumf", a, number(30));
+    small = binary("maximumf", small, number(-30));
+    return math(random.chance(0.5) ? "cos" : "sin", small);
+  }
   case 0:
     return math("tanh", a);
   case 1:
@@ -181,6 +209,8 @@ Text ScalarWriter::makeChoice(const Text &a, const Text &b, unsigned depth) {
 
 Text ScalarWriter::makeNumberTree(unsigned depth) {
   if (depth == 0 || random.chance(0.15)) {
+    if (!tables.empty() && random.chance(0.4))
+      return lookUp(random.pick(tables), 2);
     if (!numbers.empty() && random.chance(0.85))
       return random.pick(numbers);
     return number(random.normal());
@@ -261,6 +291,12 @@ RegionText makeElementRegion(Random &random, const Dims &space,
     writer.addArgument("f32", writer.numbers);
   for (int64_t i = random.between(accumulator ? 0 : 1, 3); i > 0; --i) {
     bool ofIntegers = random.chance(integer ? 0.8 : 0.15);
+    if (random.chance(0.12)) {
+      Dims table = random.chance(0.5) ? Dims{"7"} : Dims{"3", "5"};
+      region.captures.push_back({table, {}, ofIntegers});
+      writer.addTable(table, ofIntegers);
+      continue;
+    }
     region.captures.push_back(makeCapture(random, space, ofIntegers));
     writer.addArgument(ofIntegers ? "i32" : "f32",
                        ofIntegers ? writer.integers : writer.numbers);
@@ -387,6 +423,15 @@ RegionText makeScoreRegion(Random &random, AttentionForm form,
     writer.addArgument("i32", writer.integers);
   score = writer.binary("mulf", score, writer.number(0.1 + random.unit()));
   std::vector<Text> biases;
+  if (random.chance(0.25)) { // a bias by distance, per head
+    region.captures.push_back({{space[1], "9"}, {1}, false, true});
+    Text table = writer.addTable({"9"}, false);
+    Text distance = writer.binary("subi", "%a4", "%a3", "i32");
+    Text place = writer.binary("addi", distance, writer.integer(4), "i32");
+    Text bias = writer.op("attn.lookup " + table + "[" + place +
+                          "] : " + makeType({"9"}));
+    score = writer.binary("addf", score, bias);
+  }
   for (int64_t i = random.below(3); i > 0; --i) {
     Capture capture = makeAttentionCapture(random, form, space, false);
     // An input that is added may be -inf; a slope is a number.

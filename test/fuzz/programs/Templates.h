@@ -41,6 +41,8 @@ Template makeIntegers(Random &random, const Shapes &shapes);
 Template makePooling(Random &random, const Shapes &shapes);
 Template makePacking(Random &random, const Shapes &shapes);
 Template makeHeads(Random &random, const Shapes &shapes);
+Template makeRope(Random &random, const Shapes &shapes);
+Template makeHeadLinear(Random &random, const Shapes &shapes);
 Template makeAttention(Random &random, const Shapes &shapes);
 Template makeEncoderAttention(Random &random, const Shapes &shapes);
 Template makeAttentionInParts(Random &random, const Shapes &shapes);
