@@ -28,7 +28,8 @@ page() {
 }
 
 status=0
-for dialect in attn:AttnOps.td:AttnDialect.md kernel:KernelOps.td:KernelDialect.md; do
+for dialect in attn:AttnOps.td:AttnDialect.md kernel:KernelOps.td:KernelDialect.md \
+    warp:WarpOps.td:WarpDialect.md; do
   IFS=: read -r name source target <<< "$dialect"
   target="dialects/$name/$target"
   if [[ ${1:-} != --check ]]; then

@@ -187,7 +187,7 @@ LogicalResult RoleChecker::check() {
         moved = true;
       }
     if (!moved) {
-      Role &stuck = consumer.done() ? producer : consumer;
+      Role &stuck = producer.done() ? consumer : producer;
       return stuck.events[stuck.next].op->emitError(
           "error[A0533]: this wait never ends: nobody arrives at the phase "
           "that it waits for");

@@ -211,6 +211,7 @@ def Warp_MmaOp : Warp_Op<"mma", [Pure, AllTypesMatch<["acc", "result"]>]> {
     Constraints:
     1. lhs is M x K, rhs K x N and acc M x N, of these roles.
     2. lhs and rhs have one element type; `precision` stands on f32 exactly.
+    3. rhs comes from `warp.load`: it is loaded where the product wants it.
   }];
   let arguments = (ins Warp_FragmentType:$lhs, Warp_FragmentType:$rhs,
                        Warp_FragmentType:$acc,

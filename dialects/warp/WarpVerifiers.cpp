@@ -139,6 +139,9 @@ LogicalResult MmaOp::verify() {
       lhs.getElement().isF32() != getPrecision().has_value())
     return emitOpError("expects operands of one type, and 'precision' exactly "
                        "where they are f32");
+  // mma_c3
+  if (!getRhs().getDefiningOp<LoadOp>())
+    return emitOpError("expects a right operand that warp.load gives");
   return success();
 }
 
