@@ -13,8 +13,6 @@
 #include "Random.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
-#include <cmath>
-#include <fstream>
 
 using namespace mlir;
 using llvm::Error;
@@ -216,119 +214,6 @@ static std::string describe(attn::EntryOp entry,
             std::to_string(output.allowed) + ", scale " +
             std::to_string(output.scale);
   return text;
-}
-
-//===----------------------------------------------------------------------===//
-// Condition
-//===----------------------------------------------------------------------===//
-
-// What a sum of 64 products may lose in f32, relative to its terms: u times
-// (2 + sqrt(64)).
-static constexpr double kDataError = 10 * 0x1p-24;
-static constexpr unsigned kPerturbedRuns = 3;
-// The code rounds in more places than data has elements.
-static constexpr double kConditionMargin = 4;
-
-static float perturb(float value, Random &random) {
-  return value * (1 + kDataError * (2 * random.unit() - 1));
-}
-
-/// The weights of a program, off by rounding: a safetensors file whose numbers
-/// are all f32.
-static Error perturbWeights(const Program &program, unsigned run,
-                            const std::string &scratch, WeightTable &table) {
-  if (program.weights.files().empty())
-    return Error::success();
-  auto file = llvm::MemoryBuffer::getFile(program.weights.files().front());
-  if (!file)
-    return llvm::errorCodeToError(file.getError());
-  std::string bytes = (*file)->getBuffer().str();
-  uint64_t header = 0;
-  memcpy(&header, bytes.data(), 8);
-  Random random(run);
-  for (size_t i = 8 + header; i + 4 <= bytes.size(); i += 4) {
-    float value;
-    memcpy(&value, &bytes[i], 4);
-    value = perturb(value, random);
-    memcpy(&bytes[i], &value, 4);
-  }
-  std::string path = scratch + "/perturbed.safetensors";
-  std::ofstream(path, std::ios::binary) << bytes;
-  return table.addFile(path);
-}
-
-/// The result of every op on numbers in regions, off by a rounding or two.
-static OwningOpRef<ModuleOp> perturbRegions(ModuleOp module, Random &random) {
-  OwningOpRef<ModuleOp> perturbed(cast<ModuleOp>(module->clone()));
-  llvm::SmallVector<Operation *> scalars;
-  perturbed->walk([&](Operation *op) {
-    if (attn::isRegionScalarOp(op) && !isa<arith::ConstantOp>(op) &&
-        op->getResult(0).getType().isF32())
-      scalars.push_back(op);
-  });
-  for (Operation *op : scalars) {
-    float factor = random.pick({1 - 0x1p-23f, 1.0f, 1 + 0x1p-23f});
-    OpBuilder b(op->getContext());
-    b.setInsertionPointAfter(op);
-    Value by =
-        arith::ConstantOp::create(b, op->getLoc(), b.getF32FloatAttr(factor));
-    Value result = op->getResult(0);
-    auto moved = arith::MulFOp::create(b, op->getLoc(), result, by);
-    result.replaceAllUsesExcept(moved, moved);
-  }
-  return perturbed;
-}
-
-/// The largest distance between two values of an output, infinite if one alone
-/// is a number.
-static double getDistance(const TensorValue &a, const TensorValue &b) {
-  double most = 0;
-  for (auto [x, y] : llvm::zip(a.numbers, b.numbers)) {
-    bool equal = x == y || (std::isnan(x) && std::isnan(y));
-    double distance = equal ? 0 : std::fabs(x - y);
-    most = std::max(most, std::isnan(distance) ? INFINITY : distance);
-  }
-  return a.integers == b.integers ? most : INFINITY;
-}
-
-bool Checker::isBeyondCondition(const Program &program, attn::EntryOp entry,
-                                const Finding &finding,
-                                const VerifyCase &result) {
-  std::vector<interpret::PlannedInput> inputs =
-      interpret::makeInputs(entry, finding.plan, finding.seed);
-  auto run = [&](unsigned number, const WeightTable &weights) {
-    std::vector<TensorValue> values;
-    Random random(finding.seed + number);
-    for (interpret::PlannedInput &input : inputs) {
-      TensorValue &value = values.emplace_back(input.value);
-      for (double &element : value.numbers)
-        if (number)
-          element *= 1 + kDataError * (2 * random.unit() - 1);
-    }
-    OwningOpRef<ModuleOp> perturbed = perturbRegions(*program.module, random);
-    Interpreter interpreter(number ? *perturbed : *program.module, &weights,
-                            /*threads=*/1);
-    return interpreter.run(entry.getSymName(), finding.plan.sizes, values);
-  };
-  auto expected = run(0, program.weights);
-  if (!expected)
-    return llvm::consumeError(expected.takeError()), true;
-  std::vector<double> explained(result.outputs.size());
-  for (unsigned number = 1; number <= kPerturbedRuns; ++number) {
-    WeightTable weights;
-    if (Error error = perturbWeights(program, number, scratch, weights))
-      return llvm::consumeError(std::move(error)), true;
-    auto other = run(number, weights);
-    if (!other)
-      return llvm::consumeError(other.takeError()), true;
-    for (auto [index, most] : llvm::enumerate(explained))
-      most = std::max(most, getDistance((*expected)[index], (*other)[index]));
-  }
-  for (auto [output, most] : llvm::zip(result.outputs, explained))
-    if (!(output.maxAbs <= output.allowed + kConditionMargin * most) &&
-        !(output.usedShare <= 1))
-      return true;
-  return false;
 }
 
 bool Checker::runCase(const Program &program, attn::EntryOp entry,
