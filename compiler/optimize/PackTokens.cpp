@@ -15,8 +15,10 @@
 //          %o = attn.attention %q, %k, %v offsets(%offsets)
 //          %g = attn.unpack %o, %rows
 //
-// The whole entry or nothing: PaddedProgram says what makes it decline. A guard
-// in an element region goes; its output is unpacked instead.
+// Scores may read captures by query or key, [batch, seq, ..], which become
+// [tokens, ..], and positions, which become a capture of those in the padded
+// sequence. The whole entry or nothing: PaddedProgram says what makes it
+// decline. A guard in an element region goes; its output is unpacked instead.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
@@ -145,6 +147,47 @@ private:
     RegionEditor(attention, RegionKind::Mask).clear();
     attention.getOffsetsMutable().assign(index.getOffsets());
     attention.setLengthBound(program.getSeq().str());
+    packScore(attention);
+  }
+
+  /// Captures by query and key are read at rows; positions are those in the
+  /// padded sequence, which the mask may have holes in.
+  void packScore(attn::AttentionOp attention) {
+    RegionEditor editor(attention, RegionKind::Score);
+    attn::CapturedRegion region = editor.get();
+    if (!region)
+      return;
+    for (unsigned i = 0; i < region.maps.size(); ++i) {
+      if (!getScoreRow(region.maps[i]))
+        continue;
+      packOperand(
+          attention->getOpOperand(region.captures.getBeginOperandIndex() + i));
+      region.maps[i] = region.maps[i].dropResult(0);
+    }
+    editor.setMaps(region.maps);
+    for (unsigned dim : {2, 3}) {
+      BlockArgument position = region.block().getArgument(1 + dim);
+      if (position.use_empty())
+        continue;
+      AffineMap ofRow = AffineMap::getMultiDimMapWithTargets(
+          4, {dim}, attention.getContext());
+      Value captured = editor.capture(getPositions(), ofRow);
+      position.replaceAllUsesWith(captured);
+    }
+  }
+
+  /// The position of every row in its padded sequence, [tokens].
+  Value getPositions() {
+    if (!positions) {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointAfter(index);
+      Value padded = attn::PositionsOp::create(builder, index.getLoc(),
+                                               program.getMask().getType());
+      positions = attn::PackOp::create(builder, index.getLoc(),
+                                       getPackedType(padded.getType()), padded,
+                                       index.getRows());
+    }
+    return positions;
   }
 
   /// Captures, maps and indices of the element and row regions.
@@ -202,6 +245,7 @@ private:
   SizeExpr tokens;
   OpBuilder builder;
   attn::PackIndexOp index;
+  Value positions; ///< made when first needed
   DenseMap<Value, Value> packed;
 };
 

@@ -39,6 +39,21 @@ RowAccess getRowAccess(AffineMap map) {
   return isPair ? RowAccess::Row : RowAccess::Other;
 }
 
+std::optional<unsigned> getScoreRow(AffineMap map) {
+  constexpr unsigned kBatch = 0, kQuery = 2, kKey = 3;
+  if (map.getNumResults() < 2 ||
+      map.getResult(0) != getAffineDimExpr(kBatch, map.getContext()))
+    return std::nullopt;
+  auto row = dyn_cast<AffineDimExpr>(map.getResult(1));
+  if (!row || (row.getPosition() != kQuery && row.getPosition() != kKey))
+    return std::nullopt;
+  AffineMap rest = map.getMinorSubMap(map.getNumResults() - 2);
+  for (unsigned dim : {kBatch, kQuery, kKey})
+    if (rest.isFunctionOfDim(dim))
+      return std::nullopt;
+  return row.getPosition();
+}
+
 /// The captured value that `condition` compares with zero, if it is
 /// `value != 0` (or `value == 0`, then `negated`) read at `access`.
 static Value matchMaskTest(const RegionEditor &region, Value condition,
@@ -212,6 +227,10 @@ bool PaddedProgram::check(Operation *op) {
         return checkInput(norm, norm.getInput(), 3) &&
                checkFixed(norm, norm->getOperands().drop_front());
       })
+      .Case([&](attn::HeadLinearOp linear) {
+        return checkInput(linear, linear.getInput(), 4) &&
+               checkFixed(linear, linear.getWeight());
+      })
       .Case<attn::SoftmaxOp, attn::SplitHeadsOp>(
           [&](auto rows) { return checkInput(rows, rows.getInput(), 3); })
       .Case([&](attn::MergeHeadsOp merge) {
@@ -286,15 +305,13 @@ bool PaddedProgram::checkAttention(attn::AttentionOp attention) {
   if (!score)
     return true;
   for (auto [value, map] : llvm::zip_equal(score.captures, score.maps)) {
+    if (getScoreRow(map))
+      continue;
     if (map.isFunctionOfDim(2) || map.isFunctionOfDim(3))
-      return fail(attention, "the score depends on positions");
+      return fail(attention, "the score reads a capture by position");
     if (isPadded(value) && !isa<BlockArgument>(value))
       return fail(attention, "the score reads padded rows");
   }
-  // Arguments 3 and 4 are q and kv.
-  if (!score.block().getArgument(3).use_empty() ||
-      !score.block().getArgument(4).use_empty())
-    return fail(attention, "the score depends on positions");
   return true;
 }
 

@@ -27,6 +27,9 @@ enum class RowAccess {
   Other, ///< another row, or part of the pair
 };
 RowAccess getRowAccess(mlir::AffineMap map);
+/// The dimension of (b, h, q, kv), query or key, by whose row a capture of a
+/// score region is read: its map's results begin with b and that one.
+std::optional<unsigned> getScoreRow(mlir::AffineMap map);
 
 class PaddedProgram {
 public:

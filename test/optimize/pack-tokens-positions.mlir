@@ -2,15 +2,14 @@
 
 attn.size @batch min 1 max 4
 attn.size @seq min 1 max 16
-// CHECK-LABEL: attn.entry @relative
+// CHECK-LABEL: attn.entry @bias_by_position
 // CHECK-NOT: attn.pack
-// expected-remark @+1 {{[pack-tokens] missed: the score depends on positions}}
-attn.entry @relative(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "x"}, %m: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "m"}) -> (tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "y"}) sizes ["batch", "seq"] {
+// expected-remark @+1 {{[pack-tokens] missed: the score reads a capture by position}}
+attn.entry @bias_by_position(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "x"}, %m: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "m"}, %e: tensor<?x?xf32, #attn.sizes<seq, seq>> {attn.name = "e"}) -> (tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "y"}) sizes ["batch", "seq"] {
   %h = attn.split_heads %x : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> -> tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>
   // expected-note @+1 {{because of 'attn.attention'}}
-  %o = attn.attention %h, %h, %h score() {
-  ^bb0(%s: f32, %d0: i32, %d1: i32, %d2: i32, %d3: i32):
-    %f = arith.sitofp %d3 : i32 to f32
+  %o = attn.attention %h, %h, %h score(%e at affine_map<(b, h, q, kv) -> (q, kv)> : tensor<?x?xf32, #attn.sizes<seq, seq>>) {
+  ^bb0(%s: f32, %d0: i32, %d1: i32, %d2: i32, %d3: i32, %f: f32):
     %r = arith.addf %s, %f : f32
     attn.yield %r : f32
   } mask(%m at affine_map<(b, h, q, kv) -> (b, kv)> : tensor<?x?xi32, #attn.sizes<batch, seq>>) {

@@ -166,6 +166,46 @@ std::string EncoderProgram::attendRaw(const std::string heads[3],
   return map(split, {{output, kTranspose4, major}}, "");
 }
 
+/// Adds what the query has at the distance, and the key.
+std::string EncoderProgram::attendByDistance(const std::string heads[3],
+                                             const std::string &bias,
+                                             const std::string &prefix) {
+  std::string split = tensor({"batch", "seq", dim(kHeads), dim(kHeadSize)});
+  std::string scores = tensor({"batch", "seq", dim(kHeads), dim(kDistances)});
+  std::string matrices = tensor({dim(kHeads), dim(kHeadSize), dim(kDistances)});
+  std::string table = tensor({dim(kDistances)});
+  std::string parts[2];
+  for (int i = 0; i < 2; ++i) {
+    std::string matrix = weight(prefix + ".distances." + dim(i),
+                                {kHeads, kHeadSize, kDistances});
+    parts[i] = fresh();
+    line(parts[i] + " = attn.head_linear " + heads[i] + ", " + matrix + " : " +
+         split + ", " + matrices + " -> " + scores);
+  }
+  std::string output = fresh();
+  line(output + " = attn.attention " + heads[0] + ", " + heads[1] + ", " +
+       heads[2] + " score(" + bias +
+       " at affine_map<(b, h, q, k) -> (b, 0, 0, k)> : " +
+       tensor({"batch", "1", "1", "seq"}) + ", " + parts[0] +
+       " at affine_map<(b, h, q, k) -> (b, q, h)> : " + scores + ", " +
+       parts[1] + " at affine_map<(b, h, q, k) -> (b, k, h)> : " + scores +
+       ") {");
+  line("^bb0(%s: f32, %b: i32, %h: i32, %i: i32, %j: i32, %m: f32, %t: " +
+       table + ", %u: " + table + "):");
+  line("%two = arith.constant 2 : i32");
+  line("%d = arith.subi %i, %j : i32");
+  line("%n = arith.addi %d, %two : i32");
+  for (const char *part : {"t", "u"})
+    line("%x" + std::string(part) + " = attn.lookup %" + part +
+         "[%n] : " + table);
+  line("%y = arith.addf %xt, %xu : f32");
+  line("%z = arith.addf %s, %y : f32");
+  line("%r = arith.addf %z, %m : f32");
+  line("attn.yield %r : f32");
+  line("} : " + split + ", " + split + ", " + split + " -> " + split);
+  return output;
+}
+
 std::string EncoderProgram::attend(const std::string &x,
                                    const std::string &bias,
                                    const std::string &prefix) {
@@ -182,6 +222,8 @@ std::string EncoderProgram::attend(const std::string &x,
   std::string output;
   if (shape.rawAttention) {
     output = attendRaw(heads, bias);
+  } else if (shape.distances) {
+    output = attendByDistance(heads, bias, prefix);
   } else {
     std::string query = map(split, {{heads[0], kIdentity4, split}},
                             "%c = arith.constant 0.57735 : f32\n"

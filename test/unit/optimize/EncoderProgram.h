@@ -30,12 +30,14 @@ struct EncoderShape {
   bool finiteMask = false;  ///< masked scores get a large negative number
   bool head = false;        ///< the last op before the guard is a projection
   int layers = 1;
+  bool distances = false; ///< scores look them up; without rawAttention
 };
 
 class EncoderProgram {
 public:
   static constexpr int64_t kHidden = 6, kHeads = 2, kHeadSize = 3, kInner = 10,
-                           kWords = 11, kTypes = 2, kPositions = 9;
+                           kWords = 11, kTypes = 2, kPositions = 9,
+                           kDistances = 5;
 
   EncoderProgram(const EncoderShape &shape, unsigned seed);
 
@@ -60,6 +62,9 @@ private:
   std::string embed();
   std::string attend(const std::string &x, const std::string &bias,
                      const std::string &prefix);
+  std::string attendByDistance(const std::string heads[3],
+                               const std::string &bias,
+                               const std::string &prefix);
   std::string attendRaw(const std::string heads[3], const std::string &bias);
   std::string layer(const std::string &x, const std::string &bias, int index);
 

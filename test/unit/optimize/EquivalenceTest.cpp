@@ -240,10 +240,17 @@ EncoderShape makeShape(bool raw, bool biases, bool weights, bool finiteMask,
   return shape;
 }
 
+EncoderShape makeDistanceShape() {
+  EncoderShape shape = makeShape(false, true, true, false, false, 2);
+  shape.distances = true;
+  return shape;
+}
+
 std::string describe(const ::testing::TestParamInfo<EncoderShape> &info) {
   const EncoderShape &shape = info.param;
   return std::string(shape.rawAttention ? "Raw" : "Raised") +
          (shape.biases ? "Biases" : "") + (shape.weights ? "Weights" : "") +
+         (shape.distances ? "Distances" : "") +
          (shape.finiteMask ? "FiniteMask" : "") + (shape.head ? "Head" : "") +
          std::to_string(shape.layers);
 }
@@ -254,7 +261,8 @@ INSTANTIATE_TEST_SUITE_P(
                       makeShape(false, true, true, false, true, 2),
                       makeShape(false, false, true, true, false, 1),
                       makeShape(false, true, false, false, true, 1),
-                      makeShape(true, false, false, true, true, 2)),
+                      makeShape(true, false, false, true, true, 2),
+                      makeDistanceShape()),
     describe);
 
 } // namespace
