@@ -256,8 +256,8 @@ TEST_F(VerifyTest, TheSameSeedGivesTheSameInputs) {
   EXPECT_NE(inputs(3)[2].numbers, inputs(4)[2].numbers);
 }
 
-/// Scores of 10^8: the exact softmax picks one key, f32 may see a tie.
-TEST_F(ProgramTest, SingleRoundsScores) {
+/// Scores of 10^8, exactly one apart: f32 may see any of the keys first.
+TEST_F(ProgramTest, SingleMakesErrorsInScores) {
   mlir::OwningOpRef<mlir::ModuleOp> program = parse(R"(
     attn.entry @f() -> (tensor<1x1xf32> {attn.name = "y"}) sizes [] {
       %q = attn.constant dense<[[1.0e4, 1.0]]> : tensor<1x2xf32>
@@ -267,11 +267,69 @@ TEST_F(ProgramTest, SingleRoundsScores) {
       attn.return %y : tensor<1x1xf32>
     })");
   Interpreter interpreter(*program, nullptr);
-  auto exact = interpreter.run("f", {}, {});
-  auto rounded = interpreter.run("f", {}, {}, Precision::Single);
-  ASSERT_TRUE(exact && rounded);
-  EXPECT_NEAR((*exact)[0].numbers[0], 2 + 2 / (1 + std::exp(1.0)), 1e-9);
-  EXPECT_EQ((*rounded)[0].numbers[0], 3);
+  auto run = [&](uint64_t seed, Precision precision) {
+    interpreter.setSeed(seed);
+    return llvm::cantFail(interpreter.run("f", {}, {}, precision))[0].numbers;
+  };
+  EXPECT_NEAR(run(0, Precision::Double)[0], 2 + 2 / (1 + std::exp(1.0)), 1e-9);
+  double least = 4, most = 2;
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    double result = run(seed, Precision::Single)[0];
+    EXPECT_EQ(run(seed, Precision::Single)[0], result);
+    least = std::min(least, result);
+    most = std::max(most, result);
+  }
+  EXPECT_LT(least, 2.1);
+  EXPECT_GT(most, 3.9);
+}
+
+/// Root mean square over runs of the differences in element 0 of @f.
+double measureError(mlir::ModuleOp program) {
+  Interpreter interpreter(program, nullptr);
+  double exact = llvm::cantFail(interpreter.run("f", {}, {}))[0].numbers[0];
+  constexpr int kRuns = 64;
+  double sum = 0;
+  for (uint64_t seed = 1; seed <= kRuns; ++seed) {
+    interpreter.setSeed(seed);
+    double got =
+        llvm::cantFail(interpreter.run("f", {}, {}, Precision::Single))[0]
+            .numbers[0];
+    sum += (got - exact) * (got - exact);
+  }
+  return std::sqrt(sum / kRuns);
+}
+
+/// The terms of the product cancel, its error is that of their size.
+TEST_F(ProgramTest, SingleKnowsTermsThatCancel) {
+  mlir::OwningOpRef<mlir::ModuleOp> program = parse(R"(
+    attn.entry @f() -> (tensor<1x1xf32> {attn.name = "y"}) sizes [] {
+      %a = attn.constant dense<[[1.0, 1.0, 1.0, 1.0]]> : tensor<1x4xf32>
+      %b = attn.constant dense<[[64.0, -64.0, 64.0, -63.0]]> : tensor<1x4xf32>
+      %y = attn.matmul %a, %b transpose_rhs : tensor<1x4xf32>, tensor<1x4xf32> -> tensor<1x1xf32>
+      attn.return %y : tensor<1x1xf32>
+    })");
+  // u sqrt(K) times the root of the sum of squares, times that of a uniform r.
+  const double expected = 0x1p-24 * 2 * 128 / std::sqrt(3);
+  EXPECT_NEAR(measureError(*program), expected, expected / 3);
+}
+
+/// A row of small variance: the norm magnifies the error of its elements.
+TEST_F(ProgramTest, SingleIsMagnifiedByNorms) {
+  auto source = [](const char *spread) {
+    return std::string(R"(
+    attn.entry @f() -> (tensor<1x2xf32> {attn.name = "y"}) sizes [] {
+      %a = attn.constant dense<[[1.0]]> : tensor<1x1xf32>
+      %b = attn.constant dense<[[1.0], [)") +
+           spread + R"(]]> : tensor<2x1xf32>
+      %x = attn.matmul %a, %b transpose_rhs : tensor<1x1xf32>, tensor<2x1xf32> -> tensor<1x2xf32>
+      %y = attn.norm layer %x epsilon 1.0e-3 : tensor<1x2xf32>
+      attn.return %y : tensor<1x2xf32>
+    })";
+  };
+  mlir::OwningOpRef<mlir::ModuleOp> wide = parse(source("3.0"));
+  mlir::OwningOpRef<mlir::ModuleOp> narrow = parse(source("1.01"));
+  EXPECT_LT(measureError(*wide), 4 * 0x1p-24);
+  EXPECT_GT(measureError(*narrow), 16 * 0x1p-24);
 }
 
 } // namespace
