@@ -231,81 +231,109 @@ static TensorText turn(EntryWriter &entry, const TensorText &input,
                     makeType(dims), dims);
 }
 
+namespace {
+/// Attention of separate ops, all that its kernels depend on.
+struct AttentionInParts {
+  Text heads, size, columns, width;
+  double scale;
+  bool scaled, masked, projected, biased;
+  Dims rows = {"batch", "seq"};
+
+  TensorText project(EntryWriter &entry, const TensorText &x) const;
+  TensorText changeScores(EntryWriter &entry, const TensorText &scores) const;
+  void write(EntryWriter &entry) const;
+};
+} // namespace
+
+/// A product and a bias of its own, or any rows.
+TensorText AttentionInParts::project(EntryWriter &entry,
+                                     const TensorText &x) const {
+  Dims result = rows + Dims{columns};
+  if (!projected)
+    return entry.get(result);
+  TensorText w = entry.getWeight({columns, width});
+  TensorText linear = entry.emit(
+      "attn.linear " + x.name + ", " + w.name,
+      x.type() + ", " + w.type() + " -> " + makeType(result), result);
+  if (!biased)
+    return linear;
+  TensorText b = entry.getWeight({columns});
+  return entry.emit(
+      "attn.map element(" + linear.name +
+          " at affine_map<(i, j, k) -> (i, j, k)> : " + linear.type() + ", " +
+          b.name + " at affine_map<(i, j, k) -> (k)> : " + b.type() +
+          ") {\n  ^bb0(%a: f32, %b: f32):\n"
+          "    %s = arith.addf %a, %b : f32\n"
+          "    attn.yield %s : f32\n  }",
+      linear.type(), result);
+}
+
+/// Scaled, and -inf where the mask is zero.
+TensorText AttentionInParts::changeScores(EntryWriter &entry,
+                                          const TensorText &scores) const {
+  if (!scaled && !masked)
+    return scores;
+  TensorText mask = entry.getMask(rows);
+  Text captures =
+      scores.name +
+      " at affine_map<(b, h, i, j) -> (b, h, i, j)> : " + scores.type();
+  Text body = "    %f = arith.constant " + makeNumber(scaled ? scale : 1) +
+              " : f32\n    %t = arith.mulf %a, %f : f32\n";
+  if (masked) {
+    captures += ", " + mask.name +
+                " at affine_map<(b, h, i, j) -> (b, j)> : " + mask.type();
+    body += "    %zero = arith.constant 0 : i32\n"
+            "    %away = arith.constant 0xFF800000 : f32\n"
+            "    %out = arith.cmpi eq, %m, %zero : i32\n"
+            "    %u = arith.select %out, %away, %t : f32\n";
+  }
+  return entry.emit("attn.map element(" + captures + ") {\n  ^bb0(%a: f32" +
+                        (masked ? ", %m: i32" : "") + "):\n" + body +
+                        "    attn.yield " + (masked ? "%u" : "%t") +
+                        " : f32\n  }",
+                    scores.type(), scores.dims);
+}
+
+void AttentionInParts::write(EntryWriter &entry) const {
+  TensorText x = entry.get(rows + Dims{width});
+  std::vector<TensorText> parts;
+  for (int i = 0; i < 3; ++i) {
+    TensorText part = project(entry, x);
+    Dims dims = rows + Dims{heads, size};
+    TensorText split = entry.emit("attn.split_heads " + part.name,
+                                  part.type() + " -> " + makeType(dims), dims);
+    parts.push_back(turn(entry, split, {0, 2, 1, 3}));
+  }
+  Dims square = {"batch", heads, "seq", "seq"};
+  TensorText s = entry.emit(
+      "attn.matmul " + parts[0].name + ", " + parts[1].name + " transpose_rhs",
+      parts[0].type() + ", " + parts[1].type() + " -> " + makeType(square),
+      square);
+  s = changeScores(entry, s);
+  TensorText p = entry.emit("attn.softmax " + s.name, s.type(), square);
+  Dims turned = {"batch", heads, "seq", size};
+  TensorText o = entry.emit(
+      "attn.matmul " + p.name + ", " + parts[2].name,
+      p.type() + ", " + parts[2].type() + " -> " + makeType(turned), turned);
+  TensorText merged = turn(entry, o, {0, 2, 1, 3});
+  Dims result = rows + Dims{columns};
+  entry.emit("attn.merge_heads " + merged.name,
+             merged.type() + " -> " + makeType(result), result);
+}
+
 /// split_heads, products, scale, softmax: what raise-attention looks for.
 Template makeAttentionInParts(Random &random, const Shapes &shapes) {
-  Text heads = number(shapes.heads), size = number(shapes.size);
-  Text columns = number(shapes.heads * shapes.size);
-  Text width = number(shapes.width);
-  double scale = 1 / std::sqrt(double(shapes.size));
-  bool scaled = random.chance(0.8), masked = random.chance(0.5);
-  bool projected = random.chance(0.7), biased = random.chance(0.7);
-  Dims rows = {"batch", "seq"};
-  return [=](EntryWriter &entry) {
-    TensorText x = entry.get(rows + Dims{width});
-    std::vector<TensorText> parts;
-    for (int i = 0; i < 3; ++i) {
-      TensorText part = entry.get(rows + Dims{columns});
-      if (projected) {
-        TensorText w = entry.getWeight({columns, width});
-        TensorText linear = entry.emit("attn.linear " + x.name + ", " + w.name,
-                                       x.type() + ", " + w.type() + " -> " +
-                                           makeType(rows + Dims{columns}),
-                                       rows + Dims{columns});
-        TensorText b = entry.getWeight({columns});
-        part = !biased
-                   ? linear
-                   : entry.emit(
-                         "attn.map element(" + linear.name +
-                             " at affine_map<(i, j, k) -> (i, j, k)> : " +
-                             linear.type() + ", " + b.name +
-                             " at affine_map<(i, j, k) -> (k)> : " + b.type() +
-                             ") {\n  ^bb0(%a: f32, %b: f32):\n    %s = "
-                             "arith.addf %a, %b : f32\n    attn.yield "
-                             "%s : f32\n  }",
-                         linear.type(), linear.dims);
-      }
-      TensorText split =
-          entry.emit("attn.split_heads " + part.name,
-                     part.type() + " -> " + makeType(rows + Dims{heads, size}),
-                     rows + Dims{heads, size});
-      parts.push_back(turn(entry, split, {0, 2, 1, 3}));
-    }
-    Dims square = {"batch", heads, "seq", "seq"};
-    TensorText s = entry.emit("attn.matmul " + parts[0].name + ", " +
-                                  parts[1].name + " transpose_rhs",
-                              parts[0].type() + ", " + parts[1].type() +
-                                  " -> " + makeType(square),
-                              square);
-    if (scaled || masked) {
-      TensorText mask = entry.getMask({"batch", "seq"});
-      Text captures =
-          s.name + " at affine_map<(b, h, i, j) -> (b, h, i, j)> : " + s.type();
-      Text body = "    %f = arith.constant " + makeNumber(scaled ? scale : 1) +
-                  " : f32\n    %t = arith.mulf %a, %f : f32\n";
-      if (masked) {
-        captures += ", " + mask.name +
-                    " at affine_map<(b, h, i, j) -> (b, j)> : " + mask.type();
-        body += "    %zero = arith.constant 0 : i32\n"
-                "    %away = arith.constant 0xFF800000 : f32\n"
-                "    %out = arith.cmpi eq, %m, %zero : i32\n"
-                "    %u = arith.select %out, %away, %t : f32\n";
-      }
-      s = entry.emit("attn.map element(" + captures + ") {\n  ^bb0(%a: f32" +
-                         (masked ? ", %m: i32" : "") + "):\n" + body +
-                         "    attn.yield " + (masked ? "%u" : "%t") +
-                         " : f32\n  }",
-                     makeType(square), square);
-    }
-    TensorText p = entry.emit("attn.softmax " + s.name, s.type(), square);
-    Dims turned = {"batch", heads, "seq", size};
-    TensorText o = entry.emit(
-        "attn.matmul " + p.name + ", " + parts[2].name,
-        p.type() + ", " + parts[2].type() + " -> " + makeType(turned), turned);
-    TensorText merged = turn(entry, o, {0, 2, 1, 3});
-    entry.emit("attn.merge_heads " + merged.name,
-               merged.type() + " -> " + makeType(rows + Dims{columns}),
-               rows + Dims{columns});
-  };
+  AttentionInParts parts;
+  parts.heads = number(shapes.heads);
+  parts.size = number(shapes.size);
+  parts.columns = number(shapes.heads * shapes.size);
+  parts.width = number(shapes.width);
+  parts.scale = 1 / std::sqrt(double(shapes.size));
+  parts.scaled = random.chance(0.8);
+  parts.masked = random.chance(0.5);
+  parts.projected = random.chance(0.7);
+  parts.biased = random.chance(0.7);
+  return [=](EntryWriter &entry) { parts.write(entry); };
 }
 
 } // namespace attnc::fuzz
