@@ -88,6 +88,8 @@ private:
                           llvm::StringRef prefix);
   llvm::Error lowerGpuTarget(const Target &target, ModuleOp module,
                              llvm::StringRef prefix);
+  llvm::Error describeDevice(const Target &target, ModuleOp module,
+                             std::string ptx);
   llvm::Error mergeDescription(LibraryDescription description);
   llvm::Expected<CompileResult> package();
 
@@ -317,10 +319,31 @@ llvm::Error Compiler::lowerGpuTarget(const Target &target, ModuleOp module,
   }
   if (emitting())
     return llvm::Error::success();
-  return llvm::createStringError(
-      "error[A0536]: a library for the target '%s' cannot be written yet\n"
-      "note: --emit=ptx prints its kernels",
-      target.name.data());
+  return describeDevice(target, module, std::move(ptx));
+}
+
+/// What the tables of a variant for a GPU hold, once its kernels are known.
+llvm::Error Compiler::describeDevice(const Target &target, ModuleOp module,
+                                     std::string ptx) {
+  VariantDescription &variant = library->variants.back();
+  auto device = std::make_shared<DeviceDescription>();
+  device->program = gpu::describe(module);
+  device->chip = target.sm;
+  device->isExact = target.name.ends_with("a");
+  if (std::string ptxas = gpu::findPtxas(); !ptxas.empty()) {
+    llvm::Expected<gpu::Cubin> cubin = gpu::assemblePtx(ptxas, ptx, target);
+    if (!cubin)
+      return cubin.takeError();
+    device->images.push_back({cubin->bytes.str().str(), /*isPtx=*/false});
+  }
+  device->images.push_back({std::move(ptx), /*isPtx=*/true});
+  // Scratch has become a slot since the library was described.
+  llvm::Expected<LibraryDescription> lowered = describeLibrary(module);
+  if (!lowered)
+    return lowered.takeError();
+  variant.schedules = std::move(lowered->variants.front().schedules);
+  variant.device = std::move(device);
+  return llvm::Error::success();
 }
 
 llvm::Error Compiler::lowerTarget(const Target &target, ModuleOp module,

@@ -13,6 +13,7 @@
 #define ATTNC_COMPILER_PACKAGE_DESCRIPTION_H
 
 #include "attn/abi.h"
+#include "compiler/gpu/GpuProgram.h"
 #include "compiler/schedule/ProgramInfo.h"
 #include "compiler/schedule/Work.h"
 #include "dialects/kernel/Kernel.h"
@@ -80,10 +81,23 @@ struct ScheduleDescription {
   std::vector<PhaseWork> work; ///< per phase
 };
 
+/// What a variant for a GPU holds besides its schedules.
+struct DeviceDescription {
+  struct Image {
+    std::string bytes; ///< a cubin, or PTX as text
+    bool isPtx;
+  };
+  gpu::GpuProgram program;
+  int32_t chip;              ///< 80 for sm_80
+  bool isExact;              ///< sm_90a: for this chip alone
+  std::vector<Image> images; ///< in the order of preference
+};
+
 struct VariantDescription {
   std::string name;
   uint64_t cpuFeatures;
-  std::vector<ScheduleDescription> schedules; ///< per entry
+  std::vector<ScheduleDescription> schedules;      ///< per entry
+  std::shared_ptr<const DeviceDescription> device; ///< of a GPU
   /// Formats of #kernel.precision, where products have one.
   std::string weights = "f32", activations = "f32";
   int64_t group = 0; ///< of weights of i4

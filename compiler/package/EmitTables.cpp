@@ -16,8 +16,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/Package.h"
-#include "llvm/IR/IRBuilder.h"
-#include "llvm/IR/Module.h"
+#include "compiler/package/TableConstants.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/Support/FileSystem.h"
 
@@ -26,90 +25,30 @@ using namespace llvm;
 namespace attnc {
 namespace {
 
-class TableBuilder {
+class TableBuilder : TableConstants {
 public:
   TableBuilder(const LibraryDescription &library, StringRef embeddedWeights,
-               uint64_t embeddedBytes, LLVMContext &context)
-      : library(library), embeddedWeights(embeddedWeights),
-        embeddedBytes(embeddedBytes),
-        module(std::make_unique<Module>(library.name, context)),
-        builder(context), ptr(PointerType::getUnqual(context)),
-        i32(Type::getInt32Ty(context)), i64(Type::getInt64Ty(context)) {
-    module->setTargetTriple(Triple("x86_64-unknown-linux-gnu"));
-    module->setDataLayout("e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-"
-                          "i128:128-f80:128-n8:16:32:64-S128");
-    module->setPICLevel(PICLevel::BigPIC);
+               uint64_t embeddedBytes, std::unique_ptr<Module> emitted)
+      : TableConstants(library, *emitted), embeddedWeights(embeddedWeights),
+        embeddedBytes(embeddedBytes), owned(std::move(emitted)),
+        builder(module.getContext()) {
+    module.setTargetTriple(Triple("x86_64-unknown-linux-gnu"));
+    module.setDataLayout("e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-"
+                         "i128:128-f80:128-n8:16:32:64-S128");
+    module.setPICLevel(PICLevel::BigPIC);
   }
 
   std::unique_ptr<Module> build() {
     description = text(library.json());
     Constant *table = buildLibraryTable();
     defineFunctions(table);
-    assert(!verifyModule(*module, &errs()) && "tables are valid IR");
-    return std::move(module);
+    assert(!verifyModule(module, &errs()) && "tables are valid IR");
+    return std::move(owned);
   }
 
 private:
-  //===-- constants
-  //--------------------------------------------------------===//
-  Constant *number(int64_t value, Type *type) {
-    return ConstantInt::get(type, value, /*isSigned=*/true);
-  }
-  Constant *null() { return ConstantPointerNull::get(ptr); }
-
-  /// Puts a constant into memory and returns its address.
-  Constant *place(Constant *value, Align alignment = Align(16)) {
-    auto *global = new GlobalVariable(*module, value->getType(),
-                                      /*isConstant=*/true,
-                                      GlobalValue::PrivateLinkage, value);
-    global->setAlignment(alignment);
-    return global;
-  }
-  Constant *text(StringRef value) {
-    return place(ConstantDataArray::getString(module->getContext(), value),
-                 Align(1));
-  }
-  /// A C struct; `size` is its sizeof, which the layouts must agree on.
-  Constant *record(ArrayRef<Constant *> fields, size_t size) {
-    Constant *value = ConstantStruct::getAnon(module->getContext(), fields);
-    assert(module->getDataLayout().getTypeAllocSize(value->getType()) == size &&
-           "the table differs from include/attn/abi.h");
-    (void)size;
-    return value;
-  }
-  Constant *array(ArrayRef<Constant *> elements) {
-    if (elements.empty())
-      return null();
-    return place(ConstantArray::get(
-        ArrayType::get(elements.front()->getType(), elements.size()),
-        elements));
-  }
-  template <typename T> Constant *numbers(const std::vector<T> &values) {
-    Type *type = sizeof(T) == 8 ? i64 : i32;
-    SmallVector<Constant *> elements;
-    for (T value : values)
-      elements.push_back(number(value, type));
-    return array(elements);
-  }
-  Constant *external(StringRef symbol) {
-    if (GlobalValue *known = module->getNamedValue(symbol))
-      return known;
-    auto *function = Function::Create(
-        FunctionType::get(Type::getVoidTy(module->getContext()), false),
-        GlobalValue::ExternalLinkage, symbol, module.get());
-    function->setVisibility(GlobalValue::HiddenVisibility);
-    return function;
-  }
-
   //===-- tables
   //-----------------------------------------------------------===//
-  int32_t sizeIndex(StringRef name) {
-    for (auto [index, size] : enumerate(library.sizes))
-      if (size.name == name)
-        return index;
-    llvm_unreachable("a size that was not declared");
-  }
-
   Constant *argument(const ArgumentDescription &arg) {
     std::vector<int64_t> dims;
     for (const SizeExpr &dim : arg.dims)
@@ -138,8 +77,14 @@ private:
                   sizeof(attn_abi_entry));
   }
 
-  Constant *schedule(const ScheduleDescription &schedule) {
+  Constant *schedule(const EntryDescription &entry,
+                     const ScheduleDescription &schedule, bool isDevice) {
     SmallVector<Constant *> phases;
+    if (isDevice)
+      return record({null(), number(0, i32), number(schedule.slotCount, i32),
+                     emitDevicePlan(*this, entry, schedule),
+                     numbers(schedule.argumentSlots)},
+                    sizeof(attn_abi_schedule));
     for (const PhaseDescription &phase : schedule.phases)
       phases.push_back(
           record({external(phase.symbol), text(phase.label),
@@ -154,10 +99,11 @@ private:
 
   Constant *variant(const VariantDescription &variant) {
     SmallVector<Constant *> schedules;
-    for (const ScheduleDescription &entry : variant.schedules)
-      schedules.push_back(schedule(entry));
+    for (auto [described, entry] : zip(variant.schedules, library.entries))
+      schedules.push_back(schedule(entry, described, bool(variant.device)));
     return record({text(variant.name), number(variant.cpuFeatures, i64),
-                   array(schedules), null()},
+                   array(schedules),
+                   variant.device ? emitDevice(*this, variant) : null()},
                   sizeof(attn_abi_variant));
   }
 
@@ -171,12 +117,12 @@ private:
       path += c;
     }
     std::string symbol = "attnrt_embedded_weights"; // local once linked
-    module->setModuleInlineAsm(
+    module.setModuleInlineAsm(
         ".section .rodata.attn_weights,\"a\",@progbits\n.balign 64\n.hidden " +
         symbol + "\n.globl " + symbol + "\n" + symbol + ":\n.incbin \"" + path +
         "\"\n.text\n");
     auto *global =
-        new GlobalVariable(*module, Type::getInt8Ty(module->getContext()), true,
+        new GlobalVariable(module, Type::getInt8Ty(module.getContext()), true,
                            GlobalValue::ExternalLinkage, nullptr, symbol);
     global->setVisibility(GlobalValue::HiddenVisibility);
     return global;
@@ -247,20 +193,19 @@ private:
   //===-- functions
   //--------------------------------------------------------===//
   FunctionCallee runtime(StringRef name, FunctionType *type) {
-    FunctionCallee callee = module->getOrInsertFunction(name, type);
+    FunctionCallee callee = module.getOrInsertFunction(name, type);
     cast<Function>(callee.getCallee())
         ->setVisibility(GlobalValue::HiddenVisibility);
     return callee;
   }
 
   Function *define(StringRef suffix, FunctionType *type) {
-    auto *function =
-        Function::Create(type, GlobalValue::ExternalLinkage,
-                         library.name + "_" + suffix, module.get());
+    auto *function = Function::Create(type, GlobalValue::ExternalLinkage,
+                                      library.name + "_" + suffix, &module);
     function->setDSOLocal(true);
     function->addFnAttr(Attribute::NoUnwind);
     builder.SetInsertPoint(
-        BasicBlock::Create(module->getContext(), "", function));
+        BasicBlock::Create(module.getContext(), "", function));
     return function;
   }
 
@@ -348,7 +293,7 @@ private:
   }
 
   void defineFunctions(Constant *table) {
-    Type *nothing = Type::getVoidTy(module->getContext());
+    Type *nothing = Type::getVoidTy(module.getContext());
     Function *open = forward("open", "attnrt_open", i32, {ptr, ptr}, {table});
     Function *close = forward("close", "attnrt_close", nothing, {ptr});
     Function *lastError = forward("last_error", "attnrt_last_error", ptr, {});
@@ -399,13 +344,10 @@ private:
     builder.CreateRet(hostTable);
   }
 
-  const LibraryDescription &library;
   StringRef embeddedWeights;
   uint64_t embeddedBytes;
-  std::unique_ptr<Module> module;
+  std::unique_ptr<Module> owned;
   IRBuilder<> builder;
-  PointerType *ptr;
-  Type *i32, *i64;
   Constant *description = nullptr; ///< the JSON, which two tables name
 };
 
@@ -415,7 +357,9 @@ std::unique_ptr<Module> emitTables(const LibraryDescription &library,
                                    StringRef embeddedWeights,
                                    LLVMContext &context,
                                    uint64_t embeddedBytes) {
-  return TableBuilder(library, embeddedWeights, embeddedBytes, context).build();
+  return TableBuilder(library, embeddedWeights, embeddedBytes,
+                      std::make_unique<Module>(library.name, context))
+      .build();
 }
 
 } // namespace attnc
