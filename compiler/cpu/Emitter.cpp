@@ -82,7 +82,8 @@ LogicalResult KernelEmitter::emitComputeOp() {
       .Default([&](Operation *op) {
         op->emitError("error[A0502]: no CPU kernel computes '")
             << op->getName() << "'; a kernel.func holds a linear, matmul, "
-            << "head_linear, attention, map, embedding, token_positions, pack_index, "
+            << "head_linear, attention, map, embedding, token_positions, "
+               "pack_index, "
             << "pack, unpack, pool or rope";
         return failure();
       });

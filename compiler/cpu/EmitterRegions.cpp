@@ -8,7 +8,8 @@
 // An element, score or mask region computes one scalar; here its ops are cloned
 // with `vector<LANESx..>` results, one lane per neighbour along one dimension
 // of the index space. Captures are broadcast, loaded or gathered, as their map
-// and shape say; those that stay whole are gathered from by attn.lookup. Before:
+// and shape say; those that stay whole are gathered from by attn.lookup.
+// Before:
 //
 //   ^bb0(%acc: f32, %bias: f32):
 //     %s = arith.addf %acc, %bias : f32

@@ -235,6 +235,12 @@ void ElementProgram::addNumberStep(Operation &op) {
       .Case([&](math::AbsFOp op) {
         unary(*op, [](double a) { return std::fabs(a); });
       })
+      .Case([&](math::CosOp op) {
+        unary(*op, [](double a) { return std::cos(a); });
+      })
+      .Case([&](math::SinOp op) {
+        unary(*op, [](double a) { return std::sin(a); });
+      })
       .Case([&](math::ErfOp op) {
         unary(*op, [](double a) { return std::erf(a); });
       })
@@ -243,12 +249,6 @@ void ElementProgram::addNumberStep(Operation &op) {
       })
       .Case([&](math::Exp2Op op) {
         unary(*op, [](double a) { return std::exp2(a); });
-      .Case([&](math::CosOp op) {
-        unary(*op, [](double a) { return std::cos(a); });
-      })
-      .Case([&](math::SinOp op) {
-        unary(*op, [](double a) { return std::sin(a); });
-      })
       })
       .Case([&](math::TanhOp op) {
         unary(*op, [](double a) { return std::tanh(a); });
@@ -325,8 +325,7 @@ void ElementProgram::addSelect(arith::SelectOp op) {
 }
 
 void ElementProgram::addLookup(attn::LookupOp op) {
-  unsigned number =
-      cast<BlockArgument>(op.getTable()).getArgNumber() - leading;
+  unsigned number = cast<BlockArgument>(op.getTable()).getArgNumber() - leading;
   SmallVector<unsigned> indices;
   for (Value index : op.getIndices())
     indices.push_back(registerOf(index));

@@ -48,8 +48,7 @@ public:
       : query(std::move(query)), key(std::move(key)), value(std::move(value)),
         queryHeads(op.getQueryHeads()), keyHeads(op.getKeyHeads()),
         headSize(op.getHeadSize()), valueSize(op.getValueSize()),
-        isPacked(this->query.rank() == 3), window(window),
-        noise(noise) {
+        isPacked(this->query.rank() == 3), window(window), noise(noise) {
     // The index space of both regions is (b, h, q, kv).
     if (attn::CapturedRegion region = op.getScoreRegion())
       score.emplace(region, scoreCaptures, /*rank=*/4);

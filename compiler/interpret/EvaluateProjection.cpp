@@ -19,8 +19,7 @@ using llvm::Error;
 namespace attnc::interpret {
 
 const Tensor &Evaluation::narrowWeight(const Tensor &weight) {
-  auto [narrowed, isNew] =
-      weights.narrowed.try_emplace(weight.elements.get());
+  auto [narrowed, isNew] = weights.narrowed.try_emplace(weight.elements.get());
   if (isNew) {
     const int64_t columns = weight.shape[0], depth = weight.shape[1];
     Tensor rounded = weight.asNumbers().copy();

@@ -120,11 +120,11 @@ Error Evaluation::run(Operation &op) {
   return llvm::TypeSwitch<Operation *, Error>(&op)
       .Case<attn::MapOp, attn::NormOp, attn::SoftmaxOp, attn::LinearOp,
             attn::QkvProjectionOp, attn::OutputProjectionOp, attn::SplitHeadsOp,
-            attn::MergeHeadsOp, attn::HeadLinearOp, attn::MatmulOp, attn::AttentionOp,
-            attn::EmbeddingOp, attn::PositionsOp, attn::TokenPositionsOp,
-            attn::PackIndexOp, attn::PackOp, attn::UnpackOp, attn::PoolOp,
-            attn::GetWeightOp, attn::ConstantOp, attn::RopeOp>(
-          [&](auto known) { return evaluate(known); })
+            attn::MergeHeadsOp, attn::HeadLinearOp, attn::MatmulOp,
+            attn::AttentionOp, attn::EmbeddingOp, attn::PositionsOp,
+            attn::TokenPositionsOp, attn::PackIndexOp, attn::PackOp,
+            attn::UnpackOp, attn::PoolOp, attn::GetWeightOp, attn::ConstantOp,
+            attn::RopeOp>([&](auto known) { return evaluate(known); })
       .Default([&](Operation *unknown) {
         return errorAt(unknown, "the interpreter runs ops of the attn dialect");
       });

@@ -30,10 +30,10 @@ struct TensorValue {
   int64_t numElements() const;
 };
 
-/// What a run keeps of intermediate values. `Single` gives every result an error
-/// as f32 code makes it, drawn from the seed (Noise.h): what rounding costs.
-/// `Narrow` rounds both sides of every product with weights as setFormats says,
-/// and nothing else: what narrow formats lose.
+/// What a run keeps of intermediate values. `Single` gives every result an
+/// error as f32 code makes it, drawn from the seed (Noise.h): what rounding
+/// costs. `Narrow` rounds both sides of every product with weights as
+/// setFormats says, and nothing else: what narrow formats lose.
 enum class Precision { Double, Single, Narrow };
 
 class Interpreter {

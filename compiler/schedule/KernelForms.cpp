@@ -30,9 +30,10 @@ using namespace mlir;
 namespace attnc {
 
 bool isKernelForm(Operation *op) {
-  return isa<attn::LinearOp, attn::MatmulOp, attn::HeadLinearOp, attn::AttentionOp, attn::MapOp,
-             attn::EmbeddingOp, attn::TokenPositionsOp, attn::PackIndexOp,
-             attn::PackOp, attn::UnpackOp, attn::PoolOp, attn::RopeOp, attn::PastOp,
+  return isa<attn::LinearOp, attn::MatmulOp, attn::HeadLinearOp,
+             attn::AttentionOp, attn::MapOp, attn::EmbeddingOp,
+             attn::TokenPositionsOp, attn::PackIndexOp, attn::PackOp,
+             attn::UnpackOp, attn::PoolOp, attn::RopeOp, attn::PastOp,
              attn::PackedPositionsOp, attn::AppendOp, attn::CachedAttentionOp>(
       op);
 }

@@ -54,8 +54,8 @@ LogicalResult LookupOp::verify() {
   auto epilogue = dyn_cast<EpilogueOpInterface>(parent);
   bool isRegion =
       isa<AttentionOp>(parent) ||
-      (epilogue && epilogue.getElementEpilogue().region ==
-                       (*this)->getParentRegion() &&
+      (epilogue &&
+       epilogue.getElementEpilogue().region == (*this)->getParentRegion() &&
        !isa<EpilogueOpInterface>(parent->getParentOp()));
   if (!isRegion || !table || table.getOwner() != (*this)->getBlock())
     return emitOpError("expects as its table an argument of the element, score "
@@ -275,6 +275,29 @@ LogicalResult MatmulOp::verify() {
                      replaceLast(lhs, 1, columns));
 }
 
+LogicalResult RopeOp::verify() {
+  // rope_c1
+  Type input = getInput().getType(), table = getCos().getType();
+  if (failed(expectRank(*this, "the input",
+                        "[.., H, D] with leading dimensions", input, 3,
+                        /*orMore=*/true)) ||
+      failed(expectStatic(*this, "the input", "[.., H, D]", input, -1)) ||
+      failed(expectStatic(*this, "the input", "[.., H, D]", input, -2)))
+    return failure();
+  // rope_c2
+  unsigned rank = getInput().getType().getRank();
+  if (failed(expectRank(*this, "cos", "[.., R/2]", table, rank - 1)) ||
+      failed(expectStatic(*this, "cos", "[.., R/2]", table, -1)))
+    return failure();
+  int64_t angles = getAngles(), size = getType().getShape().back();
+  if (angles < 1 || angles > size / 2)
+    return emitOpError() << "expects 1 to " << size / 2
+                         << " angles for heads of " << size << ", got "
+                         << angles;
+  return expectShape(*this, "cos", "[.., R/2]", table,
+                     replaceLast(input, 2, SizeExpr(angles)));
+}
+
 //===----------------------------------------------------------------------===//
 // Attention
 //===----------------------------------------------------------------------===//
@@ -315,29 +338,6 @@ static LogicalResult verifyAttentionForm(AttentionOp op) {
 /// Dimensions that operands share.
 static LogicalResult verifyAttentionShapes(AttentionOp op) {
   Dims query = getNamedShape(op.getQuery().getType());
-LogicalResult RopeOp::verify() {
-  // rope_c1
-  Type input = getInput().getType(), table = getCos().getType();
-  if (failed(expectRank(*this, "the input",
-                        "[.., H, D] with leading dimensions", input, 3,
-                        /*orMore=*/true)) ||
-      failed(expectStatic(*this, "the input", "[.., H, D]", input, -1)) ||
-      failed(expectStatic(*this, "the input", "[.., H, D]", input, -2)))
-    return failure();
-  // rope_c2
-  unsigned rank = getInput().getType().getRank();
-  if (failed(expectRank(*this, "cos", "[.., R/2]", table, rank - 1)) ||
-      failed(expectStatic(*this, "cos", "[.., R/2]", table, -1)))
-    return failure();
-  int64_t angles = getAngles(), size = getType().getShape().back();
-  if (angles < 1 || angles > size / 2)
-    return emitOpError() << "expects 1 to " << size / 2
-                         << " angles for heads of " << size << ", got "
-                         << angles;
-  return expectShape(*this, "cos", "[.., R/2]", table,
-                     replaceLast(input, 2, SizeExpr(angles)));
-}
-
   Dims key = getNamedShape(op.getKey().getType());
   Dims value = getNamedShape(op.getValue().getType());
   Dims keyForm = key, valueForm = key, resultForm = query;
