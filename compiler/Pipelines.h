@@ -13,6 +13,7 @@
 #define ATTNC_COMPILER_PIPELINES_H
 
 #include "compiler/Target.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include <functional>
 #include <set>
