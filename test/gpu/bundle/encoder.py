@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# ===- encoder.py - a sentence encoder of random weights ------------------===//
+#
+# Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""An encoder of MiniLM's shape, as a model folder and in plain arrays.
+
+    encoder.py FOLDER [--layers N] [--width N] [--vocabulary N]
+
+Writes config.json and model.safetensors (bf16, so that it compresses to half of
+f32 once compiled), and a case for check.py: inputs with padding and the truth,
+computed in float64 by the forward pass below.
+"""
+
+import argparse
+import json
+import math
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def round_bf16(array):
+    bits = array.astype(np.float32).view(np.uint32)
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16
+    return bits.astype(np.uint16)
+
+
+def widen(bits):
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def make_weights(layers, width, vocabulary, random):
+    def draw(*shape, scale=0.05, center=0.0):
+        return widen(round_bf16(
+            center + scale * random.standard_normal(shape)))
+    weights = {
+        "embeddings.word_embeddings.weight": draw(vocabulary, width),
+        "embeddings.position_embeddings.weight": draw(512, width),
+        "embeddings.token_type_embeddings.weight": draw(2, width),
+        "embeddings.LayerNorm.weight": draw(width, center=1.0),
+        "embeddings.LayerNorm.bias": draw(width)}
+    for layer in range(layers):
+        base = f"encoder.layer.{layer}."
+        for name, rows, columns in (
+                ("attention.self.query", width, width),
+                ("attention.self.key", width, width),
+                ("attention.self.value", width, width),
+                ("attention.output.dense", width, width),
+                ("intermediate.dense", 4 * width, width),
+                ("output.dense", width, 4 * width)):
+            weights[base + name + ".weight"] = draw(rows, columns)
+            weights[base + name + ".bias"] = draw(rows)
+        for name in ("attention.output.LayerNorm", "output.LayerNorm"):
+            weights[base + name + ".weight"] = draw(width, center=1.0)
+            weights[base + name + ".bias"] = draw(width)
+    return weights
+
+
+def config(layers, width, heads, vocabulary):
+    return {"architectures": ["BertModel"], "model_type": "bert",
+            "hidden_size": width, "num_hidden_layers": layers,
+            "num_attention_heads": heads, "intermediate_size": 4 * width,
+            "vocab_size": vocabulary, "max_position_embeddings": 512,
+            "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+            "hidden_act": "gelu", "pad_token_id": 0}
+
+
+def save(path, weights):
+    header, at = {}, 0
+    for name, array in weights.items():
+        header[name] = {"dtype": "BF16", "shape": list(array.shape),
+                        "data_offsets": [at, at + 2 * array.size]}
+        at += 2 * array.size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for array in weights.values():
+            file.write(round_bf16(array).tobytes())
+
+
+def load(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    return {name: widen(np.frombuffer(
+        data[slice(*item["data_offsets"])], np.uint16)).reshape(item["shape"])
+            for name, item in header.items() if name != "__metadata__"}
+
+
+def erf(x):
+    return np.vectorize(math.erf)(x)
+
+
+def forward(weights, heads, ids, mask):
+    """last_hidden_state in float64; rows that the mask drops are zero."""
+    w = {name: array.astype(np.float64) for name, array in weights.items()}
+
+    def norm(x, name):
+        x = x - x.mean(-1, keepdims=True)
+        x = x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-12)
+        return x * w[name + ".weight"] + w[name + ".bias"]
+
+    def linear(x, name):
+        return x @ w[name + ".weight"].T + w[name + ".bias"]
+
+    batch, seq = ids.shape
+    x = norm(w["embeddings.word_embeddings.weight"][ids]
+             + w["embeddings.position_embeddings.weight"][:seq]
+             + w["embeddings.token_type_embeddings.weight"][0],
+             "embeddings.LayerNorm")
+    layers = 1 + max(int(name.split(".")[2]) for name in w
+                     if name.startswith("encoder.layer."))
+    for layer in range(layers):
+        base = f"encoder.layer.{layer}."
+        q, k, v = (linear(x, base + "attention.self." + part).reshape(
+            batch, seq, heads, -1).transpose(0, 2, 1, 3)
+            for part in ("query", "key", "value"))
+        s = q @ k.transpose(0, 1, 3, 2) / math.sqrt(q.shape[-1])
+        s = np.where(mask[:, None, None, :] != 0, s, -np.inf)
+        p = np.exp(s - s.max(-1, keepdims=True))
+        p /= p.sum(-1, keepdims=True)
+        a = (p @ v).transpose(0, 2, 1, 3).reshape(batch, seq, -1)
+        x = norm(x + linear(a, base + "attention.output.dense"),
+                 base + "attention.output.LayerNorm")
+        h = linear(x, base + "intermediate.dense")
+        h = 0.5 * h * (1 + erf(h / math.sqrt(2)))
+        x = norm(x + linear(h, base + "output.dense"),
+                 base + "output.LayerNorm")
+    return x * mask[:, :, None]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--width", type=int, default=384)
+    parser.add_argument("--heads", type=int, default=12)
+    parser.add_argument("--vocabulary", type=int, default=2000)
+    parser.add_argument("--batch", type=int, default=3)
+    parser.add_argument("--seq", type=int, default=37)
+    a = parser.parse_args()
+    a.folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(20)
+    weights = make_weights(a.layers, a.width, a.vocabulary, random)
+    save(a.folder / "model.safetensors", weights)
+    (a.folder / "config.json").write_text(json.dumps(
+        config(a.layers, a.width, a.heads, a.vocabulary)))
+    ids = random.integers(0, a.vocabulary, (a.batch, a.seq), dtype=np.int32)
+    lengths = random.integers(1, a.seq + 1, a.batch)
+    lengths[0] = a.seq
+    mask = (np.arange(a.seq) < lengths[:, None]).astype(np.int32)
+    np.save(a.folder / "in0.npy", ids)
+    np.save(a.folder / "in1.npy", mask)
+    np.save(a.folder / "in2.npy", np.zeros_like(ids))
+    np.save(a.folder / "out0.npy",
+            forward(weights, a.heads, ids, mask).astype(np.float32))
+    # Outputs of a norm are of about 1 and carry the roundings of every product
+    # before them: eight a layer, 2^-9 each, added as independent ones.
+    (a.folder / "case.json").write_text(json.dumps({
+        "name": a.folder.name, "entry": "encode", "sizes": [a.batch, a.seq],
+        "inputs": 3, "outputs": 1,
+        "tolerance": 5 * 2.0 ** -9 * (8 * a.layers) ** 0.5}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
