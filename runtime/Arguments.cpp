@@ -76,8 +76,7 @@ static attn_status checkElements(const attn_abi_entry &entry,
 }
 
 attn_status checkArguments(const attn_session &session, int32_t entry,
-                           void *const *given,
-                           const unsigned char *onDevice) {
+                           void *const *given, const unsigned char *onDevice) {
   const attn_model &model = *session.model;
   const attn_abi_entry &called = model.library.entries[entry];
   const int32_t *slots = model.schedule(entry).argument_slots;

@@ -129,8 +129,8 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
   model->references.fetch_add(1, std::memory_order_relaxed);
   attn_status status = opened->states.open();
   if (status == ATTN_OK)
-    status = model->profile.openSession(
-        model->memory, phases * model->workers, opened->profile);
+    status = model->profile.openSession(model->memory, phases * model->workers,
+                                        opened->profile);
   if (status == ATTN_OK && model->device)
     status = model->driver().openSession(*opened);
   if (status != ATTN_OK) {

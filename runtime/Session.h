@@ -34,8 +34,8 @@ struct TextRows {
 
 struct attn_session {
   explicit attn_session(attn_model &model)
-      : model(&model), states(model.memory, model.library),
-        text(model.memory), generation(model.memory) {}
+      : model(&model), states(model.memory, model.library), text(model.memory),
+        generation(model.memory) {}
 
   enum State : int32_t { Idle, Running, Cancelled };
 
@@ -67,7 +67,7 @@ namespace attnrt {
 struct Layout {
   int64_t scratchOffset = 0;
   int64_t scratchStride = 0;
-  uint64_t arenaBytes = 0; ///< as allocated
+  uint64_t arenaBytes = 0;  ///< as allocated
   uint64_t deviceBytes = 0; ///< on a device: the arena and what is around it
 };
 
