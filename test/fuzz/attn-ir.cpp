@@ -20,9 +20,10 @@
 
 using namespace mlir;
 
-/// Vectors are filled by LLVM's library, which is not instrumented.
+/// Vectors are filled, and pools used, by LLVM's library, which is not
+/// instrumented.
 extern "C" const char *__asan_default_options() {
-  return "detect_container_overflow=0:detect_leaks=0";
+  return "detect_container_overflow=0:allow_user_poisoning=0:detect_leaks=0";
 }
 
 static void require(bool holds, const char *what) {

@@ -18,9 +18,10 @@
 #include "llvm/Support/Path.h"
 #include <fstream>
 
-/// Vectors are filled by LLVM's library, which is not instrumented.
+/// Vectors are filled, and pools used, by LLVM's library, which is not
+/// instrumented.
 extern "C" const char *__asan_default_options() {
-  return "detect_container_overflow=0";
+  return "detect_container_overflow=0:allow_user_poisoning=0";
 }
 
 static constexpr const char *kFiles[] = {"config.json",

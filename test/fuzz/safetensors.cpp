@@ -14,9 +14,10 @@
 #include "SafetensorsMutator.h"
 #include "llvm/Support/raw_ostream.h"
 
-/// Vectors are filled by LLVM's library, which is not instrumented.
+/// Vectors are filled, and pools used, by LLVM's library, which is not
+/// instrumented.
 extern "C" const char *__asan_default_options() {
-  return "detect_container_overflow=0";
+  return "detect_container_overflow=0:allow_user_poisoning=0";
 }
 
 static void require(bool holds) {
