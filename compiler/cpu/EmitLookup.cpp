@@ -88,6 +88,12 @@ Value KernelEmitter::lookUp(Value capture, AffineMap map, ArrayRef<Value> dims,
   };
   for (auto [dim, index] : llvm::enumerate(indices)) {
     Value last = toI32(sub(size(shape[first + dim]), i64(1)));
+    if (!shape[first + dim].isNumber()) {
+      // Of an empty table nothing is read.
+      Value exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge,
+                                           splat(last), splat(i32(0)));
+      mask = mask ? Value(arith::AndIOp::create(b, loc, mask, exists)) : exists;
+    }
     Value held = arith::MaxSIOp::create(b, loc, index, splat(i32(0)));
     held = widen(arith::MinSIOp::create(b, loc, held, splat(last)));
     Value stride = strideOf(capture, first + dim);

@@ -337,6 +337,11 @@ void ElementProgram::addLookup(attn::LookupOp op) {
     int64_t step = source.strides.empty() ? 0 : source.strides.back();
     ArrayRef<int64_t> sizes =
         ArrayRef<int64_t>(source.tensor.shape).take_back(indices.size());
+    if (llvm::is_contained(sizes, 0)) {
+      std::fill_n(frame.number(to), count, 0.0);
+      std::fill_n(frame.integer(to), count, 0);
+      return;
+    }
     for (int64_t lane = 0; lane < count; ++lane) {
       int64_t offset = first + lane * step;
       for (size_t dim = 0; dim < indices.size(); ++dim)

@@ -21,7 +21,7 @@ def Attn_LookupOp : Attn_Op<"lookup", [Pure, TypesMatchWith<
         result = table[clamp(i0, 0, N0 - 1), clamp(i1, 0, N1 - 1), ...]
 
     Indices are held to the table: below it they read its first element, beyond
-    it its last. Buckets of distances, slopes and biases by distance, and scores
+    it its last; an empty table gives 0. Buckets of distances, slopes and biases by distance, and scores
     of positions (He et al., "DeBERTa", 2021) are look-ups.
 
     ```mlir

@@ -200,6 +200,36 @@ TEST_P(LookupMapTest, TablesOfDynamicSize) {
   }
 }
 
+TEST_P(LookupMapTest, EmptyTablesGiveZero) {
+  auto runner = KernelRunner::compile(forTarget(R"(
+attn.size @n min 0 max 8
+kernel.variant @v target "TARGET" {
+kernel.func @empty(%t: tensor<?xf32, #attn.sizes<n>>) -> tensor<19xf32> {
+  %y = attn.map element(%t at affine_map<(i) -> ()> : tensor<?xf32, #attn.sizes<n>>) {
+  ^bb0(%table: tensor<?xf32, #attn.sizes<n>>):
+    %i = attn.index 0 : i32
+    %x = attn.lookup %table[%i] : tensor<?xf32, #attn.sizes<n>>
+    attn.yield %x : f32
+  } : tensor<19xf32>
+  kernel.return %y : tensor<19xf32>
+}
+}
+)",
+                                                target()),
+                                      target());
+  ASSERT_TRUE(runner);
+  for (int64_t size : {0, 2}) {
+    std::vector<int64_t> sizes = {size};
+    GuardedBuffer table(size), y(19);
+    for (int64_t i = 0; i < size; ++i)
+      table.floats()[i] = 5 + i;
+    runner->run("v_empty", sizes, {table.data(), y.data()});
+    for (int64_t i = 0; i < 19; ++i)
+      ASSERT_EQ(size ? table.floats()[std::min<int64_t>(i, 1)] : 0,
+                y.floats()[i]);
+  }
+}
+
 ATTNC_FOR_ALL_TARGETS(LookupMapTest);
 
 //===-- products of heads -------------------------------------------------===//

@@ -140,6 +140,56 @@ TEST_F(Family, MPNetReadsItsTableOfBuckets) {
   expectRefused("A0107", {"'max_position_embeddings' is 2", "no position"});
 }
 
+TEST_F(Family, DebertaLooksDistancesUp) {
+  copy("families/deberta");
+  std::unique_ptr<ImportedModel> model = import();
+  ASSERT_NE(model, nullptr) << messages;
+  EXPECT_EQ(model->maxLength, 102);
+  EXPECT_EQ(listOutputs(*model), "encode:last_hidden_state");
+  size_t products = 0, lookups = 0;
+  model->module->walk([&](attn::HeadLinearOp) { ++products; });
+  model->module->walk([&](attn::LookupOp) { ++lookups; });
+  EXPECT_EQ(products, 4u); // two of each layer
+  EXPECT_EQ(lookups, 6u);  // and the bucket
+  refuse("relative_attention", std::nullopt, "A0104", "is missing");
+  refuse("position_biased_input", std::nullopt, "A0104", "is missing");
+  refuse("type_vocab_size", std::nullopt, "A0104", "is missing");
+  refuse("pos_att_type", "c2p|p2p", "A0109", "asks for 'p2p' scores");
+  refuse("norm_rel_ebd", "rms_norm", "A0109", "asks for 'rms_norm'");
+  refuse("position_buckets", 1, "A0107", "nothing to cut");
+  refuse("attention_head_size", 8, "A0109", "is 8; only hidden_size /");
+  refuse("pooler_hidden_size", 8, "A0109", "but rows have 21 numbers");
+  refuse("pooler_hidden_act", "twist", "A0109", "activation 'twist'");
+  refuse("rotary_base", 10000, "A0108", "is not known");
+  edit("config.json", "max_relative_positions", 7);
+  expectRefused("A0107", {"'position_buckets' is 12 with distances up to 7"});
+}
+
+TEST_F(Family, DebertaWantsABucketTableThatIsAConstant) {
+  copy("families/deberta-conv");
+  edit("config.json", "position_buckets", 100000);
+  edit("config.json", "max_position_embeddings", 60000);
+  expectRefused("A0109", {"'position_buckets' needs a table of 119999"});
+}
+
+TEST_F(Family, DebertaKnowsOneKindOfConvolution) {
+  copy("families/deberta-conv");
+  refuse("conv_kernel_size", 4, "A0109", "is 4, which makes sequences shorter");
+  refuse("conv_groups", 3, "A0109", "asks for 3 groups");
+  refuse("conv_act", "twist", "A0109", "activation 'twist'");
+  edit("config.json", "conv_kernel_size", 5);
+  expectRefused("A0222", {"'encoder.conv.conv.weight'"});
+}
+
+TEST_F(Family, DebertaWithoutDistancesLeavesTheirTensorsOut) {
+  copy("families/deberta");
+  edit("config.json", "pos_att_type", "none");
+  std::unique_ptr<ImportedModel> model = import();
+  ASSERT_NE(model, nullptr) << messages;
+  edit("config.json", "pos_att_type", llvm::json::Array{"c2p", 3});
+  expectRefused("A0105", {"'pos_att_type'", "strings in the array"});
+}
+
 TEST_F(Family, DistilBertHasNamesOfItsOwn) {
   copy("families/distilbert");
   for (llvm::StringRef key : {"dim", "n_layers", "n_heads", "hidden_dim",

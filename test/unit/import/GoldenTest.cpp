@@ -139,11 +139,30 @@ INSTANTIATE_TEST_SUITE_P(
         "families/xlm-roberta-token"),
     getTestName);
 
+INSTANTIATE_TEST_SUITE_P(ModernBert, Golden,
+                         ::testing::Values("families/modernbert",
+                                           "families/modernbert-biases",
+                                           "families/modernbert-masked",
+                                           "families/modernbert-mean",
+                                           "families/modernbert-question",
+                                           "families/modernbert-sequence",
+                                           "families/modernbert-token"),
+                         getTestName);
+
 INSTANTIATE_TEST_SUITE_P(
-    ModernBert, Golden,
-    ::testing::Values("families/modernbert", "families/modernbert-biases",
-                      "families/modernbert-masked", "families/modernbert-mean",
-                      "families/modernbert-question",
-                      "families/modernbert-sequence",
-                      "families/modernbert-token"),
+    Deberta, Golden,
+    ::testing::Values("families/deberta", "families/deberta-absolute",
+                      "families/deberta-c2p", "families/deberta-conv",
+                      "families/deberta-masked",
+                      "families/deberta-masked-newer", "families/deberta-p2c",
+                      "families/deberta-plain", "families/deberta-question",
+                      "families/deberta-sequence", "families/deberta-token"),
     getTestName);
+
+INSTANTIATE_TEST_SUITE_P(Camembert, Golden,
+                         ::testing::Values("families/camembert",
+                                           "families/camembert-masked",
+                                           "families/camembert-question",
+                                           "families/camembert-sequence",
+                                           "families/camembert-token"),
+                         getTestName);

@@ -33,6 +33,23 @@ TEST_F(LookupTest, IndicesAreHeldToTheTable) {
   expectNumbers(y, {10, 10, 10, 20, 30, 30, 30});
 }
 
+TEST_F(LookupTest, AnEmptyTableGivesZero) {
+  Values results = run(R"(
+    attn.size @n min 0 max 4
+    attn.entry @f(%t: tensor<?xf32, #attn.sizes<n>> {attn.name = "t"}) -> (tensor<2xf32> {attn.name = "y"}) sizes ["n"] {
+      %y = attn.map element(%t at affine_map<(d0) -> ()> : tensor<?xf32, #attn.sizes<n>>) {
+      ^bb0(%table: tensor<?xf32, #attn.sizes<n>>):
+        %i = attn.index 0 : i32
+        %x = attn.lookup %table[%i] : tensor<?xf32, #attn.sizes<n>>
+        attn.yield %x : f32
+      } : tensor<2xf32>
+      attn.return %y : tensor<2xf32>
+    })",
+                       {{"n", 0}}, {numbers({0}, {})});
+  ASSERT_EQ(results.size(), 1u);
+  expectNumbers(results[0], {0, 0});
+}
+
 TEST_F(LookupTest, TablesOfIntegersPerRow) {
   TensorValue y = compute(R"(
     %t = attn.constant dense<[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]> : tensor<2x2x2xi32>
