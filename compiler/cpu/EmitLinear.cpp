@@ -68,8 +68,13 @@ LogicalResult LinearEmitter::setUp() {
            << blockDepth << " are no multiple of " << unroll;
   blockRows = getBlockRows(e.target, blockDepth * kWordBytes, tileRows);
   kernel::PrecisionAttr precision = e.kernel.getPrecisionAttr();
-  if (!precision || precision.getActivations() == kernel::Format::f32)
+  if (!precision || precision.getActivations() == kernel::Format::f32) {
+    widens = panels.getFormat() != kernel::Format::f32;
+    if (widens && !e.kernel.getScratch())
+      return op.emitError("error[A0509]: a kernel with narrow weights needs "
+                          "scratch; run --attn-choose-tiles");
     return success();
+  }
   if (precision.getWeights() != panels.getFormat() || blockDepth < depth ||
       !e.kernel.getScratch())
     return op.emitError(
@@ -167,6 +172,22 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
   Value span = e.sub(blockTo, blockFrom);
   Value fullTo =
       e.add(blockFrom, e.mul(e.div(span, e.i64(tileRows)), e.i64(tileRows)));
+  // Few tiles widen what they load; for many it is done once.
+  if (widens)
+    e.ifThenElse(
+        e.lessThan(span, e.i64(kTilesToWiden * tileRows)),
+        [&] {
+          e.loop(blockFrom, fullTo, tileRows, [&](Value row) {
+            emitTile(strip, row, e.sub(row, blockFrom), tileRows);
+          });
+        },
+        [&] {
+          Strip wide = strip;
+          wide.widened = widenStrip(strip);
+          e.loop(blockFrom, fullTo, tileRows, [&](Value row) {
+            emitTile(wide, row, e.sub(row, blockFrom), tileRows);
+          });
+        });
   auto emitRows = [&](Value row, int64_t count) {
     Value rowInBlock = e.sub(row, blockFrom);
     if (narrow)
@@ -174,8 +195,9 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
     else
       emitTile(strip, row, rowInBlock, count);
   };
-  e.loop(blockFrom, fullTo, tileRows,
-         [&](Value row) { emitRows(row, tileRows); });
+  if (!widens)
+    e.loop(blockFrom, fullTo, tileRows,
+           [&](Value row) { emitRows(row, tileRows); });
   Value rest = e.sub(blockTo, fullTo);
   for (int64_t count = 1; count < tileRows; ++count) {
     Value isCount = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq,

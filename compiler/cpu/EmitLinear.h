@@ -41,12 +41,16 @@ private:
     mlir::Value weight, prefetch; ///< at depth 0; of the next panel
     mlir::Value scales;           ///< of its columns, behind the words
     mlir::Value depthFrom, depthTo;
-    int64_t width; ///< columns that exist
+    int64_t width;       ///< columns that exist
+    mlir::Value widened; ///< the strip as f32 from depthFrom on, or null
   };
   static constexpr int64_t kChain = 128; ///< steps of depth in one sum
   static constexpr int64_t kWordBytes = 4;
   static constexpr int64_t kLine = 16; ///< words per cache line
   static constexpr unsigned kPrefetchToL2 = 2;
+  /// A strip of narrow weights becomes f32 once for so many tiles of rows; for
+  /// fewer, in every one.
+  static constexpr int64_t kTilesToWiden = 3;
   /// Workers share out tiles of rows from this many per worker on.
   static constexpr int64_t kTilesPerWorker = 4;
 
@@ -64,6 +68,8 @@ private:
   /// without their scale (EmitWeights.cpp).
   mlir::Value loadWeights(const Strip &strip, mlir::Value k, int64_t step,
                           unsigned vector);
+  /// Writes the strip's weights as f32 to scratch and returns where.
+  mlir::Value widenStrip(const Strip &strip);
   /// What the output holds of an element, zero before its first chain.
   mlir::Value earlierChains(mlir::Value chainFrom, mlir::Value place,
                             mlir::Value mask);
@@ -115,6 +121,7 @@ private:
   int64_t pack = 1;       ///< steps of depth in a word of weights
   int64_t unroll = 0;     ///< steps of depth per iteration
   int64_t panelWords = 0; ///< from one panel to the next, scales included
+  bool widens = false;    ///< weights are narrow, rows are not
   std::optional<NarrowRows> narrow; ///< nothing: rows are multiplied as f32
 };
 

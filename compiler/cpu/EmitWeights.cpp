@@ -12,7 +12,9 @@
 //   i4     the nibble likewise, times its group's scale
 //
 // A word holds several steps of depth; LLVM loads it once for all of them. The
-// numbers are exact but for i4's product with its scale.
+// numbers are exact but for i4's product with its scale. With many tiles of
+// rows a strip is widened once, into scratch, from where all of them read it:
+// the same numbers, so that results have the same bits either way.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/EmitLinear.h"
@@ -34,6 +36,11 @@ static Value extractSigned(KernelEmitter &e, Value words, int64_t from,
 Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
                                  unsigned vector) {
   const int64_t column = int64_t(vector) * e.lanes;
+  if (strip.widened)
+    return e.loadVector(
+        e.at(strip.widened,
+             e.add(e.mul(e.sub(k, strip.depthFrom), e.i64(tileColumns)),
+                   e.i64(step * tileColumns + column))));
   Value word = e.add(e.mul(e.div(k, e.i64(pack)), e.i64(panelWidth)),
                      e.i64(step / pack * panelWidth + column));
   Value place = e.at(strip.weight, word);
@@ -68,6 +75,28 @@ Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
     break;
   }
   llvm_unreachable("f32 is above");
+}
+
+Value LinearEmitter::widenStrip(const Strip &strip) {
+  const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
+  Value place = e.scratch();
+  auto steps = [&](Value k, int64_t count) {
+    Value out =
+        e.at(place, e.mul(e.sub(k, strip.depthFrom), e.i64(tileColumns)));
+    for (int64_t step = 0; step < count; ++step)
+      for (unsigned v = 0; v < vectors; ++v)
+        e.store(loadWeights(strip, k, step, v),
+                e.at(out, e.i64(step * tileColumns + v * e.lanes)));
+  };
+  Value wholeTo =
+      e.add(strip.depthFrom,
+            e.mul(e.div(e.sub(strip.depthTo, strip.depthFrom), e.i64(unroll)),
+                  e.i64(unroll)));
+  e.loop(strip.depthFrom, wholeTo, unroll, [&](Value k) { steps(k, unroll); });
+  if (depth % unroll != 0)
+    e.ifThen(e.lessThan(wholeTo, strip.depthTo),
+             [&] { steps(wholeTo, depth % unroll); });
+  return place;
 }
 
 } // namespace attnc::cpu

@@ -32,10 +32,9 @@ namespace attnc {
 static constexpr int64_t kPanelWidth = 48;
 
 /// How much of a contraction of length `k` one pass takes (0: all of it). A
-/// panel of that depth, of `pack` numbers to a word, and the rows beside it
-/// stay in L2: the panel gets half.
-static int64_t chooseDepth(const Target &target, int64_t k, int64_t pack) {
-  int64_t limit = target.l2Bytes / 2 * pack / (kPanelWidth * sizeof(float));
+/// panel of that depth and the rows beside it stay in L2: the panel gets half.
+static int64_t chooseDepth(const Target &target, int64_t k) {
+  int64_t limit = target.l2Bytes / 2 / (kPanelWidth * sizeof(float));
   if (k <= limit)
     return 0;
   // Equal passes; a multiple of 8 leaves the unrolled loop without a tail.

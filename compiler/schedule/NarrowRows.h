@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // A product whose activations are narrower than f32 first rewrites a block of
-// its rows into scratch. ChooseTiles asks for that memory and EmitNarrow.cpp
-// uses it, both by these numbers.
+// its rows into scratch; one whose weights alone are, a strip of its weights.
+// ChooseTiles asks for that memory and compiler/cpu uses it, both by these
+// numbers.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_SCHEDULE_NARROWROWS_H
@@ -15,12 +16,19 @@
 
 #include "compiler/Target.h"
 #include "dialects/kernel/Kernel.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace attnc {
 
 /// How many rows of `rowBytes` a block has: with the panel in use and the one
 /// being fetched they stay in L2.
 int64_t getBlockRows(const Target &target, int64_t rowBytes, int64_t tileRows);
+
+/// Bytes of scratch in which a product of f32 rows keeps a strip of narrow
+/// weights as f32: `columns` of it, over one block of depth.
+inline int64_t getWidenedBytes(int64_t columns, int64_t blockDepth) {
+  return llvm::alignTo(columns * blockDepth * sizeof(float), 64);
+}
 
 struct NarrowRows {
   /// What multiplies: four i8 by four u8 into i32, two i16 by two i16 into i32,

@@ -82,7 +82,7 @@ kernel.variant @amd target "x86-64-v4-bf16" {
 !y = tensor<?x96xf32, #attn.sizes<tokens, 96>>
 attn.size @tokens min 1 max 512
 kernel.variant @v4 target "x86-64-v4" {
-  kernel.func @nibbles(%x: !x, %w: !w {kernel.layout = #kernel.panels<48, i4, group 32>}) -> !y tile #kernel.tile<rows = 8, columns = 48, depth = 0> precision #kernel.precision<weights = i4, activations = f32, group = 32> {
+  kernel.func @nibbles(%x: !x, %w: !w {kernel.layout = #kernel.panels<48, i4, group 32>}) -> !y tile #kernel.tile<rows = 8, columns = 48, depth = 0> precision #kernel.precision<weights = i4, activations = f32, group = 32> scratch "12288" {
     %y = attn.linear %x, %w : !x, !w -> !y
     kernel.return %y : !y
   }

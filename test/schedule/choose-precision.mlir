@@ -32,11 +32,12 @@ attn.weight @head from ["head"] : tensor<2x96xf32>
 // I8: kernel.weight @up layout(#kernel.panels<48, i8>)
 // I8: kernel.weight @head layout(#kernel.panels<48>)
 
-// Rows become bf16 where that is faster, and stay f32 elsewhere.
+// Rows become bf16 where that is faster, and stay f32 elsewhere, with scratch for
+// 100 * 48 weights as f32.
 // BF16: kernel.func @linear_100x96({{.*}} {kernel.layout = #kernel.panels<48, bf16>}) {{.*}} precision #kernel.precision<weights = bf16, activations = bf16> scratch "49152"
-// WIDENED: kernel.func @linear_100x96({{.*}} {kernel.layout = #kernel.panels<48, bf16>}) {{.*}} precision #kernel.precision<weights = bf16, activations = f32> {
-// I4: kernel.func @linear_100x96({{.*}} {kernel.layout = #kernel.panels<48, i4, group 64>}) {{.*}} precision #kernel.precision<weights = i4, activations = f32, group = 64> {
-// ONLY: kernel.func @linear_100x96({{.*}} {kernel.layout = #kernel.panels<48, i8>}) {{.*}} precision #kernel.precision<weights = i8, activations = f32> {
+// WIDENED: kernel.func @linear_100x96({{.*}} {kernel.layout = #kernel.panels<48, bf16>}) {{.*}} precision #kernel.precision<weights = bf16, activations = f32> scratch "19200" {
+// I4: kernel.func @linear_100x96({{.*}} {kernel.layout = #kernel.panels<48, i4, group 64>}) {{.*}} precision #kernel.precision<weights = i4, activations = f32, group = 64> scratch "19200" {
+// ONLY: kernel.func @linear_100x96({{.*}} {kernel.layout = #kernel.panels<48, i8>}) {{.*}} precision #kernel.precision<weights = i8, activations = f32> scratch "19200" {
 // F32-NOT: precision
 attn.entry @f(%x: !x {attn.name = "x"}) -> (!few {attn.name = "y"}) sizes ["tokens"] {
   %up = attn.get_weight @up : tensor<96x100xf32>

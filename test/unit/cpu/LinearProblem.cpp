@@ -102,7 +102,11 @@ static int64_t getScratch(const LinearShape &shape, const Target &target,
   if (openBlas)
     return 4 * 8 * (shape.depth + shape.columns);
   if (shape.activations == Format::f32)
-    return 0;
+    return shape.weights == Format::f32
+               ? 0
+               : getWidenedBytes(target.vectorRegisters >= 32 ? kWidth : 16,
+                                 shape.blockDepth ? shape.blockDepth
+                                                  : shape.depth);
   return NarrowRows::plan(target, shape.activations, getPanels(shape),
                           shape.depth, getTileRows(shape, target))
       .scratchBytes;
