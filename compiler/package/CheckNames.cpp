@@ -11,48 +11,21 @@
 // has.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/import/LibraryName.h"
 #include "compiler/package/Package.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace llvm;
 
 namespace attnc {
 
-// C11, C++20, their alternative tokens, and what attn/attn.h's headers make
-// macros or types of.
-static constexpr StringLiteral kKeywords(
-    "alignas alignof and and_eq asm auto bitand bitor bool break case catch "
-    "char char8_t char16_t char32_t class co_await co_return co_yield compl "
-    "concept const const_cast consteval constexpr constinit continue "
-    "decltype default delete do double dynamic_cast else enum explicit "
-    "export extern false float for friend goto if inline int linux long "
-    "mutable namespace new noexcept not not_eq operator or or_eq private "
-    "protected public register reinterpret_cast requires restrict return "
-    "short signed sizeof static static_assert static_cast struct switch "
-    "template this thread_local throw true try typedef typeid typename "
-    "typeof union unix unsigned using virtual void volatile wchar_t while "
-    "xor xor_eq NULL int8_t int16_t int32_t int64_t uint8_t uint16_t "
-    "uint32_t uint64_t size_t attn_status");
-
-static bool isKeyword(StringRef name) {
-  return is_contained(split(kKeywords, ' '), name);
-}
-
 static Error checkName(StringRef kind, StringRef name) {
-  bool identifier = !name.empty() && !isDigit(name.front()) &&
-                    all_of(name, [](char c) { return isAlnum(c) || c == '_'; });
-  // Names that begin with two underscores, or one and a capital, are the
-  // implementation's.
-  bool reserved = name.starts_with("__") ||
-                  (name.size() > 1 && name[0] == '_' && isUpper(name[1]));
-  if (identifier && !reserved && !isKeyword(name))
+  if (isNameInC(name))
     return Error::success();
   return createStringError(
       inconvertibleErrorCode(),
       "error[A0613]: the " + kind + " '" + name +
-          "' cannot be a name in the C header\nnote: take letters, digits and "
-          "'_', not starting with a digit, and no keyword of C or C++" +
+          "' cannot be a name in the C header\nnote: " + kNamesInC +
           (kind == "library" ? "; --name gives another name" : ""));
 }
 

@@ -32,15 +32,29 @@ static Error linkError(const Twine &what) {
   return createStringError(inconvertibleErrorCode(), "error[A0605]: " + what);
 }
 
-/// Runs lld; its messages become the error.
-static Error runLld(ArrayRef<std::string> arguments) {
-  SmallVector<const char *> argv{"ld.lld"};
+/// Removes what lld wrote on its way to `output`: LLVM's temporary beside it,
+/// OUTPUT.tmpXXXXXXX, stays where renaming it failed and copying did not.
+static void removeLeftovers(StringRef output) {
+  std::string begin = (sys::path::filename(output) + ".tmp").str();
+  std::error_code code;
+  for (sys::fs::directory_iterator file(sys::path::parent_path(output), code),
+       end;
+       file != end && !code; file.increment(code))
+    if (sys::path::filename(file->path()).starts_with(begin))
+      sys::fs::remove(file->path());
+}
+
+/// Runs lld, which writes `output`; its messages become the error.
+static Error runLld(ArrayRef<std::string> arguments,
+                    const std::string &output) {
+  SmallVector<const char *> argv{"ld.lld", "-o", output.c_str()};
   for (const std::string &argument : arguments)
     argv.push_back(argument.c_str());
   std::string messages;
   raw_string_ostream os(messages);
   lld::Result result =
       lld::lldMain(argv, os, os, {{lld::Gnu, &lld::elf::link}});
+  removeLeftovers(output);
   if (result.retCode != 0)
     return linkError("linking failed:\n" + messages);
   return Error::success();
@@ -102,8 +116,6 @@ Error linkShared(const LinkInputs &inputs, StringRef output) {
     return loader.takeError();
 
   std::vector<std::string> arguments{"-shared",
-                                     "-o",
-                                     output.str(),
                                      "-soname",
                                      "lib" + inputs.name + ".so",
                                      "--gc-sections",
@@ -133,7 +145,7 @@ Error linkShared(const LinkInputs &inputs, StringRef output) {
   arguments.push_back(*libc);
   arguments.push_back("--as-needed");
   arguments.push_back(*loader);
-  return runLld(arguments);
+  return runLld(arguments, output.str());
 }
 
 /// Makes every defined symbol but NAME_* local.
@@ -170,12 +182,12 @@ Error linkStatic(const LinkInputs &inputs, StringRef output) {
   if (Error error =
           writeLinkInput(runtime.path, getRuntimeArchive(inputs.sanitizer)))
     return error;
-  std::vector<std::string> arguments{
-      "-r", "--gc-sections", "-u", inputs.name + "_library", "-o", merged.path};
+  std::vector<std::string> arguments{"-r", "--gc-sections", "-u",
+                                     inputs.name + "_library"};
   arguments.insert(arguments.end(), inputs.objects.begin(),
                    inputs.objects.end());
   arguments.push_back(runtime.path);
-  if (Error error = runLld(arguments))
+  if (Error error = runLld(arguments, merged.path))
     return error;
   if (Error error = localize(inputs, merged.path, local.path))
     return linkError(toString(std::move(error)));

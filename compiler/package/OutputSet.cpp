@@ -19,8 +19,17 @@ using namespace llvm;
 namespace attnc {
 
 static Error failed(const Twine &what, std::error_code code) {
-  return createStringError(code,
-                           "error[A0601]: " + what + ": " + code.message());
+  return createStringError(
+      code, "error[A0601]: " + what + ": " + code.message() +
+                "\nnote: check -o, the rights of the folder and the space on "
+                "the disk; nothing was changed");
+}
+
+Error unreadable(StringRef path, std::error_code code) {
+  return createStringError(
+      code, "error[A0603]: '" + path + "' cannot be read: " + code.message() +
+                "\nnote: check that you may read it, or take it out of the "
+                "model's folder");
 }
 
 OutputSet::~OutputSet() {

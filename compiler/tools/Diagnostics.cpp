@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Diagnostics.h"
+#include "compiler/tools/ErrorCodes.h"
 #include "mlir/IR/Location.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/raw_ostream.h"
@@ -43,11 +44,13 @@ static void print(const Diagnostic &diagnostic, llvm::StringRef kind) {
   // Messages for users bring their own `error[A0123]: ` or `warning[...]: `.
   bool labelled = llvm::StringRef(text).starts_with("error[") ||
                   llvm::StringRef(text).starts_with("warning[");
-  llvm::errs() << (labelled ? "" : describe(diagnostic.getLocation()))
-               << (labelled ? "" : kind) << text << "\n";
+  std::string message;
+  llvm::raw_string_ostream os(message);
+  os << (labelled ? "" : describe(diagnostic.getLocation()))
+     << (labelled ? "" : kind) << text;
   for (const Diagnostic &note : diagnostic.getNotes())
-    llvm::errs() << "  " << describe(note.getLocation())
-                 << "note: " << note.str() << "\n";
+    os << "\n" << describe(note.getLocation()) << "note: " << note.str();
+  printMessage(message);
 }
 
 DiagnosticPrinter::DiagnosticPrinter(MLIRContext &context, bool printRemarks)

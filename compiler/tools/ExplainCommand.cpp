@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Commands.h"
-#include "llvm/ADT/StringExtras.h"
+#include "compiler/tools/ErrorCodes.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -22,19 +22,10 @@ cl::opt<std::string> code(cl::Positional, cl::desc("CODE"), cl::sub(command));
 cl::opt<bool> json("json", cl::desc("Print one JSON object"), cl::sub(command),
                    cl::cat(category()));
 
-struct ErrorCode {
-  StringLiteral code, summary, remedy;
-};
-
-constexpr ErrorCode kCodes[] = {
-#define ATTNC_ERROR(CODE, SUMMARY, REMEDY) {#CODE, SUMMARY, REMEDY},
-#include "compiler/tools/ErrorCodes.def"
-};
-
 int run() {
   if (code.empty()) {
     json::Array list;
-    for (const ErrorCode &entry : kCodes) {
+    for (const ErrorCode &entry : errorCodes()) {
       list.push_back(json::Object{{"code", entry.code},
                                   {"summary", entry.summary},
                                   {"remedy", entry.remedy}});
@@ -45,16 +36,14 @@ int run() {
       printJson(json::Object{{"codes", std::move(list)}});
     return kSuccess;
   }
-  for (const ErrorCode &entry : kCodes) {
-    if (!StringRef(code).equals_insensitive(entry.code))
-      continue;
+  if (const ErrorCode *entry = findErrorCode(code)) {
     if (json)
-      printJson(json::Object{{"code", entry.code},
-                             {"summary", entry.summary},
-                             {"remedy", entry.remedy}});
+      printJson(json::Object{{"code", entry->code},
+                             {"summary", entry->summary},
+                             {"remedy", entry->remedy}});
     else
-      outs() << entry.code << ": " << entry.summary
-             << "\n\nWhat to do: " << entry.remedy << "\n";
+      outs() << entry->code << ": " << entry->summary
+             << "\n\nWhat to do: " << entry->remedy << "\n";
     return kSuccess;
   }
   return usage("'" + code +

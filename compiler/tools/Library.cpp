@@ -13,11 +13,14 @@
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include <algorithm>
+#include <cstring>
 #include <dlfcn.h>
 
 using namespace llvm;
 
-namespace attnc::tools {
+namespace attnc {
+namespace tools {
 
 static Error libraryError(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
@@ -71,12 +74,16 @@ Expected<std::unique_ptr<Library>> Library::load(StringRef path) {
   if (!entry)
     return libraryError("error[A0703]: '" + path + "' has no function " + name +
                         "_library; was it made by attnc, and renamed since?");
-  library->table = entry();
-  if (library->table->abi_version != ATTN_ABI_VERSION)
+  const attn_library *given = entry();
+  if (given->abi_version != ATTN_ABI_VERSION)
     return libraryError("error[A0704]: '" + path + "' has ABI version " +
-                        Twine(library->table->abi_version) +
+                        Twine(given->abi_version) +
                         ", this attnc speaks version " +
                         Twine(ATTN_ABI_VERSION) + "; compile the model again");
+  // A library of an earlier attnc has a shorter table: what it lacks is absent.
+  std::memcpy(&library->copied, given,
+              std::min(given->struct_size, sizeof(attn_library)));
+  library->table = &library->copied;
   if (Error error = library->readDescription())
     return error;
   return std::move(library);
@@ -91,32 +98,64 @@ Library::~Library() {
     dlclose(handle);
 }
 
-static Expected<std::vector<LibraryArgument>>
-readArguments(const json::Array *list) {
-  std::vector<LibraryArgument> arguments;
-  for (const json::Value &value : *list) {
-    const json::Object &object = *value.getAsObject();
-    LibraryArgument argument;
-    argument.name = object.getString("name")->str();
-    argument.isInteger = *object.getString("dtype") == "i32";
-    for (const json::Value &dim : *object.getArray("dims")) {
-      if (std::optional<int64_t> number = dim.getAsInteger()) {
-        argument.dims.push_back(SizeExpr(*number));
-        continue;
-      }
-      std::optional<SizeExpr> expr = SizeExpr::parse(*dim.getAsString());
-      if (!expr)
-        return libraryError("error[A0705]: the library describes a dimension "
-                            "that this attnc does not understand");
-      argument.dims.push_back(*expr);
-    }
-    if (const json::Array *range = object.getArray("range"))
-      argument.range = {*(*range)[0].getAsInteger(),
-                        *(*range)[1].getAsInteger()};
-    argument.defaultValue = object.getInteger("default");
-    arguments.push_back(std::move(argument));
+} // namespace tools
+
+// Found by the arguments' types, so not in a namespace without a name.
+/// A dimension: a number, or an expression over sizes.
+static bool fromJSON(const json::Value &value, SizeExpr &dim, json::Path path) {
+  if (std::optional<int64_t> number = value.getAsInteger()) {
+    dim = SizeExpr(*number);
+    return true;
   }
-  return arguments;
+  std::optional<StringRef> text = value.getAsString();
+  std::optional<SizeExpr> parsed = text ? SizeExpr::parse(*text) : std::nullopt;
+  if (parsed)
+    dim = *parsed;
+  else
+    path.report("expected a number or an expression over sizes");
+  return parsed.has_value();
+}
+
+namespace tools {
+
+static bool fromJSON(const json::Value &value, LibraryArgument &argument,
+                     json::Path path) {
+  json::ObjectMapper mapper(value, path);
+  std::string dtype;
+  std::vector<int64_t> range;
+  if (!mapper || !mapper.map("name", argument.name) ||
+      !mapper.map("dtype", dtype) || !mapper.map("dims", argument.dims) ||
+      !mapper.mapOptional("range", range) ||
+      !mapper.map("default", argument.defaultValue))
+    return false;
+  argument.isInteger = dtype == "i32";
+  if (range.size() == 2)
+    argument.range = {range[0], range[1]};
+  else if (!range.empty())
+    path.field("range").report("expected two numbers");
+  return range.empty() || range.size() == 2;
+}
+
+static bool fromJSON(const json::Value &value, LibraryEntry &entry,
+                     json::Path path) {
+  json::ObjectMapper mapper(value, path);
+  return mapper && mapper.map("name", entry.name) &&
+         mapper.map("sizes", entry.sizes) &&
+         mapper.map("inputs", entry.inputs) &&
+         mapper.map("outputs", entry.outputs);
+}
+
+struct NamedSize {
+  std::string name;
+  LibrarySize size;
+};
+
+static bool fromJSON(const json::Value &value, NamedSize &named,
+                     json::Path path) {
+  json::ObjectMapper mapper(value, path);
+  return mapper && mapper.map("name", named.name) &&
+         mapper.map("minimum", named.size.minimum) &&
+         mapper.map("maximum", named.size.maximum);
 }
 
 Error Library::readDescription() {
@@ -124,31 +163,19 @@ Error Library::readDescription() {
   if (!parsed)
     return libraryError(
         "error[A0705]: the library's description is not JSON: " +
-        toString(parsed.takeError()));
-  json = *parsed->getAsObject();
-  for (const json::Value &value : *json.getArray("sizes")) {
-    const json::Object &size = *value.getAsObject();
-    sizeTable[size.getString("name")->str()] = {*size.getInteger("minimum"),
-                                                *size.getInteger("maximum")};
-  }
-  for (const json::Value &value : *json.getArray("entries")) {
-    const json::Object &object = *value.getAsObject();
-    LibraryEntry entry;
-    entry.name = object.getString("name")->str();
-    for (const json::Value &size : *object.getArray("sizes"))
-      entry.sizes.push_back(size.getAsString()->str());
-    Expected<std::vector<LibraryArgument>> inputs =
-        readArguments(object.getArray("inputs"));
-    if (!inputs)
-      return inputs.takeError();
-    entry.inputs = std::move(*inputs);
-    Expected<std::vector<LibraryArgument>> outputs =
-        readArguments(object.getArray("outputs"));
-    if (!outputs)
-      return outputs.takeError();
-    entry.outputs = std::move(*outputs);
-    entryList.push_back(std::move(entry));
-  }
+        toString(parsed.takeError()) + "; compile the model again");
+  json::Path::Root root("description");
+  json::ObjectMapper mapper(*parsed, root);
+  std::vector<NamedSize> named;
+  if (!mapper || !mapper.map("sizes", named) ||
+      !mapper.map("entries", entryList))
+    return libraryError("error[A0705]: the library describes itself in another "
+                        "form than this attnc reads: " +
+                        toString(root.getError()) +
+                        "; compile the model again");
+  for (const NamedSize &size : named)
+    sizeTable[size.name] = size.size;
+  json = std::move(*parsed->getAsObject());
   return Error::success();
 }
 
@@ -229,4 +256,5 @@ Expected<json::Value> Library::info() const {
   return json::parse(text);
 }
 
-} // namespace attnc::tools
+} // namespace tools
+} // namespace attnc

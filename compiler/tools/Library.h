@@ -98,6 +98,7 @@ private:
 
   void *handle = nullptr;
   const attn_library *table = nullptr;
+  attn_library copied = {};
   llvm::json::Object json;
   std::vector<LibraryEntry> entryList;
   std::map<std::string, LibrarySize> sizeTable;

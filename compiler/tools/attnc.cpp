@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Commands.h"
+#include "compiler/tools/ErrorCodes.h"
 #include "compiler/tools/Version.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
@@ -30,14 +31,15 @@ int report(Error error) {
   handleAllErrors(std::move(error), [](const ErrorInfoBase &info) {
     // Diagnostics that were printed already leave an empty message.
     if (std::string message = info.message(); !message.empty())
-      errs() << message << "\n";
+      printMessage(message);
   });
   return kFailure;
 }
 
 int usage(const Twine &message, StringRef command) {
-  errs() << "error[A0001]: " << message << "\nnote: see `attnc " << command
-         << " --help`\n";
+  printMessage(("error[A0001]: " + message + "\nnote: see `attnc " + command +
+                " --help`")
+                   .str());
   return kUsage;
 }
 
@@ -69,13 +71,13 @@ NAME.h and NAME.weights, which a C program links and calls.
 static int reportMistakes(StringRef messages, StringRef program) {
   SmallVector<StringRef> lines;
   messages.split(lines, '\n', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
-  bool first = true;
+  std::string text;
   for (StringRef line : lines) {
     // "attnc: Unknown ...", "attnc: for the --seq option: ..."
     line.consume_front((sys::path::filename(program) + ": ").str());
-    errs() << (first ? "error[A0001]: " : "note: ") << line << "\n";
-    first = false;
+    text += (text.empty() ? "error[A0001]: " : "\nnote: ") + line.str();
   }
+  printMessage(text);
   return kUsage;
 }
 
@@ -108,11 +110,11 @@ static int runMain(int argc, char **argv) {
       none_of(commands, [&](const Command &command) {
         return command.options.getName() == argv[1];
       })) {
-    errs() << "error[A0002]: '" << argv[1] << "' is not a command\n"
-           << "note: the commands are";
+    std::string text = "error[A0002]: '" + std::string(argv[1]) +
+                       "' is not a command\nnote: the commands are";
     for (const Command &command : commands)
-      errs() << " " << command.options.getName();
-    errs() << "\n";
+      text += " " + command.options.getName().str();
+    printMessage(text);
     return kUsage;
   }
   std::string examples;

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# failed-output.sh WEIGHTS WORK: compiles one matrix product where writing fails.
+# failed-output.sh WEIGHTS WORK DISTURBED: compiles one matrix product where
+# writing fails: under limits, in places that cannot be written, and with each
+# single attempt to write failing in turn (DISTURBED is disturbed-file.so).
 # Every failure is an error with a code, leaves no partial file behind, and
 # leaves files that were there as they were.
 set -u
@@ -59,13 +61,37 @@ limited 16 attnc compile "$model" -q --emit=list >/dev/null ||
 expect_failure "dumps" "$work/fresh" \
   limited 1 compile "$work/out" --dump-ir="$work/dumps"
 
+# Each attempt finds no space left, into a fresh folder and over files. Only the
+# renames at the end have no way back: before the first one nothing changes.
+attempts=0
+for ((n = 1; n < 500; n++)); do
+  rm -rf "$work/each"
+  mkdir "$work/each"
+  LD_PRELOAD=$3 NO_SPACE=$n attnc compile "$model" --name tiny -q \
+    -o "$work/each" >"$work/log" 2>&1
+  status=$?
+  if [ $status -eq 0 ]; then
+    diff -r "$work/each" "$work/full" >/dev/null && break
+    complain "attempt $n fails, and nobody says so"
+  fi
+  attempts=$n
+  [ $status -eq 1 ] || complain "attempt $n: exit code $status: $(cat "$work/log")"
+  grep -q 'error\[A060[15]\]: ' "$work/log" &&
+    grep -q 'No space left' "$work/log" ||
+    complain "attempt $n: $(cat "$work/log")"
+  left=$(find "$work/each" -name '.*' -type f)
+  [ -z "$left" ] || complain "attempt $n leaves $left"
+  [ $bad -eq 0 ] || break
+done
+[ $attempts -gt 10 ] || complain "only $attempts attempts to write"
+
 # Places that are no folders.
 touch "$work/file"
 expect_failure "below a file" "$work/fresh" compile "$work/file/out"
 expect_failure "below /proc" "$work/fresh" compile /proc/attnc/out
 mkdir -p "$work/taken/libtiny.so"
 expect_failure "a folder in the way" "$work/taken" compile "$work/taken"
-grep -q "libtiny.so' cannot be replaced" "$work/log" ||
+grep -q "error\[A0601\]: .*libtiny.so' cannot be replaced" "$work/log" ||
   complain "a folder in the way: $(cat "$work/log")"
 
 # A full and a read-only file system, where a namespace of our own may mount.
@@ -84,7 +110,7 @@ if unshare -rm true 2>/dev/null; then
   [ "$(tr '\n' ' ' <"$work/status")" = "1 1 " ] ||
     complain "full disk: exit codes $(cat "$work/status")"
   grep -q 'error\[A060' "$work/log" || complain "full: $(cat "$work/log")"
-  grep -q 'error\[A0601' "$work/log-ro" ||
+  grep -q 'error\[A0601\]' "$work/log-ro" ||
     complain "read-only: $(cat "$work/log-ro")"
   [ ! -s "$work/left" ] || complain "full disk: left $(cat "$work/left")"
 else

@@ -36,6 +36,7 @@ TEST_F(EntryTest, CopiesIntegersExactly) {
 
 TEST_F(EntryTest, RefusesWrongSizes) {
   TensorValue x = integers({3}, {0, 1, 2});
+  expectIn(fail(kCopy, {}, {x}), "error[A0710]: ");
   expectIn(fail(kCopy, {}, {x}), "takes the size 'n', which was not given");
   expectIn(fail(kCopy, {{"n", 5}}, {x}), "size 'n' is 5; expected 1 to 4");
   expectIn(fail(kCopy, {{"n", 0}}, {x}), "size 'n' is 0; expected 1 to 4");
@@ -44,6 +45,7 @@ TEST_F(EntryTest, RefusesWrongSizes) {
 
 TEST_F(EntryTest, RefusesWrongInputs) {
   Sizes sizes = {{"n", 2}};
+  expectIn(fail(kCopy, sizes, {}), "error[A0711]: ");
   expectIn(fail(kCopy, sizes, {}), "takes 1 inputs, got 0");
   expectIn(fail(kCopy, sizes, {integers({3}, {0, 1, 2})}),
            "input 'x': expected the shape [2], got [3]");
@@ -60,7 +62,9 @@ TEST_F(EntryTest, RefusesAnUnknownEntry) {
   llvm::Expected<Values> results =
       Interpreter(*module, nullptr).run("g", {}, {});
   ASSERT_FALSE(results);
-  expectIn(llvm::toString(results.takeError()), "no entry 'g'");
+  std::string message = llvm::toString(results.takeError());
+  expectIn(message, "error[A0713]: ");
+  expectIn(message, "no entry 'g'");
 }
 
 TEST_F(EntryTest, RefusesWeightsWithoutATable) {
