@@ -28,7 +28,7 @@ public:
   AttentionBuilder(ProgramBuilder &e, attn::AttentionOp op);
   void build();
 
-private:
+protected:
   using Values = llvm::SmallVector<mlir::Value>;
   /// Query rows [first, first + queries) of one sequence and head.
   struct Work {
@@ -43,6 +43,8 @@ private:
   };
 
   void chooseTile();
+  /// The grid over queries, heads and batches.
+  llvm::SmallVector<GridSize> getGrid();
   Work findWork();
   Span findSpan(const Work &work);
   mlir::Value bound(const KeyBound &bound, mlir::Value query);
@@ -69,13 +71,51 @@ private:
   attn::AttentionOp op;
   attn::CapturedRegion score, mask;
   llvm::SmallVector<KeyBound> bounds;
-  bool boundsSayAll;   ///< the mask is its bounds and nothing else
-  float scoreScale;    ///< scores are multiplied by it in the exponent
-  bool scoreIsScale;   ///< and that is all that the score region does
+  bool boundsSayAll; ///< the mask is its bounds and nothing else
+  float scoreScale;  ///< scores are multiplied by it in the exponent
+  bool scoreIsScale; ///< and that is all that the score region does
   AttentionTile t;
   mlir::Value queryTile, keyTile, valueTile;
   Values queryFragments;
   mlir::Value warpRow; ///< of this warp's rows, in the block
+};
+
+/// The same with warp groups, for 16-bit operands that lie in memory as such
+/// and heads of whole panels.
+class GroupAttentionBuilder : AttentionBuilder {
+public:
+  GroupAttentionBuilder(ProgramBuilder &e, attn::AttentionOp op);
+  /// Whether the target and the operands allow it.
+  static bool canBuild(ProgramBuilder &e, attn::AttentionOp op);
+  void build();
+
+private:
+  /// A ring of stages.
+  struct Slot {
+    mlir::Value stage, parity;
+  };
+  ProgramBuilder::MapShape describe(mlir::Value argument, int64_t rows);
+  mlir::Value allocPanels(int64_t stages, int64_t rows, int64_t columns);
+  mlir::Value barrier(int64_t arrivals, int64_t stages);
+  Slot slot(mlir::Value iteration);
+  mlir::Value stage(mlir::Value tile, mlir::Value index);
+  mlir::Value keyAt(const Span &span, mlir::Value tiles, mlir::Value iteration);
+  void copyMap(unsigned map, mlir::Value tile, mlir::Value row,
+               mlir::Value head, mlir::Value batch, mlir::Value barrier,
+               mlir::Value stage);
+  void produce(const Work &work, const Span &span, mlir::Value tiles);
+  void consume(const Work &work, const Span &span, mlir::Value tiles);
+  mlir::Value multiplyKeys(Slot slot);
+  mlir::Value multiplyValues(mlir::Value weights, mlir::Value sums, Slot slot);
+  void clearValues(const Work &work, mlir::Value key, Slot slot);
+  Values groupStep(const Work &work, const Span &span, mlir::Value tiles,
+                   mlir::Value iteration, mlir::ValueRange state, bool masked);
+  mlir::Value pack(mlir::Value weights);
+  mlir::Value groupWait(int64_t pending, mlir::Value product);
+
+  int64_t consumers, stages;
+  mlir::Value queryFull, keyFull, keyEmpty, valueFull, valueEmpty;
+  mlir::Value groupRow; ///< of this group's rows, in the block
 };
 
 } // namespace attnc::gpu

@@ -13,9 +13,9 @@
 //   l = l exp2(m - m') + sum P; O = O exp2(m - m') + P V(j)
 //
 // with S, P and O in registers. Keys that an affine mask excludes for every row
-// of the block are not visited; between the first and the last key that all rows
-// see, no element is masked. A row that sees nothing keeps the maximum -inf,
-// from which 0 is subtracted instead, and gives zeros.
+// of the block are not visited; between the first and the last key that all
+// rows see, no element is masked. A row that sees nothing keeps the maximum
+// -inf, from which 0 is subtracted instead, and gives zeros.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/AttentionBuilder.h"
@@ -40,11 +40,10 @@ static std::optional<float> matchScale(const attn::CapturedRegion &score) {
     return std::nullopt;
   Value argument = score.block().getArgument(0);
   FloatAttr factor;
-  bool matches =
-      (product.getLhs() == argument &&
-       matchPattern(product.getRhs(), m_Constant(&factor))) ||
-      (product.getRhs() == argument &&
-       matchPattern(product.getLhs(), m_Constant(&factor)));
+  bool matches = (product.getLhs() == argument &&
+                  matchPattern(product.getRhs(), m_Constant(&factor))) ||
+                 (product.getRhs() == argument &&
+                  matchPattern(product.getLhs(), m_Constant(&factor)));
   if (!matches || !(factor.getValueAsDouble() > 0))
     return std::nullopt;
   return static_cast<float>(factor.getValueAsDouble());
@@ -85,8 +84,8 @@ void AttentionBuilder::chooseTile() {
 
 void AttentionBuilder::allocate() {
   auto alloc = [&](int64_t rows, int64_t columns) -> Value {
-    auto type = warp::TileType::get(b.getContext(), 1, rows, columns,
-                                    e.operandType());
+    auto type =
+        warp::TileType::get(b.getContext(), 1, rows, columns, e.operandType());
     return warp::AllocOp::create(b, e.loc, type, false, IntegerAttr(),
                                  warp::LayoutAttr());
   };
@@ -104,8 +103,7 @@ AttentionBuilder::Work AttentionBuilder::findWork() {
   Value zero = e.i32(0);
   work.batch = hasHeads() ? e.blockId(2) : zero;
   work.head = hasHeads() ? e.blockId(1) : zero;
-  work.keyHead =
-      e.div(work.head, e.i32(op.getQueryHeads() / op.getKeyHeads()));
+  work.keyHead = e.div(work.head, e.i32(op.getQueryHeads() / op.getKeyHeads()));
   if (op.isPacked()) {
     Value index = e.wide(work.batch);
     Value start = e.load(op.getOffsets(), index);
@@ -122,8 +120,8 @@ AttentionBuilder::Work AttentionBuilder::findWork() {
   // With a causal mask the last rows have most work: they begin first.
   Value index = e.blockId(0);
   if (!bounds.empty()) {
-    Value last = e.sub(
-        NVVM::GridDimXOp::create(b, e.loc, b.getI32Type()), e.i32(1));
+    Value last =
+        e.sub(NVVM::GridDimXOp::create(b, e.loc, b.getI32Type()), e.i32(1));
     index = e.sub(last, index);
   }
   work.first = e.mul(index, e.i32(t.queries));
@@ -178,8 +176,7 @@ void AttentionBuilder::copy(Value argument, Value tile, Value start, Value head,
   Value stride = e.strideOf(argument, rowDim);
   Value offset = e.mul(e.wide(start), stride);
   if (hasHeads())
-    offset = e.add(offset,
-                   e.mul(e.wide(head), e.strideOf(argument, rank - 2)));
+    offset = e.add(offset, e.mul(e.wide(head), e.strideOf(argument, rank - 2)));
   Value source = e.at(e.pointerOf(argument), offset, element);
   const int64_t chunk = 128 / e.operandType().getIntOrFloatBitWidth();
   const bool aligned = e.isAligned(argument, chunk);
@@ -190,8 +187,8 @@ void AttentionBuilder::copy(Value argument, Value tile, Value start, Value head,
 
 static warp::FragmentType getFragment(ProgramBuilder &e, warp::Role role,
                                       int64_t rows, int64_t columns) {
-  Type element = role == warp::Role::acc ? Type(e.b.getF32Type())
-                                         : e.operandType();
+  Type element =
+      role == warp::Role::acc ? Type(e.b.getF32Type()) : e.operandType();
   return warp::FragmentType::get(e.b.getContext(), role, rows, columns,
                                  element);
 }
@@ -204,16 +201,15 @@ Value AttentionBuilder::scores(Value) {
   auto rhsType = getFragment(e, warp::Role::rhs, depth, t.keys);
   Value sums = warp::SplatOp::create(b, e.loc, accType, e.f32(0));
   for (int64_t k = 0; k < t.headSize; k += depth) {
-    Value query =
-        t.queriesInRegisters
-            ? queryFragments[k / depth]
-            : warp::LoadOp::create(b, e.loc, lhsType, queryTile, warpRow,
-                                   e.i32(k), false, false)
-                  .getResult();
+    Value query = t.queriesInRegisters
+                      ? queryFragments[k / depth]
+                      : warp::LoadOp::create(b, e.loc, lhsType, queryTile,
+                                             warpRow, e.i32(k), false, false)
+                            .getResult();
     Value key = warp::LoadOp::create(b, e.loc, rhsType, keyTile, e.i32(0),
                                      e.i32(k), false, false);
-    sums = warp::MmaOp::create(b, e.loc, accType, query, key, sums,
-                               e.precision());
+    sums =
+        warp::MmaOp::create(b, e.loc, accType, query, key, sums, e.precision());
   }
   return sums;
 }
@@ -261,8 +257,7 @@ Value AttentionBuilder::mapRows(ValueRange inputs, unsigned results,
   arguments.push_back(b.getI32Type());
   Block *block = b.createBlock(&map.getBody(), {}, arguments,
                                SmallVector<Location>(arguments.size(), e.loc));
-  warp::YieldOp::create(
-      b, e.loc, body(block->getArguments().drop_back()));
+  warp::YieldOp::create(b, e.loc, body(block->getArguments().drop_back()));
   if (all)
     all->assign(map.getResults().begin(), map.getResults().end());
   return map.getResult(0);
@@ -271,8 +266,8 @@ Value AttentionBuilder::mapRows(ValueRange inputs, unsigned results,
 /// acc * rows, element by element.
 Value AttentionBuilder::scale(Value acc, Value rows) {
   Value zero = e.i32(0);
-  auto map = warp::MapOp::create(b, e.loc, acc.getType(),
-                                 ValueRange{acc, rows}, zero, zero);
+  auto map = warp::MapOp::create(b, e.loc, acc.getType(), ValueRange{acc, rows},
+                                 zero, zero);
   OpBuilder::InsertionGuard guard(b);
   Block *block = b.createBlock(
       &map.getBody(), {},
@@ -286,21 +281,21 @@ Value AttentionBuilder::scale(Value acc, Value rows) {
 /// New maxima, the factor that the sums so far need, and the weights.
 SmallVector<Value> AttentionBuilder::softmax(Value scores, Value maxima) {
   auto rowsType = cast<warp::RowsType>(maxima.getType());
-  Value highest = warp::ReduceOp::create(b, e.loc, rowsType,
-                                         warp::Combine::max, true, scores);
+  Value highest = warp::ReduceOp::create(b, e.loc, rowsType, warp::Combine::max,
+                                         true, scores);
   Value factor = e.f32(scoreScale);
   Values rows;
-  mapRows({maxima, highest}, 3,
-          [&](ValueRange x) -> Values {
-            Value next = e.maxF(x[0], x[1]);
-            Value none = arith::CmpFOp::create(
-                b, e.loc, arith::CmpFPredicate::OEQ, next, e.f32(-kInfinity));
-            // Minus what the exponents are counted from.
-            Value base = e.mulF(e.select(none, e.f32(0), next),
-                                e.f32(-scoreScale));
-            return {next, e.exp2(e.fma(x[0], factor, base)), base};
-          },
-          &rows);
+  mapRows(
+      {maxima, highest}, 3,
+      [&](ValueRange x) -> Values {
+        Value next = e.maxF(x[0], x[1]);
+        Value none = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ,
+                                           next, e.f32(-kInfinity));
+        // Minus what the exponents are counted from.
+        Value base = e.mulF(e.select(none, e.f32(0), next), e.f32(-scoreScale));
+        return {next, e.exp2(e.fma(x[0], factor, base)), base};
+      },
+      &rows);
   Value zero = e.i32(0);
   auto map = warp::MapOp::create(b, e.loc, scores.getType(),
                                  ValueRange{scores, rows[2]}, zero, zero);
@@ -357,10 +352,9 @@ SmallVector<Value> AttentionBuilder::step(const Work &work, const Span &span,
   Values parts = softmax(sums, state[1]);
   Value total = warp::ReduceOp::create(b, e.loc, state[2].getType(),
                                        warp::Combine::add, false, parts[2]);
-  total = mapRows({state[2], parts[1], total}, 1,
-                  [&](ValueRange x) -> Values {
-                    return {e.fma(x[0], x[1], x[2])};
-                  });
+  total = mapRows({state[2], parts[1], total}, 1, [&](ValueRange x) -> Values {
+    return {e.fma(x[0], x[1], x[2])};
+  });
   Value result = addValues(parts[2], scale(state[0], parts[1]));
   return {result, parts[0], total};
 }
@@ -385,10 +379,9 @@ void AttentionBuilder::buildBlock(const Work &work) {
   }
   auto rowsType = warp::RowsType::get(b.getContext(), rows);
   auto accType = getFragment(e, warp::Role::acc, rows, t.valueSize);
-  Values state = {
-      warp::SplatOp::create(b, e.loc, accType, e.f32(0)),
-      warp::SplatOp::create(b, e.loc, rowsType, e.f32(-kInfinity)),
-      warp::SplatOp::create(b, e.loc, rowsType, e.f32(0))};
+  Values state = {warp::SplatOp::create(b, e.loc, accType, e.f32(0)),
+                  warp::SplatOp::create(b, e.loc, rowsType, e.f32(-kInfinity)),
+                  warp::SplatOp::create(b, e.loc, rowsType, e.f32(0))};
   auto walk = [&](Value from, Value to, bool masked) {
     state = e.loop(from, to, e.i32(t.keys), state,
                    [&](Value key, ValueRange carried) {
@@ -418,8 +411,8 @@ void AttentionBuilder::storeResult(const Work &work, Value sums, Value totals) {
   Value stride = e.strideOf(output, rank == 4 ? 1 : 0);
   Value offset = e.mul(e.wide(work.queryStart), stride);
   if (hasHeads())
-    offset = e.add(offset, e.mul(e.wide(work.head),
-                                 e.strideOf(output, rank - 2)));
+    offset =
+        e.add(offset, e.mul(e.wide(work.head), e.strideOf(output, rank - 2)));
   Type element = e.storageOf(output);
   warp::StoreOp::create(b, e.loc, scale(sums, inverse),
                         e.at(e.pointerOf(output), offset, element),
@@ -428,7 +421,7 @@ void AttentionBuilder::storeResult(const Work &work, Value sums, Value totals) {
                         op.getValueSize() % 2 == 0);
 }
 
-void AttentionBuilder::build() {
+SmallVector<GridSize> AttentionBuilder::getGrid() {
   auto shape = attn::getNamedShape(op.getQuery().getType());
   SizeExpr longest = shape[hasHeads() && !op.isPacked() ? 1 : 0], batches = 1;
   if (op.isPacked()) {
@@ -437,17 +430,22 @@ void AttentionBuilder::build() {
   } else if (hasHeads()) {
     batches = shape[0];
   }
-  e.begin("", 32 * t.warps,
-          {{longest, t.queries}, {op.getQueryHeads(), 1}, {batches, 1}});
+  return {{longest, t.queries}, {op.getQueryHeads(), 1}, {batches, 1}};
+}
+
+void AttentionBuilder::build() {
+  e.begin("", 32 * t.warps, getGrid());
   allocate();
   Work work = findWork();
-  e.ifThen(e.lessThan(work.first, work.queryCount),
-           [&] { buildBlock(work); });
+  e.ifThen(e.lessThan(work.first, work.queryCount), [&] { buildBlock(work); });
   e.end();
 }
 
 LogicalResult ProgramBuilder::buildAttention(attn::AttentionOp op) {
-  AttentionBuilder(*this, op).build();
+  if (GroupAttentionBuilder::canBuild(*this, op))
+    GroupAttentionBuilder(*this, op).build();
+  else
+    AttentionBuilder(*this, op).build();
   return success();
 }
 

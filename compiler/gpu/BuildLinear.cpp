@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// `attn.linear` and `attn.matmul`. A block owns a tile of the result and walks K
-// with `stages` stages of tiles in shared memory, of which all but one are being
-// copied while one is multiplied:
+// `attn.linear` and `attn.matmul`. A block owns a tile of the result and walks
+// K with `stages` stages of tiles in shared memory, of which all but one are
+// being copied while one is multiplied:
 //
 //   copy stages 0 .. S - 2
 //   for k: wait for stage k; sync; copy stage k + S - 1; multiply stage k
@@ -53,8 +53,8 @@ void ProductBuilder::allocate(bool rhsIsDepthByColumns) {
                                  IntegerAttr(), warp::LayoutAttr());
   };
   lhsTile = alloc(t.rows, t.depth);
-  rhsTile = isDepthByColumns ? alloc(t.depth, t.columns)
-                             : alloc(t.columns, t.depth);
+  rhsTile =
+      isDepthByColumns ? alloc(t.depth, t.columns) : alloc(t.columns, t.depth);
 }
 
 Value ProductBuilder::stage(Value tile, Value index) {
@@ -80,16 +80,15 @@ Value ProductBuilder::multiply(Value lhs, Value rhs, Value sums) {
   const int64_t rows = t.rows / t.warpRows;
   const int64_t columns = t.columns / t.warpColumns;
   Type element = e.operandType();
-  auto lhsType = warp::FragmentType::get(context, warp::Role::lhs, rows, step,
-                                         element);
-  auto rhsType = warp::FragmentType::get(context, warp::Role::rhs, step,
-                                         columns, element);
+  auto lhsType =
+      warp::FragmentType::get(context, warp::Role::lhs, rows, step, element);
+  auto rhsType =
+      warp::FragmentType::get(context, warp::Role::rhs, step, columns, element);
   for (int64_t k = 0; k < t.depth; k += step) {
     Value left = warp::LoadOp::create(e.b, e.loc, lhsType, lhs, warpRow(),
                                       e.i32(k), false, false);
     Value right = warp::LoadOp::create(
-        e.b, e.loc, rhsType, rhs,
-        isDepthByColumns ? e.i32(k) : warpColumn(),
+        e.b, e.loc, rhsType, rhs, isDepthByColumns ? e.i32(k) : warpColumn(),
         isDepthByColumns ? warpColumn() : e.i32(k), isDepthByColumns, false);
     sums = warp::MmaOp::create(e.b, e.loc, sums.getType(), left, right, sums,
                                e.precision());
@@ -126,8 +125,8 @@ Value ProductBuilder::build(const Side &lhs, const Side &rhs, Value row,
                   e.ifThen(e.lessThan(next, steps), [&] { copyStage(next); });
                   warp::CommitOp::create(b, e.loc);
                   Value index = e.rem(step, e.i32(t.stages));
-                  return {multiply(stage(lhsTile, index),
-                                   stage(rhsTile, index), carried[0])};
+                  return {multiply(stage(lhsTile, index), stage(rhsTile, index),
+                                   carried[0])};
                 })[0];
 }
 
@@ -158,9 +157,9 @@ LogicalResult ProgramBuilder::buildLinear(attn::LinearOp op) {
                              i32(depth),
                              strideOf(op.getInput(), rank - 2),
                              isAligned(op.getInput(), chunk)};
-    ProductBuilder::Side rhs{
-        op.getWeight(),  i64(0), i32(columns), i32(depth), i64(depth),
-        isAligned(op.getWeight(), chunk)};
+    ProductBuilder::Side rhs{op.getWeight(), i64(0),
+                             i32(columns),   i32(depth),
+                             i64(depth),     isAligned(op.getWeight(), chunk)};
     Value sums = product.build(lhs, rhs, row, column, i32(depth));
     row = add(row, product.warpRow());
     column = add(column, product.warpColumn());
@@ -168,12 +167,12 @@ LogicalResult ProgramBuilder::buildLinear(attn::LinearOp op) {
       auto map = warp::MapOp::create(b, loc, sums.getType(), sums, row, column);
       OpBuilder::InsertionGuard guard(b);
       Block *block = b.createBlock(
-          &map.getBody(), {},
-          {b.getF32Type(), b.getI32Type(), b.getI32Type()}, {loc, loc, loc});
+          &map.getBody(), {}, {b.getF32Type(), b.getI32Type(), b.getI32Type()},
+          {loc, loc, loc});
       Value m = block->getArgument(1), n = block->getArgument(2);
       // Captures of elements past the edges are those of the edge.
-      SmallVector<Value> dims = unflatten(m, shape), safe = unflatten(
-          minimum(m, sub(rows, i32(1))), shape);
+      SmallVector<Value> dims = unflatten(m, shape),
+                         safe = unflatten(minimum(m, sub(rows, i32(1))), shape);
       dims.push_back(n);
       safe.push_back(minimum(n, i32(columns - 1)));
       Value result = inlineRegion(element, block->getArgument(0), dims, safe);
@@ -207,8 +206,8 @@ LogicalResult ProgramBuilder::buildMatmul(attn::MatmulOp op) {
   Value row = mul(blockId(0), i32(tile.rows));
   Value column = mul(blockId(1), i32(tile.columns));
   ifThen(both(lessThan(row, rows), lessThan(column, columns)), [&] {
-    SmallVector<Value> batch = unflatten(
-        leading.empty() ? i32(0) : blockId(2), leading);
+    SmallVector<Value> batch =
+        unflatten(leading.empty() ? i32(0) : blockId(2), leading);
     auto side = [&](Value argument, Value sideRows,
                     Value sideColumns) -> ProductBuilder::Side {
       return {argument,
@@ -221,13 +220,12 @@ LogicalResult ProgramBuilder::buildMatmul(attn::MatmulOp op) {
     ProductBuilder::Side rhs = op.getTransposeRhs()
                                    ? side(op.getRhs(), columns, depth)
                                    : side(op.getRhs(), depth, columns);
-    Value sums = product.build(side(op.getLhs(), rows, depth), rhs, row, column,
-                               depth);
+    Value sums =
+        product.build(side(op.getLhs(), rows, depth), rhs, row, column, depth);
     Type element = storageOf(op.getResult());
-    Value target = at(pointerOf(op.getResult()),
-                      offsetOf(op.getResult(), batch), element);
-    const bool paired =
-        columnCount.isNumber() && columnCount.number() % 2 == 0;
+    Value target =
+        at(pointerOf(op.getResult()), offsetOf(op.getResult(), batch), element);
+    const bool paired = columnCount.isNumber() && columnCount.number() % 2 == 0;
     warp::StoreOp::create(b, loc, sums, target, add(row, product.warpRow()),
                           add(column, product.warpColumn()), rows, columns,
                           strideOf(op.getResult(), rank - 2), element, paired);

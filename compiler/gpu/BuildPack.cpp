@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // `attn.pack_index`: one warp walks the mask, 32 elements at a time; a lane's
-// place is the number of kept elements before it. `attn.pack`: one warp per kept
-// row. `attn.unpack`: one warp per row of the result, which finds by bisection
-// whether the row was kept.
+// place is the number of kept elements before it. `attn.pack`: one warp per
+// kept row. `attn.unpack`: one warp per row of the result, which finds by
+// bisection whether the row was kept.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/RowProgram.h"
@@ -29,9 +29,9 @@ static std::pair<Value, Value> scanLanes(ProgramBuilder &e, Value value) {
   OpBuilder &b = e.b;
   Value lane = e.lane(), all = e.i32(-1), sum = value;
   for (int32_t distance = 1; distance < kLanes; distance *= 2) {
-    Value other = NVVM::ShflOp::create(
-        b, e.loc, b.getI32Type(), all, sum, e.i32(distance), e.i32(0),
-        NVVM::ShflKind::up, UnitAttr());
+    Value other = NVVM::ShflOp::create(b, e.loc, b.getI32Type(), all, sum,
+                                       e.i32(distance), e.i32(0),
+                                       NVVM::ShflKind::up, UnitAttr());
     Value has = e.lessThan(e.i32(distance - 1), lane);
     sum = e.select(has, e.add(sum, other), sum);
   }
@@ -62,7 +62,8 @@ LogicalResult ProgramBuilder::buildPackIndex(attn::PackIndexOp op) {
               Value isKept = both(
                   within, arith::CmpIOp::create(
                               b, loc, arith::CmpIPredicate::ne, mask, i32(0)));
-              Value one = arith::ExtUIOp::create(b, loc, b.getI32Type(), isKept);
+              Value one =
+                  arith::ExtUIOp::create(b, loc, b.getI32Type(), isKept);
               auto [upTo, total] = scanLanes(*this, one);
               Value place = sub(add(carried[0], upTo), i32(1));
               ifThen(isKept, [&] { store(row, op.getRows(), wide(place)); });
@@ -125,22 +126,22 @@ LogicalResult ProgramBuilder::buildUnpack(attn::UnpackOp op) {
     // for any number of rows, and do nothing once low meets high.
     Value count = size(attn::getNamedShape(op.getRows().getType())[0]);
     Value last = maximum(sub(count, i32(1)), i32(0));
-    Values ends = loop(
-        i32(0), i32(31), i32(1), ValueRange{i32(0), count},
-        [&](Value, ValueRange carried) -> Values {
-          Value low = carried[0], high = carried[1];
-          Value open = lessThan(low, high);
-          Value middle = minimum(div(add(low, high), i32(2)), last);
-          Value below = both(
-              open, lessThan(load(op.getRows(), wide(middle)), row));
-          Value atOrAbove = both(
-              open, arith::XOrIOp::create(
-                        b, loc, below,
-                        arith::ConstantOp::create(b, loc,
-                                                  b.getBoolAttr(true))));
-          return {select(below, add(middle, i32(1)), low),
-                  select(atOrAbove, middle, high)};
-        });
+    Values ends =
+        loop(i32(0), i32(31), i32(1), ValueRange{i32(0), count},
+             [&](Value, ValueRange carried) -> Values {
+               Value low = carried[0], high = carried[1];
+               Value open = lessThan(low, high);
+               Value middle = minimum(div(add(low, high), i32(2)), last);
+               Value below =
+                   both(open, lessThan(load(op.getRows(), wide(middle)), row));
+               Value atOrAbove = both(
+                   open,
+                   arith::XOrIOp::create(
+                       b, loc, below,
+                       arith::ConstantOp::create(b, loc, b.getBoolAttr(true))));
+               return {select(below, add(middle, i32(1)), low),
+                       select(atOrAbove, middle, high)};
+             });
     Value found = minimum(ends[0], last);
     Value isKept = both(lessThan(ends[0], count),
                         equal(load(op.getRows(), wide(found)), row));

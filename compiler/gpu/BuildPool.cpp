@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // `attn.pool`: a block takes one sequence and 128 columns, one thread per
-// column, so that threads read neighbouring elements. A thread walks the rows in
-// order, adding with a correction of what rounding lost, as on processors.
+// column, so that threads read neighbouring elements. A thread walks the rows
+// in order, adding with a correction of what rounding lost, as on processors.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/ProgramBuilder.h"
@@ -40,7 +40,8 @@ private:
 /// maximum, or the row taken, needs no correction).
 SmallVector<Value> PoolBuilder::addRow(Value row, ValueRange state) {
   OpBuilder &b = e.b;
-  const unsigned rank = cast<RankedTensorType>(op.getInput().getType()).getRank();
+  const unsigned rank =
+      cast<RankedTensorType>(op.getInput().getType()).getRank();
   Value stride = e.strideOf(op.getInput(), rank - 2);
   Value x =
       e.load(op.getInput(), e.add(e.mul(e.wide(row), stride), e.wide(column)));
@@ -110,25 +111,26 @@ void PoolBuilder::build() {
     Value start = e.f32(kind == attn::PoolKind::max
                             ? -std::numeric_limits<float>::infinity()
                             : 0.0f);
-    Values state = e.loop(
-        begin, end, e.i32(1), ValueRange{e.i32(0), start, e.f32(0)},
-        [&](Value row, ValueRange carried) -> Values {
-          if (!op.getMask())
-            return addRow(row, carried);
-          Value mask = e.load(op.getMask(), e.wide(row));
-          Value isKept = arith::CmpIOp::create(
-              b, e.loc, arith::CmpIPredicate::ne, mask, e.i32(0));
-          auto branch = scf::IfOp::create(b, e.loc, carried.getTypes(), isKept,
-                                          /*withElseRegion=*/true);
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPointToEnd(branch.thenBlock());
-          scf::YieldOp::create(b, e.loc, addRow(row, carried));
-          b.setInsertionPointToEnd(branch.elseBlock());
-          scf::YieldOp::create(b, e.loc, carried);
-          return Values(branch.getResults());
-        });
-    Value place = e.add(e.mul(e.wide(sequence), e.size64(outShape[1])),
-                        e.wide(column));
+    Values state =
+        e.loop(begin, end, e.i32(1), ValueRange{e.i32(0), start, e.f32(0)},
+               [&](Value row, ValueRange carried) -> Values {
+                 if (!op.getMask())
+                   return addRow(row, carried);
+                 Value mask = e.load(op.getMask(), e.wide(row));
+                 Value isKept = arith::CmpIOp::create(
+                     b, e.loc, arith::CmpIPredicate::ne, mask, e.i32(0));
+                 auto branch =
+                     scf::IfOp::create(b, e.loc, carried.getTypes(), isKept,
+                                       /*withElseRegion=*/true);
+                 OpBuilder::InsertionGuard guard(b);
+                 b.setInsertionPointToEnd(branch.thenBlock());
+                 scf::YieldOp::create(b, e.loc, addRow(row, carried));
+                 b.setInsertionPointToEnd(branch.elseBlock());
+                 scf::YieldOp::create(b, e.loc, carried);
+                 return Values(branch.getResults());
+               });
+    Value place =
+        e.add(e.mul(e.wide(sequence), e.size64(outShape[1])), e.wide(column));
     e.store(finish(state), op.getResult(), place);
   });
   e.end();

@@ -11,8 +11,9 @@
 //   warp.program @VARIANT_KERNEL(%sizes: !llvm.ptr<1>, ...) threads N
 //
 // or several that run one after the other. Constants of a program move into
-// the kernels that read them, and kernels' scratch becomes a slot. Declined with
-// an error: an op that no kernel for GPUs computes, a tile that does not fit.
+// the kernels that read them, and kernels' scratch becomes a slot. Declined
+// with an error: an op that no kernel for GPUs computes, a tile that does not
+// fit.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
@@ -127,8 +128,7 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
       bytes.push_back(b.getStringAttr(expr.str()));
     slots.push_back(b.getArrayAttr(bytes));
     program.setSlotsAttr(b.getArrayAttr(slots));
-    program->setAttr(gpu::kScratchAttr,
-                     b.getI64IntegerAttr(slots.size() - 1));
+    program->setAttr(gpu::kScratchAttr, b.getI64IntegerAttr(slots.size() - 1));
   }
 
   /// Weights of products stand on the device in the products' type.
@@ -165,8 +165,7 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
 
   void runOnOperation() override {
     // Programs are added to the module while it is walked.
-    auto variants =
-        llvm::to_vector(getOperation().getOps<kernel::VariantOp>());
+    auto variants = llvm::to_vector(getOperation().getOps<kernel::VariantOp>());
     for (kernel::VariantOp variant : variants) {
       const Target *target = Target::find(variant.getTarget());
       if (target && target->isGpu() && failed(buildVariant(variant, *target)))

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Kernels and launches from functions' attributes and from dispatches. A kernel
-// of several programs is launched in as many phases: each needs the whole device
-// to be done with the one before.
+// of several programs is launched in as many phases: each needs the whole
+// device to be done with the one before.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/GpuProgram.h"
@@ -49,8 +49,8 @@ private:
 void Describer::addKernels() {
   for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
     auto kernel = function->getAttrOfType<StringAttr>(kKernelAttr);
-    auto target = function->getAttrOfType<StringAttr>(
-        kernel::KernelDialect::kTargetAttr);
+    auto target =
+        function->getAttrOfType<StringAttr>(kernel::KernelDialect::kTargetAttr);
     if (!kernel || !target || target.getValue() != variant.getTarget())
       continue;
     entries[kernel.getValue()].push_back(
@@ -99,12 +99,33 @@ Address Describer::addressOf(Value value, Type storage) {
   return address;
 }
 
+static TensorMap describeMap(DictionaryAttr map, ArrayRef<Address> operands) {
+  Type element = map.getAs<TypeAttr>("type").getValue();
+  auto number = [&](StringRef name) {
+    return map.getAs<IntegerAttr>(name).getInt();
+  };
+  TensorMap result{operands[number("operand")],
+                   getDeviceType(element),
+                   {},
+                   {},
+                   {},
+                   number("swizzle")};
+  for (auto text : map.getAs<ArrayAttr>("extents").getAsRange<StringAttr>())
+    result.extents.push_back(*SizeExpr::parse(text.getValue()));
+  const int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  for (auto text : map.getAs<ArrayAttr>("strides").getAsRange<StringAttr>())
+    result.strides.push_back(*SizeExpr::parse(text.getValue()) *
+                             SizeExpr(bytes));
+  for (auto size : map.getAs<ArrayAttr>("box").getAsRange<IntegerAttr>())
+    result.box.push_back(size.getInt());
+  return result;
+}
+
 std::vector<Launch> Describer::describeDispatch(kernel::DispatchOp dispatch) {
   kernel::FuncOp kernel = getKernel(dispatch);
   std::vector<Address> operands;
   auto add = [&](Value value, TypeAttr storage) {
-    Type element =
-        kernel::getTensorType(value.getType()).getElementType();
+    Type element = kernel::getTensorType(value.getType()).getElementType();
     operands.push_back(
         addressOf(value, storage ? storage.getValue() : element));
   };
@@ -125,6 +146,9 @@ std::vector<Launch> Describer::describeDispatch(kernel::DispatchOp dispatch) {
       launch.grid[dim] = {
           *SizeExpr::parse(cast<StringAttr>(attr[0]).getValue()),
           cast<IntegerAttr>(attr[1]).getInt()};
+    if (auto maps = function->getAttrOfType<ArrayAttr>(kMapsAttr))
+      for (auto map : maps.getAsRange<DictionaryAttr>())
+        launch.maps.push_back(describeMap(map, operands));
     launches.push_back(std::move(launch));
   }
   return launches;

@@ -7,9 +7,9 @@
 //
 // The tables of include/attn/abi_device.h before they are tables: kernels,
 // launches in phases with their parameters, weights as the device wants them.
-// Sizes are expressions over the library's named sizes; derived sizes count with
-// their upper bounds. Indices of weights are those of getWeightUses, of slots
-// and arguments those of the program (ProgramInfo.h).
+// Sizes are expressions over the library's named sizes; derived sizes count
+// with their upper bounds. Indices of weights are those of getWeightUses, of
+// slots and arguments those of the program (ProgramInfo.h).
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_GPU_GPUPROGRAM_H

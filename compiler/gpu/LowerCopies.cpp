@@ -128,8 +128,7 @@ void ProgramLowering::copyChunk(warp::CopyOp op, Value chunk) {
   Value tileRow = div(chunk, perRow), tileChunk = rem(chunk, perRow);
   Value row = add(lookup(op.getRow()), tileRow);
   Value column = add(lookup(op.getColumn()), mul(tileChunk, i32(elements)));
-  Value target =
-      tilePlace(op.getTile(), {tileRow, 0}, {tileChunk, 0}, false);
+  Value target = tilePlace(op.getTile(), {tileRow, 0}, {tileChunk, 0}, false);
   Value rows = lookup(op.getRows()), columns = lookup(op.getColumns());
   if (!op.getAligned()) {
     LLVM::StoreOp::create(b, loc, loadElements(op, row, column, elements),
@@ -145,12 +144,11 @@ void ProgramLowering::copyChunk(warp::CopyOp op, Value chunk) {
   }
   // The address of a chunk that is not read has to be one all the same.
   Value zero = i32(0);
-  Value offset = add(
-      mul(arith::ExtSIOp::create(b, loc, b.getI64Type(),
-                                 select(valid, row, zero)),
-          lookup(op.getStride())),
-      arith::ExtSIOp::create(b, loc, b.getI64Type(),
-                             select(valid, column, zero)));
+  Value offset = add(mul(arith::ExtSIOp::create(b, loc, b.getI64Type(),
+                                                select(valid, row, zero)),
+                         lookup(op.getStride())),
+                     arith::ExtSIOp::create(b, loc, b.getI64Type(),
+                                            select(valid, column, zero)));
   Value source = lookup(op.getSource());
   source = LLVM::GEPOp::create(b, loc, source.getType(), op.getElement(),
                                source, ArrayRef<LLVM::GEPArg>{offset});
@@ -163,16 +161,14 @@ Value ProgramLowering::loadChunk(warp::CopyOp op, Value row, Value column,
                                  Value valid, int64_t elements) {
   Type from = op.getElement(), to = op.getTile().getType().getElement();
   auto fromVector = VectorType::get({elements}, from);
-  Value zeros =
-      arith::ConstantOp::create(b, loc, b.getZeroAttr(fromVector));
+  Value zeros = arith::ConstantOp::create(b, loc, b.getZeroAttr(fromVector));
   auto branch = scf::IfOp::create(b, loc, fromVector, valid, true);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
-    Value offset =
-        add(mul(arith::ExtSIOp::create(b, loc, b.getI64Type(), row),
-                lookup(op.getStride())),
-            arith::ExtSIOp::create(b, loc, b.getI64Type(), column));
+    Value offset = add(mul(arith::ExtSIOp::create(b, loc, b.getI64Type(), row),
+                           lookup(op.getStride())),
+                       arith::ExtSIOp::create(b, loc, b.getI64Type(), column));
     Value source = lookup(op.getSource());
     source = LLVM::GEPOp::create(b, loc, source.getType(), from, source,
                                  ArrayRef<LLVM::GEPArg>{offset});
@@ -189,8 +185,7 @@ Value ProgramLowering::loadChunk(warp::CopyOp op, Value row, Value column,
     return arith::TruncFOp::create(b, loc, toVector, value);
   auto wide = VectorType::get({elements}, b.getF32Type());
   value = arith::ExtFOp::create(b, loc, wide, value);
-  return to.isF32() ? value
-                    : arith::TruncFOp::create(b, loc, toVector, value);
+  return to.isF32() ? value : arith::TruncFOp::create(b, loc, toVector, value);
 }
 
 /// The same, element by element, from anywhere.
@@ -201,16 +196,15 @@ Value ProgramLowering::loadElements(warp::CopyOp op, Value row, Value column,
   Value zero = i32(0), one = i32(1);
   Value inRows = lessThan(row, rows);
   Value source = lookup(op.getSource());
-  Value start = mul(arith::ExtSIOp::create(b, loc, b.getI64Type(),
-                                           select(inRows, row, zero)),
-                    lookup(op.getStride()));
+  Value start = mul(
+      arith::ExtSIOp::create(b, loc, b.getI64Type(), select(inRows, row, zero)),
+      lookup(op.getStride()));
   auto vector = VectorType::get({elements}, to);
   Value result = LLVM::UndefOp::create(b, loc, vector);
   Value nothing = arith::ConstantOp::create(b, loc, b.getZeroAttr(to));
   for (int64_t i = 0; i < elements; ++i) {
     Value at = add(column, i32(i));
-    Value valid =
-        arith::AndIOp::create(b, loc, inRows, lessThan(at, columns));
+    Value valid = arith::AndIOp::create(b, loc, inRows, lessThan(at, columns));
     Value safe = minimum(at, arith::SubIOp::create(b, loc, columns, one));
     Value place = LLVM::GEPOp::create(
         b, loc, source.getType(), from, source,

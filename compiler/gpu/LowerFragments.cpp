@@ -63,10 +63,9 @@ SmallVector<Value> ProgramLowering::loadLhs(warp::LoadOp op) {
   for (int64_t m = 0; m < type.getRows(); m += 16)
     for (int64_t k = 0; k < type.getColumns(); k += 16) {
       Position chunk = chunks(shift(column, {}, k), 8);
-      Value place =
-          tilePlace(op.getTile(), shift(row, laneRow, m),
-                    shift(chunk, laneChunk, 0), /*chunkIsLaneBit=*/
-                    !chunk.dynamic);
+      Value place = tilePlace(op.getTile(), shift(row, laneRow, m),
+                              shift(chunk, laneChunk, 0), /*chunkIsLaneBit=*/
+                              !chunk.dynamic);
       llvm::append_range(
           result,
           intrinsicStruct("llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
@@ -106,8 +105,7 @@ SmallVector<Value> ProgramLowering::loadRhs(warp::LoadOp op, int64_t pair) {
                         shift(chunk, rem(div(lane, 8), 2), 0), !chunk.dynamic);
       name = "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3";
     }
-    llvm::append_range(result,
-                       intrinsicStruct(name, b.getI32Type(), 4, place));
+    llvm::append_range(result, intrinsicStruct(name, b.getI32Type(), 4, place));
   }
   return result;
 }
@@ -138,9 +136,8 @@ SmallVector<Value> ProgramLowering::loadRhsF32(warp::LoadOp op, int64_t pair) {
         }
         // A chunk is 4 of N: g / 4 says which of two.
         Position chunk = chunks(shift(column, {}, n), 4);
-        Value place =
-            tilePlace(op.getTile(), shift(row, laneK, fixedK),
-                      shift(chunk, div(group, 4), 0), !chunk.dynamic);
+        Value place = tilePlace(op.getTile(), shift(row, laneK, fixedK),
+                                shift(chunk, div(group, 4), 0), !chunk.dynamic);
         result.push_back(loadWord(place, rem(group, 4)));
       }
   return result;
@@ -166,10 +163,10 @@ SmallVector<Value> ProgramLowering::multiply(ValueRange lhs, ValueRange rhs,
   Registers operands;
   auto half = VectorType::get({2}, b.getF16Type());
   for (Value value : llvm::concat<const Value>(lhs, rhs))
-    operands.push_back(element.isF16()
-                           ? LLVM::BitcastOp::create(b, loc, half, value)
-                                 .getResult()
-                           : value);
+    operands.push_back(
+        element.isF16()
+            ? LLVM::BitcastOp::create(b, loc, half, value).getResult()
+            : value);
   if (element.isF16())
     name = "llvm.nvvm.mma.m16n8k16.row.col.f32.f32";
   if (element.isF32())
@@ -219,10 +216,10 @@ void ProgramLowering::lowerMma(warp::MmaOp op) {
           auto sums = MutableArrayRef<Value>(acc).slice(
               4 * (m * blocks + pair * 2 + n), 4);
           auto product = [&](ArrayRef<Value> left, ArrayRef<Value> right) {
-            Registers next = multiply(
-                ValueRange(left.slice(4 * (m * steps + k), 4)),
-                ValueRange(right.slice(4 * k + 2 * n, 2)), ValueRange(sums),
-                element);
+            Registers next =
+                multiply(ValueRange(left.slice(4 * (m * steps + k), 4)),
+                         ValueRange(right.slice(4 * k + 2 * n, 2)),
+                         ValueRange(sums), element);
             llvm::copy(next, sums.begin());
           };
           // The small ones first.
@@ -252,7 +249,8 @@ void ProgramLowering::lowerReduce(warp::ReduceOp op) {
         if (i < kChains)
           chains.push_back(x);
         else
-          chains[i % kChains] = combine(op.getCombine(), chains[i % kChains], x);
+          chains[i % kChains] =
+              combine(op.getCombine(), chains[i % kChains], x);
       }
       while (chains.size() > 1) {
         Value last = chains.pop_back_val();
@@ -300,8 +298,7 @@ void ProgramLowering::lowerConvert(warp::ConvertOp op) {
     for (int64_t k = 0; k < to.getColumns() / 16; ++k)
       for (int64_t i = 0; i < 4; ++i)
         result.push_back(pack(at(m, 2 * k + i / 2, i % 2, 0),
-                              at(m, 2 * k + i / 2, i % 2, 1),
-                              to.getElement()));
+                              at(m, 2 * k + i / 2, i % 2, 1), to.getElement()));
   }
   fragments[op.getResult()] = std::move(result);
 }

@@ -10,9 +10,9 @@
 //
 //   llvm.func @VARIANT_KERNEL(...) attributes {nvvm.kernel, nvvm.maxntid = ...}
 //
-// with one value per register where a fragment was, NVVM intrinsics where a warp
-// works together, and the scalar code as it was; `scf` carries registers. The
-// programs leave the module, their launch attributes stay on the functions.
+// with one value per register where a fragment was, NVVM intrinsics where a
+// warp works together, and the scalar code as it was; `scf` carries registers.
+// The programs leave the module, their launch attributes stay on the functions.
 // Declined with an error: a program that PlanSharedMemory has not seen.
 //
 //===----------------------------------------------------------------------===//
@@ -83,8 +83,7 @@ SmallVector<Value> ProgramLowering::intrinsicStruct(StringRef name,
 
 Value ProgramLowering::shuffleXor(Value x, int32_t distance) {
   return NVVM::ShflOp::create(b, loc, x.getType(), i32(-1), x, i32(distance),
-                              i32(kWarp - 1), NVVM::ShflKind::bfly,
-                              UnitAttr());
+                              i32(kWarp - 1), NVVM::ShflKind::bfly, UnitAttr());
 }
 
 Value ProgramLowering::combine(warp::Combine how, Value a, Value c) {
@@ -149,6 +148,7 @@ LogicalResult ProgramLowering::lower() {
   lane = rem(thread, kWarp);
   group = div(lane, 4);
   quad = rem(lane, 4);
+  initializeBarriers();
   if (failed(lowerBlock(program.getBody().front())))
     return failure();
   LLVM::ReturnOp::create(b, loc, ValueRange());
@@ -194,9 +194,8 @@ LogicalResult ProgramLowering::lowerOp(Operation &op) {
         return success();
       })
       .Case([&](warp::MapOp map) { return lowerMap(map); })
-      .Case([&](warp::ReduceOp reduce) {
-        return lowerReduce(reduce), success();
-      })
+      .Case(
+          [&](warp::ReduceOp reduce) { return lowerReduce(reduce), success(); })
       .Case([&](warp::ConvertOp convert) {
         return lowerConvert(convert), success();
       })
@@ -369,8 +368,7 @@ void ProgramLowering::lowerStore(warp::StoreOp op) {
   Value firstRow = add(lookup(op.getRow()), group);
   Value firstColumn = add(lookup(op.getColumn()), mul(quad, i32(2)));
   auto convert = [&](Value value, Type to) -> Value {
-    return element.isF32() ? value
-                           : arith::TruncFOp::create(b, loc, to, value);
+    return element.isF32() ? value : arith::TruncFOp::create(b, loc, to, value);
   };
   auto storeIf = [&](Value condition, Value value, Value offset,
                      unsigned alignment) {
@@ -433,11 +431,10 @@ struct LowerWarp : impl::LowerWarpBase<LowerWarp> {
       return;
     OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
     constexpr uint64_t kAlignment = 1024;
-    LLVM::GlobalOp::create(b, module.getLoc(),
-                           LLVM::LLVMArrayType::get(b.getI8Type(), 0),
-                           /*isConstant=*/false, LLVM::Linkage::External,
-                           gpu::kSharedSymbol, Attribute(), kAlignment,
-                           gpu::kSharedSpace);
+    LLVM::GlobalOp::create(
+        b, module.getLoc(), LLVM::LLVMArrayType::get(b.getI8Type(), 0),
+        /*isConstant=*/false, LLVM::Linkage::External, gpu::kSharedSymbol,
+        Attribute(), kAlignment, gpu::kSharedSpace);
     for (warp::ProgramOp program : programs) {
       if (failed(gpu::ProgramLowering(module, program).lower()))
         return signalPassFailure();

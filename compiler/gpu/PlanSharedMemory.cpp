@@ -32,7 +32,7 @@ namespace attnc {
 
 namespace {
 
-constexpr int64_t kPanelBytes = 128;   // what tensor maps swizzle by
+constexpr int64_t kPanelBytes = 128;      // what tensor maps swizzle by
 constexpr int64_t kPanelAlignment = 1024; // eight such rows: one pattern
 constexpr int64_t kTileAlignment = 128;
 constexpr int64_t kBarrierBytes = 8;
@@ -75,9 +75,9 @@ struct PlanSharedMemory : impl::PlanSharedMemoryBase<PlanSharedMemory> {
       ++tiles;
     }
     for (auto barrier : program.getBody().getOps<warp::BarrierOp>())
-      barrier.setOffset(place(
-          barrier.getBarrier().getType().getStages() * kBarrierBytes,
-          kBarrierBytes));
+      barrier.setOffset(
+          place(barrier.getBarrier().getType().getStages() * kBarrierBytes,
+                kBarrierBytes));
     program.setShared(end);
   }
 
@@ -90,7 +90,8 @@ struct PlanSharedMemory : impl::PlanSharedMemoryBase<PlanSharedMemory> {
       if (!target || !target->isGpu()) {
         program.emitError("error[A0525]: a program names the GPU that it is "
                           "for in 'kernel.target'; got ")
-            << (name ? Attribute(name) : Attribute(UnitAttr::get(&getContext())));
+            << (name ? Attribute(name)
+                     : Attribute(UnitAttr::get(&getContext())));
         return signalPassFailure();
       }
       if (static_cast<int64_t>(*program.getShared()) > target->sharedBytes) {

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What linear and matmul kernels share: result[M, N] = lhs[M, K] * rhs[N, K], or
-// rhs[K, N], one tile of the result per block, operands staged through shared
-// memory.
+// What linear and matmul kernels share: result[M, N] = lhs[M, K] * rhs[N, K],
+// or rhs[K, N], one tile of the result per block, operands staged through
+// shared memory.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_GPU_PRODUCTBUILDER_H

@@ -100,8 +100,8 @@ Value ProgramBuilder::exp2(Value a) {
 template <typename Op> Value ProgramBuilder::specialRegister() {
   Value &value = registers[Op::getOperationName()];
   if (!value)
-    value = atHead(
-        [&]() -> Value { return Op::create(b, loc, b.getI32Type()); });
+    value =
+        atHead([&]() -> Value { return Op::create(b, loc, b.getI32Type()); });
   return value;
 }
 

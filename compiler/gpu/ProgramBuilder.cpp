@@ -47,13 +47,50 @@ LogicalResult ProgramBuilder::build() {
       });
 }
 
+/// The position of an input or a result among a kernel's operands.
+static unsigned getOperandIndex(kernel::FuncOp kernel, Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return argument.getArgNumber();
+  return kernel.getNumArguments() + cast<OpResult>(value).getResultNumber();
+}
+
+ArrayAttr ProgramBuilder::describeMaps(ArrayRef<MapShape> maps) {
+  constexpr int64_t kSwizzle = 128;
+  auto texts = [&](ArrayRef<SizeExpr> sizes) -> Attribute {
+    SmallVector<Attribute> all;
+    for (const SizeExpr &size : sizes)
+      all.push_back(b.getStringAttr(size.str()));
+    return b.getArrayAttr(all);
+  };
+  SmallVector<Attribute> all;
+  for (const MapShape &map : maps)
+    all.push_back(b.getDictionaryAttr(
+        {b.getNamedAttr("operand", b.getI64IntegerAttr(
+                                       getOperandIndex(kernel, map.argument))),
+         b.getNamedAttr("type", TypeAttr::get(storageOf(map.argument))),
+         b.getNamedAttr("extents", texts(map.extents)),
+         b.getNamedAttr("strides", texts(map.strides)),
+         b.getNamedAttr("box", b.getI64ArrayAttr(map.box)),
+         b.getNamedAttr("swizzle", b.getI64IntegerAttr(kSwizzle))}));
+  return b.getArrayAttr(all);
+}
+
+Value ProgramBuilder::tensorMap(unsigned index) {
+  Block &block = program.getBody().front();
+  return block.getArgument(1 + kernel.getNumArguments() +
+                           kernel.getNumResults() +
+                           kernel.getScratch().has_value() + index);
+}
+
 void ProgramBuilder::begin(StringRef suffix, int64_t threadCount,
-                           ArrayRef<GridSize> grid) {
+                           ArrayRef<GridSize> grid, ArrayRef<MapShape> maps) {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext(), kGlobal);
   const bool hasScratch = kernel.getScratch().has_value();
-  SmallVector<Type> types(
-      1 + kernel.getNumArguments() + kernel.getNumResults() + hasScratch,
-      pointer);
+  SmallVector<Type> types(1 + kernel.getNumArguments() +
+                              kernel.getNumResults() + hasScratch,
+                          pointer);
+  const unsigned pointers = types.size();
+  types.append(maps.size(), LLVM::LLVMPointerType::get(b.getContext()));
   threads = threadCount;
   OperationState state(kernel.getLoc(), warp::ProgramOp::getOperationName());
   state.addAttribute("sym_name", b.getStringAttr(symbol + suffix.str()));
@@ -67,12 +104,16 @@ void ProgramBuilder::begin(StringRef suffix, int64_t threadCount,
     state.addAttribute(kScratchAttr, b.getUnitAttr());
   SmallVector<Attribute> sizes;
   for (const GridSize &dim : grid)
-    sizes.push_back(b.getArrayAttr({b.getStringAttr(dim.count.str()),
-                                    b.getI64IntegerAttr(dim.unit)}));
+    sizes.push_back(b.getArrayAttr(
+        {b.getStringAttr(dim.count.str()), b.getI64IntegerAttr(dim.unit)}));
   state.addAttribute(kGridAttr, b.getArrayAttr(sizes));
+  if (!maps.empty())
+    state.addAttribute(kMapsAttr, describeMaps(maps));
   state.addRegion();
   b.setInsertionPointToEnd(module.getBody());
   program = cast<warp::ProgramOp>(b.create(state));
+  for (unsigned i = pointers; i < types.size(); ++i)
+    program.setArgAttr(i, warp::WarpDialect::kTensorMapAttr, b.getUnitAttr());
   Block *block = b.createBlock(&program.getBody(), {}, types,
                                SmallVector<Location>(types.size(), loc));
   headEnd = warp::ReturnOp::create(b, loc);
@@ -104,10 +145,9 @@ Type ProgramBuilder::operandType() {
 warp::PrecisionAttr ProgramBuilder::precision() {
   if (operands == Operands::BF16 || operands == Operands::F16)
     return {};
-  return warp::PrecisionAttr::get(b.getContext(),
-                                  operands == Operands::TF32
-                                      ? warp::Precision::tf32
-                                      : warp::Precision::f32);
+  return warp::PrecisionAttr::get(b.getContext(), operands == Operands::TF32
+                                                      ? warp::Precision::tf32
+                                                      : warp::Precision::f32);
 }
 
 int64_t ProgramBuilder::operandDepth() { return precision() ? 8 : 16; }
@@ -137,16 +177,16 @@ Value ProgramBuilder::constantTensor(attn::ConstantOp op) {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext(), kGlobal);
   if (name.empty()) {
     name = symbol + "_constant_" + std::to_string(constantGlobals.size() - 1);
-    auto flat = RankedTensorType::get({dense.getNumElements()},
-                                      dense.getElementType());
+    auto flat =
+        RankedTensorType::get({dense.getNumElements()}, dense.getElementType());
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(program);
     constexpr unsigned kAlignment = 64;
     LLVM::GlobalOp::create(
         b, op.getLoc(),
         LLVM::LLVMArrayType::get(flat.getElementType(), flat.getDimSize(0)),
-        /*isConstant=*/true, LLVM::Linkage::Internal, name,
-        dense.reshape(flat), kAlignment, kGlobal);
+        /*isConstant=*/true, LLVM::Linkage::Internal, name, dense.reshape(flat),
+        kAlignment, kGlobal);
   }
   return place = atHead([&]() -> Value {
            return LLVM::AddressOfOp::create(b, loc, pointer, name);
@@ -184,17 +224,21 @@ static unsigned rowDimensions(ArrayRef<SizeExpr> shape, int64_t stride) {
   return lastTwo.isNumber() && lastTwo.number() <= stride ? 2 : 1;
 }
 
-Value ProgramBuilder::strideOf(Value value, unsigned dim) {
+SizeExpr ProgramBuilder::strideExpr(Value value, unsigned dim) {
   auto shape = attn::getNamedShape(value.getType());
   const unsigned rank = shape.size();
   if (std::optional<int64_t> stride = layoutStride(kernel, value)) {
     const unsigned rowDims = rowDimensions(shape, *stride);
     if (dim + rowDims < rank)
-      return size64(attn::getProduct(ArrayRef(shape).slice(
-                        dim + 1, rank - rowDims - dim - 1)) *
-                    SizeExpr(*stride));
+      return attn::getProduct(
+                 ArrayRef(shape).slice(dim + 1, rank - rowDims - dim - 1)) *
+             SizeExpr(*stride);
   }
-  return size64(attn::getProduct(ArrayRef(shape).drop_front(dim + 1)));
+  return attn::getProduct(ArrayRef(shape).drop_front(dim + 1));
+}
+
+Value ProgramBuilder::strideOf(Value value, unsigned dim) {
+  return size64(strideExpr(value, dim));
 }
 
 Value ProgramBuilder::offsetOf(Value value, ArrayRef<Value> indices) {

@@ -33,6 +33,8 @@ namespace attnc::gpu {
 inline constexpr llvm::StringLiteral kKernelAttr = "warp.kernel";
 inline constexpr llvm::StringLiteral kGridAttr = "warp.grid";
 inline constexpr llvm::StringLiteral kScratchAttr = "warp.scratch";
+/// `warp.maps`: per tensor map a dictionary of operand, type, extents, strides,
+/// box, swizzle.
 inline constexpr llvm::StringLiteral kMapsAttr = "warp.maps";
 /// Operand of a kernel: the type in which memory holds its f32.
 inline constexpr llvm::StringLiteral kStorageAttr = "kernel.storage";
@@ -59,9 +61,18 @@ public:
 
   //===-- one program
   //-------------------------------------------------------===//
+  /// A tensor map of an operand, as cuTensorMapEncodeTiled takes it: extents in
+  /// elements, strides of axes 1 and on in elements, innermost axis first.
+  struct MapShape {
+    mlir::Value argument;
+    llvm::SmallVector<SizeExpr> extents, strides;
+    llvm::SmallVector<int64_t> box;
+  };
   /// Begins the program; `suffix` tells apart those of one kernel.
   void begin(llvm::StringRef suffix, int64_t threads,
-             llvm::ArrayRef<GridSize> grid);
+             llvm::ArrayRef<GridSize> grid, llvm::ArrayRef<MapShape> maps = {});
+  /// The pointer of tensor map `index`.
+  mlir::Value tensorMap(unsigned index);
   void end();
 
   kernel::FuncOp kernel;
@@ -88,6 +99,7 @@ public:
   /// `#kernel.rows` value is its last two dimensions where these fit between
   /// rows, else the last.
   mlir::Value strideOf(mlir::Value argument, unsigned dim);
+  SizeExpr strideExpr(mlir::Value argument, unsigned dim);
   mlir::Value offsetOf(mlir::Value argument,
                        llvm::ArrayRef<mlir::Value> indices);
   /// Whether every multiple of `elements` along the last dimension of every row
@@ -138,8 +150,8 @@ public:
   //-----------------------------------------------------------===//
   using Body = llvm::function_ref<void(mlir::Value index)>;
   using Values = llvm::SmallVector<mlir::Value>;
-  using CarriedBody = llvm::function_ref<Values(mlir::Value index,
-                                                mlir::ValueRange carried)>;
+  using CarriedBody =
+      llvm::function_ref<Values(mlir::Value index, mlir::ValueRange carried)>;
   void loop(mlir::Value from, mlir::Value to, mlir::Value step, Body body);
   Values loop(mlir::Value from, mlir::Value to, mlir::Value step,
               mlir::ValueRange initial, CarriedBody body);
@@ -195,6 +207,7 @@ public:
   mlir::LogicalResult buildPool(attn::PoolOp op);
 
 private:
+  mlir::ArrayAttr describeMaps(llvm::ArrayRef<MapShape> maps);
   mlir::Value sizePlace(llvm::StringRef name);
   mlir::Value readCapture(mlir::Value capture, mlir::AffineMap map,
                           llvm::ArrayRef<mlir::Value> dims);

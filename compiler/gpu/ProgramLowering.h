@@ -93,6 +93,20 @@ private:
   //===-- LowerGroups.cpp
   //---------------------------------------------------===//
   mlir::LogicalResult lowerGroupOp(mlir::Operation &op);
+  void initializeBarriers();
+  mlir::Value barrierAt(mlir::Value barrier, mlir::Value stage);
+  void lowerArrive(warp::ArriveOp op);
+  void lowerAwait(warp::AwaitOp op);
+  void lowerMapCopy(warp::MapCopyOp op);
+  void lowerClear(warp::ClearOp op);
+  mlir::Value describeTile(mlir::Value address, int64_t leading,
+                           int64_t stride);
+  void lowerGroupMma(warp::GroupMmaOp op);
+  void lowerGroupWait(warp::GroupWaitOp op);
+  mlir::LogicalResult lowerRoles(warp::RolesOp op);
+  Registers assembly(llvm::StringRef text, llvm::StringRef constraints,
+                     mlir::ValueRange operands,
+                     llvm::ArrayRef<mlir::Type> results);
 
   //===-- numbers
   //-----------------------------------------------------------===//

@@ -8,10 +8,10 @@
 // The producer and one consumer, which stands for all of them, take turns; each
 // runs until it waits for a phase that has not ended. A copy lands when its
 // barrier's phase ends, and is visible to a consumer that then waited for it. A
-// product reads its tiles until a `warp.group_wait` says that it ended; a read is
-// over for the producer when it waited for an arrival that came after. Declined
-// with an error: reads of what is not visible (A0528), copies to what is in use
-// (A0529), a wait that nobody ends (A0533).
+// product reads its tiles until a `warp.group_wait` says that it ended; a read
+// is over for the producer when it waited for an arrival that came after.
+// Declined with an error: reads of what is not visible (A0528), copies to what
+// is in use (A0529), a wait that nobody ends (A0533).
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/RoleTrace.h"
@@ -35,7 +35,8 @@ struct TileState {
 struct BarrierState {
   int64_t phases = 0;   ///< that ended
   int64_t arrivals = 0; ///< in this phase
-  std::set<Staged> copies; ///< that arrive in this phase, or arrived in the last
+  std::set<Staged>
+      copies; ///< that arrive in this phase, or arrived in the last
   std::set<Staged> landed;
   int64_t readsBefore = 0; ///< reads that were over when it was arrived at
   int64_t endedReads = 0;  ///< the same, of the phases that ended
@@ -73,8 +74,8 @@ private:
   int64_t consumerThreads;
   std::map<Staged, TileState> tiles;
   std::map<Staged, BarrierState> barriers;
-  int64_t reads = 0;                ///< products so far
-  std::vector<int64_t> inFlight;    ///< products that have not ended, by number
+  int64_t reads = 0;             ///< products so far
+  std::vector<int64_t> inFlight; ///< products that have not ended, by number
 };
 
 void RoleChecker::endPhase(BarrierState &barrier) {
@@ -160,9 +161,9 @@ FailureOr<bool> RoleChecker::step(Role &role) {
     if (failed(copy(event)))
       return failure();
   } else if (auto mma = dyn_cast<warp::GroupMmaOp>(event.op)) {
-    const bool first =
-        role.next == 0 || role.events[role.next - 1].op != event.op ||
-        !isa<warp::TileType>(mma.getLhs().getType());
+    const bool first = role.next == 0 ||
+                       role.events[role.next - 1].op != event.op ||
+                       !isa<warp::TileType>(mma.getLhs().getType());
     if (first)
       inFlight.push_back(++reads);
     if (failed(read(event)))

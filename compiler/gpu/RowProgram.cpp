@@ -7,8 +7,8 @@
 //
 // Norms, softmax and maps of a row region. A lane adds up its own columns in
 // order, then the warp adds the lanes' sums in one fixed order, so that a row
-// has the same bits wherever it stands. Every lane touches its own columns only:
-// rows in memory need no barrier between ops.
+// has the same bits wherever it stands. Every lane touches its own columns
+// only: rows in memory need no barrier between ops.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/RowProgram.h"
@@ -122,8 +122,7 @@ void RowProgram::store(const Row &row) {
 Value RowProgram::reduce(const Source &source, warp::Combine combine,
                          Term term) {
   const bool isMax = combine == warp::Combine::max;
-  Value neutral =
-      e.f32(isMax ? -std::numeric_limits<float>::infinity() : 0.0f);
+  Value neutral = e.f32(isMax ? -std::numeric_limits<float>::infinity() : 0.0f);
   auto fold = [&](Value sum, Value x) {
     return isMax ? e.maxF(sum, x) : e.addF(sum, x);
   };
@@ -147,8 +146,7 @@ Value RowProgram::reduce(const Source &source, warp::Combine combine,
 Value RowProgram::columnCount() {
   if (columns.isNumber())
     return e.f32(columns.number());
-  return arith::SIToFPOp::create(e.b, e.loc, e.b.getF32Type(),
-                                 e.size(columns));
+  return arith::SIToFPOp::create(e.b, e.loc, e.b.getF32Type(), e.size(columns));
 }
 
 Value RowProgram::inverseRoot(Value mean, const APFloat &epsilon) {
@@ -171,8 +169,7 @@ RowProgram::Row RowProgram::layerNorm(attn::NormOp op, const Source &x,
     return e.mulF(c, c);
   });
   Value variance = e.subF(e.divF(squares, count), e.mulF(error, error));
-  Value inverse =
-      inverseRoot(e.maxF(variance, e.f32(0)), op.getEpsilon());
+  Value inverse = inverseRoot(e.maxF(variance, e.f32(0)), op.getEpsilon());
   return transform([&](Value column, int64_t index) {
     Value y = e.mulF(e.subF(centered(read(x, column, index)), error), inverse);
     if (Value weight = op.getWeight())
@@ -187,8 +184,8 @@ RowProgram::Row RowProgram::norm(attn::NormOp op, const Sources &sources) {
   const Source &x = sources.at(op.getInput());
   if (op.getKind() == attn::NormKind::layer)
     return layerNorm(op, x, sources);
-  Value squares = reduce(x, warp::Combine::add,
-                         [&](Value v) { return e.mulF(v, v); });
+  Value squares =
+      reduce(x, warp::Combine::add, [&](Value v) { return e.mulF(v, v); });
   if (op.getKind() == attn::NormKind::l2) {
     Value root = math::SqrtOp::create(e.b, e.loc, squares);
     Value divisor = e.maxF(
@@ -210,13 +207,12 @@ RowProgram::Row RowProgram::softmax(const Source &x) {
   auto same = [](Value v) { return v; };
   Value highest = reduce(x, warp::Combine::max, same);
   // A row of -inf alone: exp(-inf - 0) gives the zeros that it stands for.
-  Value none = arith::CmpFOp::create(
-      e.b, e.loc, arith::CmpFPredicate::OEQ, highest,
-      e.f32(-std::numeric_limits<float>::infinity()));
+  Value none =
+      arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ, highest,
+                            e.f32(-std::numeric_limits<float>::infinity()));
   Value shift = e.select(none, e.f32(0), highest);
   Source weights = place(transform([&](Value column, int64_t index) {
-    return e.exp2(
-        e.mulF(e.subF(read(x, column, index), shift), e.f32(kLog2E)));
+    return e.exp2(e.mulF(e.subF(read(x, column, index), shift), e.f32(kLog2E)));
   }));
   Value total = reduce(weights, warp::Combine::add, same);
   Value empty = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ,
@@ -319,8 +315,7 @@ ProgramBuilder::buildRowProgram(const attn::CapturedRegion &region,
   ifThen(lessThan(row, size(rows)), [&] {
     Value offset = mul(wide(row), size64(columns));
     RowProgram program(*this, result, offset, columns);
-    program.store(
-        program.run(region, program.load(), unflatten(row, shape)));
+    program.store(program.run(region, program.load(), unflatten(row, shape)));
   });
   end();
   return success();

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // A row of a result, which the 32 lanes of a warp compute together: lane l has
-// columns l, l + 32, ... Rows of a known length of at most kRegisterColumns stay
-// in registers from the first element to the last op of a row region; others
-// are rewritten in place in memory.
+// columns l, l + 32, ... Rows of a known length of at most kRegisterColumns
+// stay in registers from the first element to the last op of a row region;
+// others are rewritten in place in memory.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_GPU_ROWPROGRAM_H

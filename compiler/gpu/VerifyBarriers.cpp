@@ -8,9 +8,10 @@
 // Follows every stage of every tile through traces of a program, for short and
 // long sequences. A stage is empty, then in flight (`warp.copy async`), landed
 // for the thread that copied it (`warp.wait`, or a copy through registers), and
-// visible to all (`warp.sync`). Declined with an error: a read of a stage that is
-// not visible (A0528), and a copy to a stage that others may still read, or that
-// is in flight (A0529). What runs between roles is followed by RoleTrace.cpp.
+// visible to all (`warp.sync`). Declined with an error: a read of a stage that
+// is not visible (A0528), and a copy to a stage that others may still read, or
+// that is in flight (A0529). What runs between roles is followed by
+// RoleTrace.cpp.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
@@ -28,9 +29,9 @@ namespace {
 /// One stage of a tile, as the threads of a block see it.
 struct StageState {
   enum { Empty, InFlight, Landed, Visible } state = Empty;
-  int64_t group = 0;            ///< of copies, while in flight
-  Operation *writer = nullptr;  ///< the last copy
-  Operation *reader = nullptr;  ///< a read since the last barrier
+  int64_t group = 0;           ///< of copies, while in flight
+  Operation *writer = nullptr; ///< the last copy
+  Operation *reader = nullptr; ///< a read since the last barrier
 };
 
 class BlockChecker {

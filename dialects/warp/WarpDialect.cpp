@@ -190,9 +190,9 @@ ParseResult ProgramOp::parse(OpAsmParser &parser, OperationState &state) {
     types.push_back(arg.type);
   state.addAttribute(getFunctionTypeAttrName(state.name),
                      TypeAttr::get(builder.getFunctionType(types, results)));
-  call_interface_impl::addArgAndResultAttrs(
-      builder, state, args, resultAttrs, getArgAttrsAttrName(state.name),
-      getResAttrsAttrName(state.name));
+  call_interface_impl::addArgAndResultAttrs(builder, state, args, resultAttrs,
+                                            getArgAttrsAttrName(state.name),
+                                            getResAttrsAttrName(state.name));
   if (parser.parseOptionalAttrDictWithKeyword(state.attributes))
     return failure();
   return parser.parseRegion(*state.addRegion(), args);

@@ -98,6 +98,25 @@ def Warp_MapCopyOp : Warp_Op<"map_copy", [MemoryEffects<[MemRead, MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Warp_ClearOp : Warp_Op<"clear", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Zeroes the last rows of a tile";
+  let description = [{
+    The threads of a group of four warps write zeros to rows `row` and on, in
+    such a way that a following `warp.group_mma` sees them: rows past the end of
+    a sequence, where a tensor map found those of the next one, or nothing.
+
+    ```mlir
+    warp.clear %v from %row : !warp.tile<64x64xbf16>
+    ```
+
+    Constraints:
+    1. The tile is one stage, and in panels.
+  }];
+  let arguments = (ins Warp_TileType:$tile, I32:$row);
+  let assemblyFormat = "$tile `from` $row attr-dict `:` qualified(type($tile))";
+  let hasVerifier = 1;
+}
+
 def Warp_GroupMmaOp : Warp_Op<"group_mma", [AttrSizedOperandSegments,
     MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "A product of four warps that runs beside other code";

@@ -61,9 +61,8 @@ LogicalResult StageOp::verify() {
   TileType tile = getTile().getType(), result = getResult().getType();
   if (!getTile().getDefiningOp<AllocOp>())
     return emitOpError("expects a tile that warp.alloc made");
-  if (result !=
-      TileType::get(getContext(), 1, tile.getRows(), tile.getColumns(),
-                    tile.getElement()))
+  if (result != TileType::get(getContext(), 1, tile.getRows(),
+                              tile.getColumns(), tile.getElement()))
     return emitOpError() << "expects one stage of " << tile << ", got "
                          << result;
   return success();
@@ -183,9 +182,8 @@ LogicalResult MapOp::verify() {
     if (getRowCount(type) != getRowCount(all.back()))
       return emitOpError("expects as many rows everywhere");
   }
-  if (llvm::any_of(getResultTypes(), [&](Type type) {
-        return isa<RowsType>(type) != rowsOnly;
-      }))
+  if (llvm::any_of(getResultTypes(),
+                   [&](Type type) { return isa<RowsType>(type) != rowsOnly; }))
     return emitOpError("expects results that are all accumulators or all rows");
   // map_c2
   if (rowsOnly && acc)
@@ -265,6 +263,11 @@ LogicalResult MapCopyOp::verify() {
     return emitOpError() << "expects two to five coordinates, got "
                          << getCoordinates().size();
   // map_copy_c2
+  return verifyPanels(*this, getTile());
+}
+
+LogicalResult ClearOp::verify() {
+  // clear_c1
   return verifyPanels(*this, getTile());
 }
 

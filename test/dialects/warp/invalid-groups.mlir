@@ -1,6 +1,5 @@
 // Constraints of maps and warp groups.
 // RUN: attn-opt %s -split-input-file -verify-diagnostics
-
 warp.program @map_c1(%p: !llvm.ptr<1>) threads 128 {
   %zero = arith.constant 0.0 : f32
   %i = arith.constant 0 : i32

@@ -95,3 +95,13 @@ warp.program @barrier_c1(%p: !llvm.ptr<1>) threads 128 {
   %b = warp.barrier arrivals 0 : !warp.barrier<2>
   warp.return
 }
+
+// -----
+
+warp.program @clear_c1(%p: !llvm.ptr<1>) threads 128 {
+  %a = warp.alloc : !warp.tile<64x64xbf16>
+  %i = arith.constant 0 : i32
+  // expected-error @+1 {{expects a tile in panels}}
+  warp.clear %a from %i : !warp.tile<64x64xbf16>
+  warp.return
+}
