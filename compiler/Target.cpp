@@ -24,8 +24,8 @@ namespace attnc {
 // against 223 GFLOP/s measured on the latter), at half of it on Intel's.
 // Shared memory of a block: CUDA C++ Programming Guide, "Compute Capabilities".
 static constexpr Target kTargets[] = {
-    {"sm_90a", "NVIDIA Hopper: H100, H200, GH200", "sm_90a", "+ptx80", 0, 4, 255,
-     true, true, 0, 0, /*hasVnni=*/false, /*hasBf16Products=*/true,
+    {"sm_90a", "NVIDIA Hopper: H100, H200, GH200", "sm_90a", "+ptx80", 0, 4,
+     255, true, true, 0, 0, /*hasVnni=*/false, /*hasBf16Products=*/true,
      /*isForNarrow=*/false, /*sm=*/90, /*sharedBytes=*/227 << 10},
     {"sm_80", "NVIDIA Ampere and later: A100; any newer GPU from its assembly",
      "sm_80", "+ptx80", 0, 4, 255, true, true, 0, 0, /*hasVnni=*/false,

@@ -21,26 +21,26 @@ namespace attnc {
 
 /// One instruction set that a variant can be compiled for.
 struct Target {
-  llvm::StringRef name;        ///< "x86-64-v4"
-  llvm::StringRef description; ///< one line for `attnc targets`
-  llvm::StringRef cpu;         ///< LLVM's -mcpu
-  llvm::StringRef features;    ///< LLVM's -mattr
-  uint64_t cpuFeatures;        ///< ATTN_CPU_* bits that a machine must have
-  unsigned vectorBytes;        ///< native vector register
-  unsigned vectorRegisters;    ///< how many of them
-  bool hasFma;                 ///< fused multiply-add in hardware
-  bool hasMicroKernels;        ///< products by our own micro-kernels; else
-                               ///< only the openblas provider
-  unsigned l1Bytes, l2Bytes;   ///< data cache of one core, the smallest of the
-                               ///< processors that the name covers
+  llvm::StringRef name;         ///< "x86-64-v4"
+  llvm::StringRef description;  ///< one line for `attnc targets`
+  llvm::StringRef cpu;          ///< LLVM's -mcpu
+  llvm::StringRef features;     ///< LLVM's -mattr
+  uint64_t cpuFeatures;         ///< ATTN_CPU_* bits that a machine must have
+  unsigned vectorBytes;         ///< native vector register
+  unsigned vectorRegisters;     ///< how many of them
+  bool hasFma;                  ///< fused multiply-add in hardware
+  bool hasMicroKernels;         ///< products by our own micro-kernels; else
+                                ///< only the openblas provider
+  unsigned l1Bytes, l2Bytes;    ///< data cache of one core, the smallest of the
+                                ///< processors that the name covers
   bool hasVnni = false;         ///< products of bytes (vpdpbusd) as wide as
                                 ///< vectorBytes
   bool hasBf16Products = false; ///< products of bf16 (vdpbf16ps) twice as fast
                                 ///< as those of f32
   bool isForNarrow = false;     ///< worth having for narrow weights alone
 
-  unsigned sm = 0;              ///< compute capability of a GPU: 80, 90; or 0
-  unsigned sharedBytes = 0;     ///< shared memory of a GPU's thread block
+  unsigned sm = 0;          ///< compute capability of a GPU: 80, 90; or 0
+  unsigned sharedBytes = 0; ///< shared memory of a GPU's thread block
 
   bool isGpu() const { return sm != 0; }
   unsigned lanes() const { return vectorBytes / 4; } ///< f32 per vector
