@@ -233,6 +233,15 @@ Value AttentionBuilder::finishScores(const Work &work, Value sums, Value key,
   SmallVector<Value> safe = {work.batch, work.head,
                              e.minimum(i, e.sub(work.queryCount, one)),
                              e.minimum(j, e.sub(work.keyCount, one))};
+  if (op.isPacked()) { // captures count rows over all sequences
+    safe[2] = e.add(work.queryStart, safe[2]);
+    safe[3] = e.add(work.keyStart, safe[3]);
+  }
+  if (op.isPacked()) {
+    // They are read at rows.
+    safe[2] = e.add(work.queryStart, safe[2]);
+    safe[3] = e.add(work.keyStart, safe[3]);
+  }
   if (!scoreIsScale)
     x = e.inlineRegion(score, {x, work.batch, work.head, i, j}, dims, safe);
   if (masked) {

@@ -41,6 +41,7 @@ LogicalResult ProgramBuilder::build() {
       .Case([&](attn::PackOp op) { return buildPack(op); })
       .Case([&](attn::UnpackOp op) { return buildUnpack(op); })
       .Case([&](attn::PoolOp op) { return buildPool(op); })
+      .Case([&](attn::RopeOp op) { return buildRope(op); })
       .Default([](Operation *op) {
         return op->emitError("error[A0520]: no kernel for GPUs computes '")
                << op->getName() << "'; compile for a processor";
@@ -321,7 +322,7 @@ Value ProgramBuilder::atHead(function_ref<Value()> build) {
 //===-- regions -----------------------------------------------------------===//
 
 Value ProgramBuilder::readCapture(Value capture, AffineMap map,
-                                  ArrayRef<Value> dims) {
+                                  ArrayRef<Value> dims, ValueRange lookup) {
   SmallVector<Value> indices;
   for (AffineExpr expr : map.getResults()) {
     if (auto number = dyn_cast<AffineConstantExpr>(expr))
@@ -329,7 +330,18 @@ Value ProgramBuilder::readCapture(Value capture, AffineMap map,
     else
       indices.push_back(dims[cast<AffineDimExpr>(expr).getPosition()]);
   }
-  return load(capture, offsetOf(capture, indices));
+  SmallVector<SizeExpr> shape = attn::getNamedShape(capture.getType());
+  for (Value index : lookup) {
+    Value last = sub(size(shape[indices.size()]), i32(1));
+    indices.push_back(maximum(minimum(index, last), i32(0)));
+  }
+  Value element = load(capture, offsetOf(capture, indices));
+  // Of an empty table there is nothing but zeros.
+  Value zero = element.getType().isInteger() ? i32(0) : f32(0);
+  for (const SizeExpr &extent : ArrayRef(shape).take_back(lookup.size()))
+    if (!extent.isNumber())
+      element = select(lessThan(i32(0), size(extent)), element, zero);
+  return element;
 }
 
 Value ProgramBuilder::inlineRegion(const attn::CapturedRegion &region,
@@ -338,18 +350,32 @@ Value ProgramBuilder::inlineRegion(const attn::CapturedRegion &region,
   assert(region.leading == leading.size() && "arguments that the op defines");
   Block &block = region.block();
   IRMapping values;
+  llvm::DenseMap<Value, Table> tables; ///< captures that stay whole
   for (auto [argument, value] : llvm::zip(block.getArguments(), leading))
     values.map(argument, value);
   for (auto [index, capture] : llvm::enumerate(region.captures)) {
     BlockArgument argument = block.getArgument(region.leading + index);
-    if (!argument.use_empty())
+    if (!argument.use_empty() && !isa<RankedTensorType>(argument.getType()))
       values.map(argument, readCapture(capture, region.maps[index], safe));
   }
   for (Operation &op : block.without_terminator()) {
-    if (auto index = dyn_cast<attn::IndexOp>(op))
+    if (auto index = dyn_cast<attn::IndexOp>(op)) {
       values.map(index.getResult(), dims[index.getDim()]);
-    else
+      continue;
+    }
+    auto lookup = dyn_cast<attn::LookupOp>(op);
+    if (!lookup) {
       b.clone(op, values);
+      continue;
+    }
+    unsigned number =
+        cast<BlockArgument>(lookup.getTable()).getArgNumber() - region.leading;
+    SmallVector<Value> indices;
+    for (Value index : lookup.getIndices())
+      indices.push_back(values.lookup(index));
+    values.map(lookup.getResult(),
+               readCapture(region.captures[number], region.maps[number], safe,
+                           indices));
   }
   return values.lookup(region.yielded());
 }

@@ -23,6 +23,7 @@
 #include "dialects/warp/Warp.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace attnc::gpu {
 
@@ -205,12 +206,21 @@ public:
   mlir::LogicalResult buildPack(attn::PackOp op);
   mlir::LogicalResult buildUnpack(attn::UnpackOp op);
   mlir::LogicalResult buildPool(attn::PoolOp op);
+  mlir::LogicalResult buildRope(attn::RopeOp op);
 
 private:
   mlir::ArrayAttr describeMaps(llvm::ArrayRef<MapShape> maps);
   mlir::Value sizePlace(llvm::StringRef name);
-  mlir::Value readCapture(mlir::Value capture, mlir::AffineMap map,
-                          llvm::ArrayRef<mlir::Value> dims);
+  /// `lookup` gives indices of the dimensions that the map leaves out; they
+  /// are held to these (attn.lookup).
+  /// A capture that stays whole in a region, from an offset on.
+  struct Table {
+    mlir::Value capture, offset;
+  };
+  mlir::Value captureOffset(mlir::Value capture, mlir::AffineMap map,
+                            llvm::ArrayRef<mlir::Value> dims);
+  mlir::Value lookUp(attn::LookupOp op, const Table &table,
+                     mlir::IRMapping &values);
   mlir::Value constantTensor(attn::ConstantOp op);
   /// Runs `build` at the head of the program.
   mlir::Value atHead(llvm::function_ref<mlir::Value()> build);
