@@ -237,11 +237,6 @@ Value AttentionBuilder::finishScores(const Work &work, Value sums, Value key,
     safe[2] = e.add(work.queryStart, safe[2]);
     safe[3] = e.add(work.keyStart, safe[3]);
   }
-  if (op.isPacked()) {
-    // They are read at rows.
-    safe[2] = e.add(work.queryStart, safe[2]);
-    safe[3] = e.add(work.keyStart, safe[3]);
-  }
   if (!scoreIsScale)
     x = e.inlineRegion(score, {x, work.batch, work.head, i, j}, dims, safe);
   if (masked) {

@@ -33,6 +33,7 @@ LogicalResult ProgramBuilder::build() {
   return llvm::TypeSwitch<Operation *, LogicalResult>(kernel.getComputeOp())
       .Case([&](attn::LinearOp op) { return buildLinear(op); })
       .Case([&](attn::MatmulOp op) { return buildMatmul(op); })
+      .Case([&](attn::HeadLinearOp op) { return buildHeadLinear(op); })
       .Case([&](attn::AttentionOp op) { return buildAttention(op); })
       .Case([&](attn::MapOp op) { return buildMap(op); })
       .Case([&](attn::EmbeddingOp op) { return buildEmbedding(op); })
@@ -350,7 +351,6 @@ Value ProgramBuilder::inlineRegion(const attn::CapturedRegion &region,
   assert(region.leading == leading.size() && "arguments that the op defines");
   Block &block = region.block();
   IRMapping values;
-  llvm::DenseMap<Value, Table> tables; ///< captures that stay whole
   for (auto [argument, value] : llvm::zip(block.getArguments(), leading))
     values.map(argument, value);
   for (auto [index, capture] : llvm::enumerate(region.captures)) {

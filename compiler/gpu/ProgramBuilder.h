@@ -23,7 +23,6 @@
 #include "dialects/warp/Warp.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/IRMapping.h"
 
 namespace attnc::gpu {
 
@@ -198,6 +197,7 @@ public:
   //--------------------------------------===//
   mlir::LogicalResult buildLinear(attn::LinearOp op);
   mlir::LogicalResult buildMatmul(attn::MatmulOp op);
+  mlir::LogicalResult buildHeadLinear(attn::HeadLinearOp op);
   mlir::LogicalResult buildAttention(attn::AttentionOp op);
   mlir::LogicalResult buildMap(attn::MapOp op);
   mlir::LogicalResult buildEmbedding(attn::EmbeddingOp op);
@@ -213,14 +213,9 @@ private:
   mlir::Value sizePlace(llvm::StringRef name);
   /// `lookup` gives indices of the dimensions that the map leaves out; they
   /// are held to these (attn.lookup).
-  /// A capture that stays whole in a region, from an offset on.
-  struct Table {
-    mlir::Value capture, offset;
-  };
-  mlir::Value captureOffset(mlir::Value capture, mlir::AffineMap map,
-                            llvm::ArrayRef<mlir::Value> dims);
-  mlir::Value lookUp(attn::LookupOp op, const Table &table,
-                     mlir::IRMapping &values);
+  mlir::Value readCapture(mlir::Value capture, mlir::AffineMap map,
+                          llvm::ArrayRef<mlir::Value> dims,
+                          mlir::ValueRange lookup = {});
   mlir::Value constantTensor(attn::ConstantOp op);
   /// Runs `build` at the head of the program.
   mlir::Value atHead(llvm::function_ref<mlir::Value()> build);
