@@ -56,6 +56,8 @@ public:
   /// Fails the test where a result is further from the exact one than rounding
   /// of every product and sum explains.
   void check(const std::vector<float> &result) const;
+  /// The numbers of a row of the input.
+  float *inputRow(int64_t row) { return input.data() + row * stride; }
 
 private:
   std::vector<float> runRows(const KernelRunner &runner, int64_t first,

@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "LinearProblem.h"
+#include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
 
@@ -196,6 +197,60 @@ TEST_P(Linear, NoRowsAreNoWork) {
   std::vector<void *> arguments(7, nothing.data());
   for (const LinearShape &shape : getShapes(GetParam()))
     runner->run("v_" + getKernelName(shape), sizes, arguments, 2);
+}
+
+/// One product of bytes on a target.
+LinearShape getBytesShape() {
+  LinearShape shape = {100, 133};
+  shape.weights = shape.activations = kernel::Format::i8;
+  return shape;
+}
+
+/// The targets that this machine runs, of those that multiply bytes.
+std::vector<const Target *> getBytesTargets() {
+  std::vector<const Target *> targets;
+  for (const Target &target : Target::all())
+    if (target.hasMicroKernels && target.runsHere())
+      targets.push_back(&target);
+  return targets;
+}
+
+TEST(LinearOfBytes, SameBitsOnEveryTarget) {
+  const LinearShape shape = getBytesShape();
+  std::vector<float> first;
+  for (const Target *target : getBytesTargets()) {
+    auto runner =
+        KernelRunner::compile(makeModule({shape}, *target, false), *target);
+    ASSERT_NE(runner, nullptr);
+    std::vector<float> result =
+        LinearProblem(shape, 19, *target, false).run(*runner, 1);
+    if (first.empty())
+      first = result;
+    EXPECT_TRUE(sameBits(first.data(), result.data(), first.size()))
+        << target->name.str();
+  }
+}
+
+TEST(LinearOfBytes, RowsOfZerosAndWithNaNs) {
+  const LinearShape shape = getBytesShape();
+  for (const Target *target : getBytesTargets()) {
+    auto runner =
+        KernelRunner::compile(makeModule({shape}, *target, false), *target);
+    ASSERT_NE(runner, nullptr);
+    LinearProblem linear(shape, 5, *target, false);
+    std::vector<float> before = linear.run(*runner, 1);
+    std::fill_n(linear.inputRow(1), shape.depth, 0.0f);
+    std::fill_n(linear.inputRow(2), shape.depth, 0x1p-110f);
+    linear.inputRow(3)[shape.depth - 1] = NAN;
+    std::vector<float> result = linear.run(*runner, 1);
+    for (int64_t n = 0; n < shape.columns; ++n) {
+      EXPECT_EQ(result[n], before[n]);
+      EXPECT_EQ(result[shape.columns + n], 0);
+      EXPECT_NEAR(result[2 * shape.columns + n], 0, 0x1p-100);
+      EXPECT_TRUE(std::isnan(result[3 * shape.columns + n]));
+      EXPECT_EQ(result[4 * shape.columns + n], before[4 * shape.columns + n]);
+    }
+  }
 }
 
 std::vector<Provider> getProviders() {
