@@ -20,21 +20,22 @@
 // 1.7e-5 R for a six-layer encoder of width 384. Inputs can be chosen so that
 // any f32 computation loses more (scores of 10^8), and norms magnify errors in
 // rows of small variance, which are not rare where encoders are narrow. Where
-// the bound is exceeded, the reference runs eight times more, every result given
-// a random error as large as f32 makes it (Noise.h). With s the root mean square
-// of the differences that this makes in the element over these runs, or in its
-// row where that is larger, 6 s is added. Errors of the output are sums of those
-// of single results, each times what the ops behind it make of it; so they are
-// nearly normal with a deviation of about s / 2, of which the largest of 10^6
-// elements is 5, and eight runs tell s to a quarter. i32 outputs must be equal.
+// the bound is exceeded, the reference runs eight times more, every result
+// given a random error as large as f32 makes it (Noise.h). With s the root mean
+// square of the differences that this makes in the element over these runs, or
+// in its row where that is larger, 6 s is added. Errors of the output are sums
+// of those of single results, each times what the ops behind it make of it; so
+// they are nearly normal with a deviation of about s / 2, of which the largest
+// of 10^6 elements is 5, and eight runs tell s to a quarter. i32 outputs must
+// be equal.
 //
 // Tolerance of narrow products. A format gives every number of a row an error
 // with a root mean square of e times that of the row: 2^-9 / sqrt(3) for bf16;
 // c / (127 sqrt(12)) for i8 and c / (8 sqrt(12)) for i4 if the largest of the
 // numbers that share a scale is c times their root mean square, which is 4 for
-// rows of some hundred normal numbers and 2.2 for groups of 32. Errors add up in
-// a product as its terms do, so that their share of the result does not depend
-// on K; those of both sides and of P products in turn add as squares:
+// rows of some hundred normal numbers and 2.2 for groups of 32. Errors add up
+// in a product as its terms do, so that their share of the result does not
+// depend on K; those of both sides and of P products in turn add as squares:
 //
 //     E = sqrt(P (e_weights^2 + e_activations^2)),
 //
