@@ -123,11 +123,31 @@ static constexpr EncoderClass kModernBertClasses[] = {
     {"ModernBertForTokenClassification", Head::Token},
     {"ModernBertForQuestionAnswering", Head::Question}};
 
+static constexpr EncoderClass kErnieClasses[] = {
+    {"ErnieModel", Head::None},
+    {"ErnieForPreTraining", Head::PreTraining},
+    {"ErnieForMaskedLM", Head::MaskedLM},
+    {"ErnieForNextSentencePrediction", Head::NextSentence},
+    {"ErnieForSequenceClassification", Head::Sequence},
+    {"ErnieForMultipleChoice", Head::None},
+    {"ErnieForTokenClassification", Head::Token},
+    {"ErnieForQuestionAnswering", Head::Question}};
+
+static constexpr EncoderClass kData2VecTextClasses[] = {
+    {"Data2VecTextModel", Head::None},
+    {"Data2VecTextForMaskedLM", Head::MaskedLM},
+    {"Data2VecTextForSequenceClassification", Head::Sequence},
+    {"Data2VecTextForMultipleChoice", Head::None},
+    {"Data2VecTextForTokenClassification", Head::Token},
+    {"Data2VecTextForQuestionAnswering", Head::Question}};
+
 static const Architecture kArchitectures[] = {
     {"bert", kBertClasses, readBert},
     {"roberta", kRobertaClasses, readRoberta},
     {"xlm-roberta", kXlmRobertaClasses, readRoberta},
     {"camembert", kCamembertClasses, readRoberta},
+    {"data2vec-text", kData2VecTextClasses, readData2VecText},
+    {"ernie", kErnieClasses, readErnie},
     {"distilbert", kDistilBertClasses, readDistilBert},
     {"electra", kElectraClasses, readElectra},
     {"albert", kAlbertClasses, readAlbert},

@@ -78,6 +78,10 @@ std::unique_ptr<Encoder> readEncoder(mlir::MLIRContext *context,
 // Architectures.
 std::unique_ptr<Encoder> readBert(ConfigReader &config,
                                   const WeightTable &weights, Head head);
+std::unique_ptr<Encoder>
+readData2VecText(ConfigReader &config, const WeightTable &weights, Head head);
+std::unique_ptr<Encoder> readErnie(ConfigReader &config,
+                                   const WeightTable &weights, Head head);
 std::unique_ptr<Encoder> readRoberta(ConfigReader &config,
                                      const WeightTable &weights, Head head);
 std::unique_ptr<Encoder> readDistilBert(ConfigReader &config,

@@ -1,4 +1,4 @@
-//===- Roberta.cpp - RoBERTa and XLM-RoBERTa ------------------------------===//
+//===- Roberta.cpp - RoBERTa and its likes --------------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -22,11 +22,17 @@ static constexpr BertFamily kRoberta = {
     {"lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias",
      "gelu", "classifier.dense", "tanh", "classifier.out_proj", ""}};
 
+// Baevski et al., "data2vec", 2022: RoBERTa that was trained otherwise.
+static constexpr BertFamily kData2VecText = {"data2vec-text", "data2vec_text.",
+                                             kRoberta.pooler, kRoberta.fields,
+                                             kRoberta.heads};
+
 namespace {
 class Roberta : public BertLike {
 public:
-  Roberta(ConfigReader &config, const WeightTable &weights, Head head)
-      : BertLike(config, weights, head, kRoberta) {
+  Roberta(ConfigReader &config, const WeightTable &weights, Head head,
+          const BertFamily &family = kRoberta)
+      : BertLike(config, weights, head, family) {
     padding = config.getInteger("pad_token_id", 0, vocabulary - 1);
     positions = tableRows - padding - 1;
     if (!config.failed() && positions < 1)
@@ -51,6 +57,11 @@ private:
 std::unique_ptr<Encoder> readRoberta(ConfigReader &config,
                                      const WeightTable &weights, Head head) {
   return std::make_unique<Roberta>(config, weights, head);
+}
+
+std::unique_ptr<Encoder>
+readData2VecText(ConfigReader &config, const WeightTable &weights, Head head) {
+  return std::make_unique<Roberta>(config, weights, head, kData2VecText);
 }
 
 } // namespace attnc

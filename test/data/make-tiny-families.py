@@ -151,6 +151,23 @@ MODELS |= {
     "modernbert-question": ("ModernBertForQuestionAnswering", SMALL_MODERNBERT),
 }
 
+# Trained otherwise: names alone differ.
+ERNIE = SMALL_BERT | dict(use_task_id=False)
+MODELS |= {
+    "ernie": ("ErnieModel", ERNIE | dict(num_hidden_layers=2)),
+    "ernie-masked": ("ErnieForMaskedLM", ERNIE),
+    "ernie-sequence": ("ErnieForSequenceClassification", ERNIE | LABELS),
+    "ernie-token": ("ErnieForTokenClassification", ERNIE | LABELS),
+    "ernie-question": ("ErnieForQuestionAnswering", ERNIE),
+    "data2vec": ("Data2VecTextModel", SMALL_ROBERTA | dict(num_hidden_layers=2)),
+    "data2vec-masked": ("Data2VecTextForMaskedLM", SMALL_ROBERTA),
+    "data2vec-sequence": ("Data2VecTextForSequenceClassification",
+                          SMALL_ROBERTA | LABELS),
+    "data2vec-token": ("Data2VecTextForTokenClassification",
+                       SMALL_ROBERTA | LABELS),
+    "data2vec-question": ("Data2VecTextForQuestionAnswering", SMALL_ROBERTA),
+}
+
 
 def fill(model, rng):
     """Larger numbers than a model starts training with, so that attention is

@@ -190,6 +190,11 @@ TEST_F(Family, DebertaWithoutDistancesLeavesTheirTensorsOut) {
   expectRefused("A0105", {"'pos_att_type'", "strings in the array"});
 }
 
+TEST_F(Family, ErnieKnowsNoTasks) {
+  copy("families/ernie");
+  refuse("use_task_id", true, "A0109", "asks for embeddings of tasks");
+}
+
 TEST_F(Family, DistilBertHasNamesOfItsOwn) {
   copy("families/distilbert");
   for (llvm::StringRef key : {"dim", "n_layers", "n_heads", "hidden_dim",

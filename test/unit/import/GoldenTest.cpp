@@ -166,3 +166,13 @@ INSTANTIATE_TEST_SUITE_P(Camembert, Golden,
                                            "families/camembert-sequence",
                                            "families/camembert-token"),
                          getTestName);
+
+INSTANTIATE_TEST_SUITE_P(
+    TrainedOtherwise, Golden,
+    ::testing::Values("families/data2vec", "families/data2vec-masked",
+                      "families/data2vec-question",
+                      "families/data2vec-sequence", "families/data2vec-token",
+                      "families/ernie", "families/ernie-masked",
+                      "families/ernie-question", "families/ernie-sequence",
+                      "families/ernie-token"),
+    getTestName);
