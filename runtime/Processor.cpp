@@ -23,14 +23,10 @@ namespace attnrt {
 
 namespace {
 
-struct Leaf {
-  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
-};
-
 bool has(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
 
-Leaf read(uint32_t leaf, uint32_t subleaf) {
-  Leaf at; // stays zero where the processor has no such leaf
+CpuidLeaf read(uint32_t leaf, uint32_t subleaf) {
+  CpuidLeaf at; // stays zero where the processor has no such leaf
   __get_cpuid_count(leaf, subleaf, &at.eax, &at.ebx, &at.ecx, &at.edx);
   return at;
 }
@@ -41,9 +37,8 @@ uint64_t enabledState() {
   return (uint64_t(high) << 32) | low;
 }
 
-bool isAmd() {
-  Leaf vendor; // "AuthenticAMD" in ebx, edx, ecx
-  __get_cpuid(0, &vendor.eax, &vendor.ebx, &vendor.ecx, &vendor.edx);
+/// "AuthenticAMD" in ebx, edx, ecx.
+bool isAmd(const CpuidLeaf &vendor) {
   return vendor.ebx == 0x68747541 && vendor.edx == 0x69746e65 &&
          vendor.ecx == 0x444d4163;
 }
@@ -52,13 +47,24 @@ constexpr uint32_t bit(int index) { return uint32_t(1) << index; }
 
 } // namespace
 
-uint64_t processorFeatures() {
-  Leaf basic = read(1, 0);
-  if (!has(basic.ecx, bit(27))) // OSXSAVE: without it XGETBV is illegal
-    return 0;
-  uint64_t state = enabledState();
-  Leaf extended = read(7, 0), more = read(7, 1), amd = read(0x80000001, 0);
+// OSXSAVE: the operating system saves registers by XSAVE; without it XGETBV is
+// illegal.
+static constexpr uint32_t kSavesState = bit(27);
 
+uint64_t processorFeatures() {
+  ProcessorFacts facts;
+  facts.vendor = read(0, 0);
+  facts.basic = read(1, 0);
+  facts.extended = read(7, 0);
+  facts.more = read(7, 1);
+  facts.amd = read(0x80000001, 0);
+  if (has(facts.basic.ecx, kSavesState))
+    facts.state = enabledState();
+  return featuresOf(facts);
+}
+
+uint64_t featuresOf(const ProcessorFacts &facts) {
+  const auto &[vendor, basic, extended, more, amd, state] = facts;
   uint64_t features = 0;
   // FMA, MOVBE, AVX, F16C; BMI1, AVX2, BMI2; LZCNT.
   bool avx2 = has(basic.ecx, bit(12) | bit(22) | bit(28) | bit(29)) &&
@@ -79,7 +85,7 @@ uint64_t processorFeatures() {
       features |= ATTN_CPU_AVX512_VNNI;
     if (has(more.eax, bit(5)))
       features |=
-          ATTN_CPU_AVX512_BF16 | (isAmd() ? ATTN_CPU_FULL_RATE_BF16 : 0);
+          ATTN_CPU_AVX512_BF16 | (isAmd(vendor) ? ATTN_CPU_FULL_RATE_BF16 : 0);
   }
   bool tiles = has(extended.edx, bit(24)) && (state & 0x60000) == 0x60000;
   if (tiles && has(extended.edx, bit(22)))

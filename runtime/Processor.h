@@ -18,6 +18,19 @@ namespace attnrt {
 
 class Writer;
 
+struct CpuidLeaf {
+  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+/// What CPUID and XGETBV say.
+struct ProcessorFacts {
+  CpuidLeaf vendor, basic, extended, more, amd; ///< 0, 1, 7, 7.1, 0x80000001
+  uint64_t state = 0; ///< XCR0; 0 where it cannot be read
+};
+
+/// ATTN_CPU_* bits by these facts.
+uint64_t featuresOf(const ProcessorFacts &facts);
+
 /// ATTN_CPU_* bits of the processor that runs this. AMX bits say that it has
 /// the unit; using it takes requestAmx() as well.
 uint64_t processorFeatures();

@@ -146,7 +146,7 @@ TEST(Memory, AnArenaThatDoesNotGrowIsKept) {
   // Both attempts at the larger one fail; the small one is taken back.
   struct Limited {
     static void *allocate(void *context, size_t bytes, size_t alignment) {
-      return bytes > 2000 ? nullptr
+      return bytes > 4000 ? nullptr
                           : static_cast<Counter *>(context)->allocator.allocate(
                                 context, bytes, alignment);
     }

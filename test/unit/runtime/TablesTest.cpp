@@ -39,9 +39,16 @@ void idle(const attn_frame *, int32_t, int32_t) {}
 struct Tables {
   explicit Tables(int32_t argumentCount = 1, int32_t sizeCount = 1)
       : argument{"x", ATTN_I32, 0, 1, &dimension, 0, 0, 0},
-        schedule{&phase, 1, 1, plan, slots},
-        entry{"f", &first, sizeCount, &argument, argumentCount, argumentCount},
         library(toy::library) {
+    schedule.phases = &phase;
+    schedule.phase_count = schedule.slot_count = 1;
+    schedule.plan = plan;
+    schedule.argument_slots = slots;
+    entry.name = "f";
+    entry.sizes = &first;
+    entry.size_count = sizeCount;
+    entry.arguments = &argument;
+    entry.input_count = entry.argument_count = argumentCount;
     variant = library.variants[1];
     variant.schedules = &schedule;
     library.entries = &entry;
@@ -70,8 +77,8 @@ struct Tables {
   attn_abi_size size{"n", 0, INT64_MAX};
   attn_abi_argument argument;
   attn_abi_phase phase{idle, "idle", 0};
-  attn_abi_schedule schedule;
-  attn_abi_entry entry;
+  attn_abi_schedule schedule = {};
+  attn_abi_entry entry = {};
   attn_abi_variant variant;
   attn_abi_library library;
 };
@@ -211,6 +218,66 @@ TEST(Tables, VariantsThatNeedTiles) {
   EXPECT_EQ(attnrt::chooseVariant(one, nullptr, 0, choice),
             ATTN_ERROR_UNSUPPORTED_CPU);
   EXPECT_THAT(attnrt_last_error(), HasSubstr("amx needs AMX_BF16; compile"));
+}
+
+constexpr uint32_t bit(int index) { return uint32_t(1) << index; }
+
+/// A processor of AMD with everything that a variant may need.
+attnrt::ProcessorFacts everything() {
+  attnrt::ProcessorFacts facts;
+  facts.vendor = {0, 0x68747541, 0x444d4163, 0x69746e65};
+  facts.basic.ecx = bit(12) | bit(22) | bit(27) | bit(28) | bit(29);
+  facts.extended.ebx = bit(3) | bit(5) | bit(8) | bit(16) | bit(17) | bit(28) |
+                       bit(30) | bit(31);
+  facts.extended.ecx = bit(11);
+  facts.extended.edx = bit(22) | bit(24) | bit(25);
+  facts.more.eax = bit(4) | bit(5);
+  facts.amd.ecx = bit(5);
+  facts.state = 0x600e6;
+  return facts;
+}
+
+TEST(Tables, WhatProcessorsCan) {
+  using attnrt::featuresOf;
+  using attnrt::ProcessorFacts;
+  constexpr uint64_t avx2 = ATTN_CPU_AVX2 | ATTN_CPU_AVX_VNNI;
+  constexpr uint64_t tiles = ATTN_CPU_AMX_BF16 | ATTN_CPU_AMX_INT8;
+  constexpr uint64_t bf16 = ATTN_CPU_AVX512_BF16 | ATTN_CPU_FULL_RATE_BF16;
+  const uint64_t all =
+      avx2 | tiles | bf16 | ATTN_CPU_AVX512 | ATTN_CPU_AVX512_VNNI;
+  EXPECT_EQ(featuresOf(everything()), all);
+  EXPECT_EQ(featuresOf(ProcessorFacts()), 0u);
+  const struct {
+    void (*change)(ProcessorFacts &);
+    uint64_t without;
+  } cases[] = {
+      // Each of what AVX2 is counted by, and the state of its registers.
+      {[](ProcessorFacts &f) { f.basic.ecx &= ~bit(12); }, all},
+      {[](ProcessorFacts &f) { f.basic.ecx &= ~bit(28); }, all},
+      {[](ProcessorFacts &f) { f.extended.ebx &= ~bit(5); }, all},
+      {[](ProcessorFacts &f) { f.amd.ecx = 0; }, all},
+      {[](ProcessorFacts &f) { f.state = 0x2; }, all},
+      {[](ProcessorFacts &f) { f.state = 0x6; }, all & ~avx2},
+      {[](ProcessorFacts &f) { f.state = 0x60006; }, all & ~avx2 & ~tiles},
+      {[](ProcessorFacts &f) { f.state = 0xe6; }, tiles},
+      {[](ProcessorFacts &f) { f.extended.ebx &= ~bit(30); },
+       all & ~avx2 & ~tiles},
+      {[](ProcessorFacts &f) { f.extended.ecx = 0; }, ATTN_CPU_AVX512_VNNI},
+      {[](ProcessorFacts &f) { f.more.eax = bit(4); }, bf16},
+      {[](ProcessorFacts &f) { f.more.eax = bit(5); }, ATTN_CPU_AVX_VNNI},
+      {[](ProcessorFacts &f) { f.extended.edx &= ~bit(24); }, tiles},
+      {[](ProcessorFacts &f) { f.extended.edx &= ~bit(22); },
+       ATTN_CPU_AMX_BF16},
+      {[](ProcessorFacts &f) { f.extended.edx &= ~bit(25); },
+       ATTN_CPU_AMX_INT8},
+      {[](ProcessorFacts &f) { f.vendor.ebx = 0; }, ATTN_CPU_FULL_RATE_BF16},
+      {[](ProcessorFacts &f) { f.vendor.ecx = 0; }, ATTN_CPU_FULL_RATE_BF16},
+      {[](ProcessorFacts &f) { f.vendor.edx = 0; }, ATTN_CPU_FULL_RATE_BF16}};
+  for (const auto &one : cases) {
+    ProcessorFacts facts = everything();
+    one.change(facts);
+    EXPECT_EQ(featuresOf(facts), all & ~one.without) << &one - cases;
+  }
 }
 
 TEST(Tables, MemoryThatNoSystemHas) {

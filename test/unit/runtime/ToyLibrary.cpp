@@ -20,21 +20,21 @@ static attn_status openToy(const attn_options *options, attn_model **model) {
 }
 
 __attribute__((visibility("default"))) const attn_library *toy_library(void) {
-  static const attn_library table = {sizeof(attn_library),
-                                     ATTN_ABI_VERSION,
-                                     "toy",
-                                     describe,
-                                     attnrt_last_error,
-                                     openToy,
-                                     attnrt_close,
-                                     attnrt_info,
-                                     attnrt_session_open,
-                                     attnrt_session_close,
-                                     attnrt_session_bytes_by_name,
-                                     attnrt_call_by_name,
-                                     attnrt_cancel,
-                                     nullptr,
-                                     nullptr};
+  // What it does not have is NULL, fields of later versions too.
+  static attn_library table;
+  table.struct_size = sizeof(table);
+  table.abi_version = ATTN_ABI_VERSION;
+  table.name = "toy";
+  table.describe = describe;
+  table.last_error = attnrt_last_error;
+  table.open = openToy;
+  table.close = attnrt_close;
+  table.info = attnrt_info;
+  table.session_open = attnrt_session_open;
+  table.session_close = attnrt_session_close;
+  table.session_bytes = attnrt_session_bytes_by_name;
+  table.call = attnrt_call_by_name;
+  table.cancel = attnrt_cancel;
   return &table;
 }
 
