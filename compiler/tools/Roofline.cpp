@@ -21,7 +21,7 @@
 
 using namespace llvm;
 
-namespace attnc {
+namespace attnc::tools {
 namespace {
 
 Error rooflineError(const Twine &what) {
@@ -297,4 +297,4 @@ void Roofline::print(raw_ostream &os) const {
         "100%: what it\n  reads was still in a nearer cache)\n";
 }
 
-} // namespace attnc
+} // namespace attnc::tools
