@@ -243,19 +243,16 @@ void DebertaV2::readConvolution(ConfigReader &config) {
 }
 
 bool DebertaV2::isOptional(StringRef tensor) const {
-  if (BertLike::isOptional(tensor))
+  // As the reference does: a task of pretraining, and what the configuration
+  // turns off.
+  if (BertLike::isOptional(tensor) || tensor.starts_with("mask_predictions."))
     return true;
-  // As the reference does: a task of pretraining, and positions that the
-  // configuration turns off.
-  if (tensor.starts_with("mask_predictions."))
-    return true;
+  tensor.consume_front(getPrefix());
   bool scores = relative && (toPosition || toContent);
-  StringRef rest = tensor;
-  return (rest.consume_front(getPrefix()) || true) &&
-         ((!positionBias && rest == "embeddings.position_embeddings.weight") ||
-          (!scores && (rest == "encoder.rel_embeddings.weight" ||
-                       rest == "encoder.LayerNorm.weight" ||
-                       rest == "encoder.LayerNorm.bias")));
+  return (!positionBias && tensor == "embeddings.position_embeddings.weight") ||
+         (!scores && (tensor == "encoder.rel_embeddings.weight" ||
+                      tensor == "encoder.LayerNorm.weight" ||
+                      tensor == "encoder.LayerNorm.bias"));
 }
 
 BertLayer DebertaV2::nameLayer(int64_t index) const {
