@@ -142,7 +142,17 @@ else
   check "fuzzers are built" false
 fi
 
-skip "GPU kernels" "there is no GPU back end yet"
+# Emulator and stub driver are unit tests; here whole libraries run on them.
+check "GPU libraries, emulated" bash test/gpu/check-on-stub.sh
+if ! command -v ptxas >/dev/null && [ ! -x /usr/local/cuda/bin/ptxas ]; then
+  skip "ptxas" "it is not installed: PTX was written, but not assembled"
+fi
+if nvidia-smi -L >"$log_dir/gpus.log" 2>&1; then
+  check "pack for a GPU" bash test/gpu/pack-for-gpu.sh
+  check "GPU" bash build/gpu/gpu-bundle/run-on-gpu.sh --only check,sanitize
+else
+  skip "GPU" "there is no NVIDIA GPU: kernels were emulated, not executed"
+fi
 
 for failure in "${failures[@]}"; do
   echo "FAILED  $failure"

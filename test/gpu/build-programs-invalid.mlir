@@ -22,3 +22,14 @@ kernel.variant @v target "sm_80" {
     kernel.return %y : tensor<?x?xf32, #attn.sizes<n, n>>
   }
 }
+
+// -----
+
+attn.size @batch min 1 max 4
+kernel.variant @v target "sm_80" {
+  kernel.func @past() -> (tensor<?xi32, #attn.sizes<batch>>) {
+    // expected-error @+1 {{error[A0520]: no kernel for GPUs computes 'attn.past'; compile for a processor}}
+    %past = attn.past : tensor<?xi32, #attn.sizes<batch>>
+    kernel.return %past : tensor<?xi32, #attn.sizes<batch>>
+  }
+}
