@@ -31,6 +31,14 @@ static constexpr Target kTargets[] = {
      "sm_80", "+ptx80", 0, 4, 255, true, true, 0, 0, /*hasVnni=*/false,
      /*hasBf16Products=*/true, /*isForNarrow=*/false, /*sm=*/80,
      /*sharedBytes=*/163 << 10},
+    {"amx", "tiles of bf16 and int8 (AMX), AVX-512: Intel Sapphire Rapids",
+     "x86-64-v4",
+     "-prefer-256-bit,+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16",
+     ATTN_CPU_AVX2 | ATTN_CPU_AVX512 | ATTN_CPU_AVX512_VNNI |
+         ATTN_CPU_AVX512_BF16 | ATTN_CPU_AMX_BF16 | ATTN_CPU_AMX_INT8,
+     64, 32, true, true, 32 << 10, 1 << 20, /*hasVnni=*/true,
+     /*hasBf16Products=*/true, /*isForNarrow=*/true, /*sm=*/0,
+     /*sharedBytes=*/0, /*hasTiles=*/true},
     {"x86-64-v4-bf16",
      "x86-64-v4-vnni and full-rate bf16 (AVX512_BF16): AMD Zen 4, Zen 5",
      "x86-64-v4", "-prefer-256-bit,+avx512vnni,+avx512bf16",
@@ -77,6 +85,9 @@ bool Target::runsHere() const {
   if ((cpuFeatures & ATTN_CPU_AVX512_BF16) && !has({"avx512bf16"}))
     return false;
   if ((cpuFeatures & ATTN_CPU_AVX_VNNI) && !has({"avxvnni"}))
+    return false;
+  if ((cpuFeatures & (ATTN_CPU_AMX_BF16 | ATTN_CPU_AMX_INT8)) &&
+      !has({"amx-tile", "amx-bf16", "amx-int8"}))
     return false;
   // As runtime/Processor.cpp finds it out.
   if ((cpuFeatures & ATTN_CPU_FULL_RATE_BF16) &&

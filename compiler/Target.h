@@ -41,6 +41,7 @@ struct Target {
 
   unsigned sm = 0;          ///< compute capability of a GPU: 80, 90; or 0
   unsigned sharedBytes = 0; ///< shared memory of a GPU's thread block
+  bool hasTiles = false;    ///< products of tiles of i8 and bf16 (AMX)
 
   bool isGpu() const { return sm != 0; }
   unsigned lanes() const { return vectorBytes / 4; } ///< f32 per vector

@@ -106,6 +106,8 @@ void LinearEmitter::emit() {
     stripFrom = choose(e.i64(0), from);
     stripTo = choose(strips, to);
   }
+  if (narrow && narrow->usesTiles())
+    e.ifThen(e.lessThan(rowFrom, rowTo), [&] { configureTiles(); });
   e.loop(rowFrom, rowTo, blockRows, [&](Value blockFrom) {
     Value blockTo = e.minimum(e.add(blockFrom, e.i64(blockRows)), rowTo);
     if (narrow)
@@ -169,6 +171,11 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
                         e.add(next, e.mul(part, e.i64(panelWords / perPanel))));
   // What follows the weights may be no memory at all, which a prefetch ignores.
 
+  if (narrow && narrow->usesTiles())
+    return e.loop(blockFrom, blockTo, tileRows, [&](Value row) {
+      emitTileBlock(strip, row, e.sub(row, blockFrom),
+                    e.minimum(e.sub(blockTo, row), e.i64(tileRows)));
+    });
   Value span = e.sub(blockTo, blockFrom);
   Value fullTo =
       e.add(blockFrom, e.mul(e.div(span, e.i64(tileRows)), e.i64(tileRows)));
@@ -255,7 +262,7 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
         e.storeVector(sum, place, mask);
       }
   });
-  emitElementEpilogue(strip, row, count);
+  emitElementEpilogue(strip, row, e.add(row, e.i64(count)));
 }
 
 void LinearEmitter::multiplyAdd(const Strip &strip, Value input, Value k,
@@ -285,14 +292,14 @@ Value LinearEmitter::columnMask(const Strip &strip, unsigned vector) {
 }
 
 void LinearEmitter::emitElementEpilogue(const Strip &strip, Value row,
-                                        int64_t count) {
+                                        Value rowTo) {
   attn::CapturedRegion region = op.getElementEpilogue();
   if (region.empty())
     return;
   auto finish = [&] {
     // A loop and not count copies: erf of a whole tile would not fit the
     // instruction cache, and its sums not the registers.
-    e.loop(row, e.add(row, e.i64(count)), 1, [&](Value index) {
+    e.loop(row, rowTo, 1, [&](Value index) {
       emitElements(index, strip.column, strip.width);
     });
   };

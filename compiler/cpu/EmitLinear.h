@@ -74,7 +74,8 @@ private:
   mlir::Value earlierChains(mlir::Value chainFrom, mlir::Value place,
                             mlir::Value mask);
   mlir::Value columnMask(const Strip &strip, unsigned vector);
-  void emitElementEpilogue(const Strip &strip, mlir::Value row, int64_t count);
+  void emitElementEpilogue(const Strip &strip, mlir::Value row,
+                           mlir::Value rowTo);
   /// The element region on `width` finished sums of one row.
   void emitElements(mlir::Value row, mlir::Value column, int64_t width);
   void emitRowEpilogue(mlir::Value rowFrom, mlir::Value rowTo);
@@ -96,6 +97,14 @@ private:
       llvm::function_ref<mlir::Value(int64_t row, mlir::Value word)> rowWord,
       llvm::ArrayRef<mlir::Value> weights, mlir::Value word,
       llvm::MutableArrayRef<mlir::Value> sums);
+  /// The same by tiles of AMX (EmitTiles.cpp).
+  void configureTiles();
+  void emitTileBlock(const Strip &strip, mlir::Value row,
+                     mlir::Value rowInBlock, mlir::Value count);
+  void multiplyTiles(const Strip &strip, mlir::Value rowsAt, int64_t down,
+                     mlir::Value sums);
+  void callTile(llvm::StringRef name, llvm::ArrayRef<int64_t> tiles,
+                mlir::Value place = {}, int64_t stride = 0);
   mlir::Value finishBytes(const Strip &strip, mlir::Value sum,
                           mlir::Value scale, unsigned vector);
   mlir::Value intrinsic(llvm::StringRef name, mlir::Value sum,

@@ -15,6 +15,7 @@
 //                as (0, 2, 1, 3), and a word of weights splits by shifts into
 //                steps (0, 2) and (1, 3).
 //   bf16         vdpbf16ps multiplies pairs and adds them to f32 sums.
+//   tiles        EmitTiles.cpp, on rows of i8 or bf16 as they are.
 //
 // A row of i8 is round(x * (127 / max|x|)), ties to even, with the scale max|x|
 // / 127. max|x| is that of the bits as integers, so that a NaN becomes the
@@ -43,7 +44,7 @@ void LinearEmitter::emitNarrowRows(Value blockFrom, Value blockTo) {
         e.at(e.pointerOf(op.getInput()), e.mul(row, e.i64(inputStride)));
     Value out =
         e.at(scratch, e.mul(inBlock, e.i64(narrow->rowBytes / kWordBytes)));
-    if (narrow->product == NarrowRows::Bf16ToFloat)
+    if (narrow->isBf16())
       emitBf16(input, out);
     else
       emitBytes(input, out, e.at(scales, inBlock));
@@ -91,7 +92,7 @@ void LinearEmitter::emitBytes(Value input, Value out, Value scalePlace) {
   e.store(arith::MulFOp::create(e.b, e.loc, largest, e.f32(1.0f / 127.0f)),
           scalePlace);
 
-  const bool bytes = narrow->product == NarrowRows::BytesToWord;
+  const bool bytes = narrow->product != NarrowRows::ShortsToWord;
   auto type =
       VectorType::get({int64_t(e.lanes)}, e.b.getIntegerType(bytes ? 8 : 16));
   Value factor = e.splat(inverse), rounder = e.splat(e.f32(kRounder));
@@ -99,7 +100,7 @@ void LinearEmitter::emitBytes(Value input, Value out, Value scalePlace) {
     Value x = e.loadVector(e.at(input, index), mask);
     Value bits = arith::BitcastOp::create(e.b, e.loc, e.indexVectorType(),
                                           e.fma(x, factor, rounder));
-    if (bytes)
+    if (narrow->product == NarrowRows::BytesToWord)
       bits = arith::XOrIOp::create(e.b, e.loc, bits, e.splat(e.i32(0x80)));
     Value narrowed = arith::TruncIOp::create(e.b, e.loc, type, bits);
     if (!bytes) {
@@ -123,6 +124,12 @@ void LinearEmitter::emitBf16(Value input, Value out) {
     e.store(arith::TruncFOp::create(e.b, e.loc, type, x),
             e.atBytes(out, e.mul(index, e.i64(2))), 2);
   });
+  // Tiles multiply all of a padded row, where zero times NaN would be NaN.
+  const int64_t written = llvm::alignTo(depth, e.lanes);
+  Value zeros = e.splat(arith::ConstantOp::create(
+      e.b, e.loc, e.b.getFloatAttr(e.b.getBF16Type(), 0.0)));
+  for (int64_t k = written; k < narrow->rowBytes / 2; k += e.lanes)
+    e.store(zeros, e.atBytes(out, e.i64(2 * k)), 2);
 }
 
 //===-- products ----------------------------------------------------------===//
@@ -174,7 +181,7 @@ void LinearEmitter::emitNarrowTile(const Strip &strip, Value row,
                     columnMask(strip, v));
     }
   }
-  emitElementEpilogue(strip, row, count);
+  emitElementEpilogue(strip, row, e.add(row, e.i64(count)));
 }
 
 SmallVector<Value> LinearEmitter::firstSums(const Strip &strip, int64_t count,

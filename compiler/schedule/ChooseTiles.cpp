@@ -64,10 +64,20 @@ static kernel::TileAttr chooseNarrowTile(kernel::FuncOp kernel,
                                          const Target &target) {
   bool wide = target.vectorRegisters >= 32;
   int64_t rows = wide ? 8 : 6;
-  // Weights of i8 as i16 take two registers for one, and their products one.
-  if (NarrowRows::choose(target, kernel.getPrecisionAttr().getActivations()) ==
-      NarrowRows::ShortsToWord)
+  switch (
+      NarrowRows::choose(target, kernel.getPrecisionAttr().getActivations())) {
+  case NarrowRows::TilesOfBytes:
+  case NarrowRows::TilesOfBf16:
+    rows = NarrowRows::kTileRows;
+    break;
+  case NarrowRows::ShortsToWord:
+    // Weights of i8 as i16 take two registers for one, and their products one.
     rows = wide ? 6 : 4;
+    break;
+  case NarrowRows::BytesToWord:
+  case NarrowRows::Bf16ToFloat:
+    break;
+  }
   return getTile(kernel.getContext(), rows, wide ? kPanelWidth : 16, 0);
 }
 

@@ -23,8 +23,10 @@ int64_t getBlockRows(const Target &target, int64_t rowBytes, int64_t tileRows) {
 NarrowRows::Product NarrowRows::choose(const Target &target,
                                        kernel::Format activations) {
   if (activations == kernel::Format::bf16)
-    return Bf16ToFloat;
+    return target.hasTiles ? TilesOfBf16 : Bf16ToFloat;
   assert(activations == kernel::Format::i8 && "rows stay f32 otherwise");
+  if (target.hasTiles)
+    return TilesOfBytes;
   return target.hasVnni ? BytesToWord : ShortsToWord;
 }
 
@@ -33,13 +35,16 @@ NarrowRows NarrowRows::plan(const Target &target, kernel::Format activations,
                             int64_t tileRows) {
   NarrowRows rows;
   rows.product = choose(target, activations);
-  const int64_t bytes = rows.product == BytesToWord ? 1 : 2;
+  const bool isByte =
+      rows.product == BytesToWord || rows.product == TilesOfBytes;
+  const int64_t bytes = isByte ? 1 : 2;
   rows.rowBytes = panels.getPaddedDepth(depth) * bytes;
   rows.blockRows = getBlockRows(target, rows.rowBytes, tileRows);
   rows.scaleOffset = rows.blockRows * rows.rowBytes;
-  const int64_t scales =
-      rows.product == Bf16ToFloat ? 0 : rows.blockRows * sizeof(float);
-  rows.scratchBytes = llvm::alignTo(rows.scaleOffset + scales, 64);
+  const int64_t scales = rows.isBf16() ? 0 : rows.blockRows * sizeof(float);
+  rows.tileOffset = llvm::alignTo(rows.scaleOffset + scales, 64);
+  rows.scratchBytes =
+      rows.tileOffset + (rows.usesTiles() ? kTileScratchBytes : 0);
   return rows;
 }
 

@@ -31,15 +31,34 @@ inline int64_t getWidenedBytes(int64_t columns, int64_t blockDepth) {
 }
 
 struct NarrowRows {
-  /// What multiplies: four i8 by four u8 into i32, two i16 by two i16 into i32,
-  /// two bf16 by two bf16 into f32.
-  enum Product { BytesToWord, ShortsToWord, Bf16ToFloat };
+  /// What multiplies: four u8 by four i8 into i32, two i16 by two i16 into i32,
+  /// two bf16 by two bf16 into f32; i8 and bf16 by tiles of AMX.
+  enum Product {
+    BytesToWord,
+    ShortsToWord,
+    Bf16ToFloat,
+    TilesOfBytes,
+    TilesOfBf16
+  };
   Product product;
   int64_t rowBytes;     ///< from one row to the next, a multiple of 64
   int64_t blockRows;    ///< rows in scratch at once
   int64_t scaleOffset;  ///< bytes to the rows' scales, f32 [blockRows]
+  int64_t tileOffset;   ///< bytes to what tiles need: kTileScratchBytes
   int64_t scratchBytes; ///< all of it, a multiple of 64
 
+  /// Rows and columns of a block of tiles, the bytes of its sums, and of the
+  /// configuration of tiles behind them.
+  static constexpr int64_t kTileRows = 32, kTileColumns = 48;
+  static constexpr int64_t kSumBytes = kTileRows * kTileColumns * 4;
+  static constexpr int64_t kTileScratchBytes = kSumBytes + 64;
+
+  bool usesTiles() const {
+    return product == TilesOfBytes || product == TilesOfBf16;
+  }
+  bool isBf16() const {
+    return product == Bf16ToFloat || product == TilesOfBf16;
+  }
   /// For rows of `depth` numbers, by what the target multiplies fastest.
   static NarrowRows plan(const Target &target, kernel::Format activations,
                          kernel::PanelsAttr panels, int64_t depth,

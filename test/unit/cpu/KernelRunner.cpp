@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "KernelRunner.h"
+#include "TileEmulator.h"
 #include "attn/abi.h"
 #include "compiler/Passes.h"
 #include "compiler/cpu/Codegen.h"
@@ -129,7 +130,7 @@ static OwningOpRef<ModuleOp> lower(MLIRContext &context,
 }
 
 std::unique_ptr<KernelRunner> KernelRunner::compile(const std::string &text,
-                                                    const Target &target) {
+                                                    const Target &wanted) {
   static const bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
@@ -157,6 +158,10 @@ std::unique_ptr<KernelRunner> KernelRunner::compile(const std::string &text,
     llvm::errs() << toString(std::move(error)) << "\n";
     return false;
   };
+  const bool emulates = wanted.hasTiles && !wanted.runsHere();
+  const Target target = emulates ? withoutTiles(wanted) : wanted;
+  if (emulates)
+    emulateTiles(*llvmModule);
   if (!check(optimizeLLVM(*llvmModule, target)))
     return nullptr;
   if (const char *path = getenv("ATTNC_KERNEL_ASSEMBLY")) {
@@ -177,6 +182,8 @@ std::unique_ptr<KernelRunner> KernelRunner::compile(const std::string &text,
     check(lljit.takeError());
     return nullptr;
   }
+  if (emulates && !check(defineTiles(**lljit)))
+    return nullptr;
   if (!check((*lljit)->addIRModule(llvm::orc::ThreadSafeModule(
           std::move(llvmModule), std::move(llvmContext)))))
     return nullptr;

@@ -47,7 +47,8 @@ private:
 class KernelRunner {
 public:
   /// `text`: attn.size ops and one kernel.variant. Null, with a message on
-  /// stderr, if a pass declines.
+  /// stderr, if a pass declines. Where this machine has no AMX, kernels with
+  /// tiles run with those emulated (TileEmulator.h).
   static std::unique_ptr<KernelRunner> compile(const std::string &text,
                                                const Target &target);
   ~KernelRunner();

@@ -36,10 +36,17 @@ static kernel::PanelsAttr getPanels(const LinearShape &shape) {
 
 static int64_t getTileRows(const LinearShape &shape, const Target &target) {
   const bool wide = target.vectorRegisters >= 32;
-  if (shape.activations != Format::f32 &&
-      NarrowRows::choose(target, shape.activations) == NarrowRows::ShortsToWord)
+  if (shape.activations == Format::f32)
+    return wide ? 8 : 6;
+  switch (NarrowRows::choose(target, shape.activations)) {
+  case NarrowRows::TilesOfBytes:
+  case NarrowRows::TilesOfBf16:
+    return NarrowRows::kTileRows;
+  case NarrowRows::ShortsToWord:
     return wide ? 6 : 4;
-  return wide ? 8 : 6;
+  default:
+    return wide ? 8 : 6;
+  }
 }
 
 std::string getKernelName(const LinearShape &shape) {

@@ -126,7 +126,10 @@ protected:
   void SetUp() override {
     target = Target::find(GetParam().target);
     ASSERT_NE(target, nullptr);
-    if (!target->runsHere())
+    // Tiles are emulated where there are none.
+    const Target *needed =
+        target->hasTiles ? Target::find("x86-64-v4-vnni") : target;
+    if (!needed->runsHere())
       GTEST_SKIP() << "this machine cannot run " << GetParam().target;
     runner = compiled(GetParam());
     ASSERT_NE(runner, nullptr);
@@ -210,7 +213,9 @@ LinearShape getBytesShape() {
 std::vector<const Target *> getBytesTargets() {
   std::vector<const Target *> targets;
   for (const Target &target : Target::all())
-    if (target.hasMicroKernels && target.runsHere())
+    if (target.hasMicroKernels &&
+        (target.runsHere() ||
+         (target.hasTiles && Target::find("x86-64-v4-vnni")->runsHere())))
       targets.push_back(&target);
   return targets;
 }
@@ -263,9 +268,10 @@ std::vector<Provider> getProviders() {
       providers.push_back({target, false, weights});
     providers.push_back({target, false, Format::i8, Format::i8});
   }
-  for (const char *target : {"x86-64-v4-vnni", "x86-64-v3-vnni"})
+  for (const char *target : {"amx", "x86-64-v4-vnni", "x86-64-v3-vnni"})
     providers.push_back({target, false, Format::i8, Format::i8});
-  providers.push_back({"x86-64-v4-bf16", false, Format::bf16, Format::bf16});
+  for (const char *target : {"amx", "x86-64-v4-bf16"})
+    providers.push_back({target, false, Format::bf16, Format::bf16});
   return providers;
 }
 

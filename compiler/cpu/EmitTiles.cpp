@@ -1,0 +1,122 @@
+//===- EmitTiles.cpp - products by tiles of AMX ---------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A block of 32 rows and 48 columns is 2 x 3 tiles of sums, tile registers 0 to
+// 5; 6 holds 16 rows by 64 bytes of depth, 7 as much of 16 columns. Both come
+// from where they lie: rows in scratch, `rowBytes` apart, and words of a panel,
+// 192 bytes apart. Depth is padded to whole tiles, by zeros in the weights;
+// rows past the last are multiplied and not stored. Up to 16 rows take half a
+// block.
+//
+// Sums go to scratch, and from there through scales (of i8) to the output and
+// the element region. All tiles have one shape, which is configured at the head
+// of the kernel; the runtime releases tiles at the end of every phase.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/cpu/EmitLinear.h"
+
+using namespace mlir;
+
+namespace attnc::cpu {
+
+// Of every tile register: as many as there are.
+static constexpr int64_t kRows = 16, kRowBytes = 64;
+static constexpr int64_t kAcross = NarrowRows::kTileColumns / kRows;
+static constexpr int64_t kOfRows = 6, kOfWeights = 7;
+
+void LinearEmitter::callTile(StringRef name, ArrayRef<int64_t> tiles,
+                             Value place, int64_t stride) {
+  SmallVector<Value> operands;
+  for (int64_t tile : tiles)
+    operands.push_back(arith::ConstantOp::create(
+        e.b, e.loc, e.b.getI8IntegerAttr(static_cast<int8_t>(tile))));
+  if (place)
+    operands.push_back(place);
+  if (stride)
+    operands.push_back(e.i64(stride));
+  LLVM::CallIntrinsicOp::create(
+      e.b, e.loc, e.b.getStringAttr("llvm.x86." + name), operands);
+}
+
+void LinearEmitter::configureTiles() {
+  // Intel's manual, volume 1, "TILECFG": palette 1; columns' bytes as u16 from
+  // byte 16 on, rows as u8 from byte 48 on.
+  int32_t words[kRowBytes / kWordBytes] = {1};
+  for (int64_t word = 4; word < 8; ++word)
+    words[word] = kRowBytes << 16 | kRowBytes;
+  words[12] = words[13] = kRows * 0x01010101;
+  Value place =
+      e.at(e.scratch(),
+           e.i64((narrow->tileOffset + NarrowRows::kSumBytes) / kWordBytes));
+  for (auto [index, word] : llvm::enumerate(words))
+    e.store(e.i32(word), e.at(place, e.i64(index)));
+  callTile("ldtilecfg", {}, place);
+}
+
+/// `down` times kAcross tiles of sums over the whole depth, stored at `sums`.
+void LinearEmitter::multiplyTiles(const Strip &strip, Value rowsAt,
+                                  int64_t down, Value sums) {
+  const StringRef multiply = narrow->isBf16() ? "tdpbf16ps" : "tdpbssd";
+  const int64_t weightStride = panelWidth * kWordBytes;
+  for (int64_t tile = 0; tile < down * kAcross; ++tile)
+    callTile("tilezero", {tile});
+  const int64_t steps = panels.getPaddedDepth(depth) / pack / kRows;
+  e.loop(e.i64(0), e.i64(steps), 1, [&](Value step) {
+    Value rowWords = e.at(rowsAt, e.mul(step, e.i64(kRowBytes / kWordBytes)));
+    Value weight = e.at(strip.weight, e.mul(step, e.i64(kRows * panelWidth)));
+    e.prefetch(e.at(strip.prefetch, e.mul(step, e.i64(kLine))), kPrefetchToL2);
+    for (int64_t r = 0; r < down; ++r) {
+      callTile("tileloadd64", {kOfRows},
+               e.atBytes(rowWords, e.i64(r * kRows * narrow->rowBytes)),
+               narrow->rowBytes);
+      for (int64_t c = 0; c < kAcross; ++c) {
+        callTile("tileloadd64", {kOfWeights}, e.at(weight, e.i64(c * kRows)),
+                 weightStride);
+        callTile(multiply, {r * kAcross + c, kOfRows, kOfWeights});
+      }
+    }
+  });
+  for (int64_t r = 0; r < down; ++r)
+    for (int64_t c = 0; c < kAcross; ++c)
+      callTile("tilestored64", {r * kAcross + c},
+               e.at(sums, e.i64((r * panelWidth + c) * kRows)), weightStride);
+}
+
+void LinearEmitter::emitTileBlock(const Strip &strip, Value row,
+                                  Value rowInBlock, Value count) {
+  const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
+  Value scratch = e.scratch();
+  Value rowsAt =
+      e.at(scratch, e.mul(rowInBlock, e.i64(narrow->rowBytes / kWordBytes)));
+  Value sums = e.at(scratch, e.i64(narrow->tileOffset / kWordBytes));
+  e.ifThenElse(
+      e.lessThan(e.i64(kRows), count),
+      [&] { multiplyTiles(strip, rowsAt, 2, sums); },
+      [&] { multiplyTiles(strip, rowsAt, 1, sums); });
+
+  Value scales =
+      e.at(scratch, e.add(e.i64(narrow->scaleOffset / kWordBytes), rowInBlock));
+  Type type = narrow->isBf16() ? e.b.getF32Type() : Type(e.b.getI32Type());
+  e.loop(e.i64(0), count, 1, [&](Value r) {
+    Value out = e.at(e.outputs[0],
+                     e.add(e.mul(e.add(row, r), e.i64(columns)), strip.column));
+    Value scale;
+    if (!narrow->isBf16())
+      scale = e.splat(e.loadF32(e.at(scales, r)));
+    for (unsigned v = 0; v < vectors; ++v) {
+      Value sum = e.loadVector(
+          e.at(sums, e.add(e.mul(r, e.i64(panelWidth)), e.i64(v * e.lanes))),
+          {}, type);
+      if (scale)
+        sum = finishBytes(strip, sum, scale, v);
+      e.storeVector(sum, e.at(out, e.i64(v * e.lanes)), columnMask(strip, v));
+    }
+  });
+  emitElementEpilogue(strip, row, e.add(row, count));
+}
+
+} // namespace attnc::cpu
