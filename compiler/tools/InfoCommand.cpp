@@ -148,7 +148,7 @@ int runTargets() {
                                 {"native", native},
                                 {"runs_here", target.runsHere()}});
     if (!targetsJson)
-      outs() << format("%-12s ", target.name.data()) << target.description
+      outs() << format("%-15s ", target.name.data()) << target.description
              << (native              ? " (native)"
                  : target.runsHere() ? ""
                                      : " (does not run here)")
