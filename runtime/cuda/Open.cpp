@@ -156,6 +156,11 @@ static attn_status chooseVariant(attn_model &model, const char *wanted) {
 
 static attn_status open(attn_model &model, const attn_options &options,
                         int32_t ordinal) {
+  if (model.library.states)
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: a model whose sessions keep keys and values runs on "
+                "processors only, so far",
+                model.library.name);
   void *block = model.memory.allocate(sizeof(Device), "the device");
   if (!block)
     return ATTN_ERROR_OUT_OF_MEMORY;
