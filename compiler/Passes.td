@@ -431,7 +431,9 @@ def BuildPrograms : GpuPass<"attn-build-programs"> {
   }];
   let options = [
     Option<"products", "products", "std::string", "\"bf16\"",
-           "what operands of products become: bf16, f16, tf32 or f32">
+           "what operands of products become: bf16, f16, tf32 or f32">,
+    Option<"activations", "activations", "std::string", "\"f32\"",
+           "what f32 in the arena lies there as: f32, bf16 or f16">
   ];
 }
 def VerifyBarriers : GpuPass<"attn-verify-barriers"> {

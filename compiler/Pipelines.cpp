@@ -66,12 +66,17 @@ getProcessorStages(const PipelineOptions &options) {
 
 /// From kernels to programs of thread blocks, for GPUs.
 static std::vector<Stage> getGpuStages(const PipelineOptions &options) {
+  // As on processors, activations follow the weights.
+  const bool narrow =
+      options.activations == "bf16" ||
+      (options.activations.empty() && options.weights == "bf16");
   return {
       lower(
           "warp", "kernels become programs of thread blocks",
-          [products = options.products] {
+          [products = options.products, narrow = narrow] {
             BuildProgramsOptions passOptions;
             passOptions.products = products;
+            passOptions.activations = narrow ? "bf16" : "f32";
             return createBuildPrograms(passOptions);
           },
           Stage::Lower),

@@ -135,55 +135,119 @@ static int64_t chunkElements(ProgramBuilder &e) {
   return 128 / e.operandType().getIntOrFloatBitWidth();
 }
 
-LogicalResult ProgramBuilder::buildLinear(attn::LinearOp op) {
-  ProductTile tile = chooseProductTile(kernel, operands);
-  SmallVector<SizeExpr> shape = attn::getNamedShape(op.getResult().getType());
-  const int64_t columns = shape.pop_back_val().number();
-  const int64_t depth =
-      attn::getNamedShape(op.getWeight().getType())[1].number();
-  SizeExpr rowCount = attn::getProduct(shape);
-  begin("", tile.threads(), {{rowCount, tile.rows}, {columns, tile.columns}});
-  ProductBuilder product(*this, tile);
+namespace {
+/// Regions and result of one linear kernel, whatever multiplied.
+class LinearBuilder {
+public:
+  LinearBuilder(ProgramBuilder &e, attn::LinearOp op) : e(e), op(op) {
+    leading = attn::getNamedShape(op.getResult().getType());
+    columns = leading.pop_back_val().number();
+    depth = attn::getNamedShape(op.getWeight().getType())[1].number();
+    rowCount = attn::getProduct(leading);
+  }
+  bool canUseGroups();
+  void build();
+  void buildWithGroups();
+
+private:
+  void finish(Value sums, Value row, Value column);
+
+  ProgramBuilder &e;
+  attn::LinearOp op;
+  SmallVector<SizeExpr> leading;
+  SizeExpr rowCount;
+  int64_t columns, depth;
+};
+} // namespace
+
+/// The element region on sums that begin at (row, column), and their store.
+void LinearBuilder::finish(Value sums, Value row, Value column) {
+  OpBuilder &b = e.b;
+  Value rows = e.size(rowCount);
+  if (attn::CapturedRegion element = op.getElementEpilogue()) {
+    auto map = warp::MapOp::create(b, e.loc, sums.getType(), sums, row, column);
+    OpBuilder::InsertionGuard guard(b);
+    Block *block = b.createBlock(
+        &map.getBody(), {}, {b.getF32Type(), b.getI32Type(), b.getI32Type()},
+        {e.loc, e.loc, e.loc});
+    Value m = block->getArgument(1), n = block->getArgument(2);
+    // Captures of elements past the edges are those of the edge.
+    SmallVector<Value> dims = e.unflatten(m, leading);
+    SmallVector<Value> safe =
+        e.unflatten(e.minimum(m, e.sub(rows, e.i32(1))), leading);
+    dims.push_back(n);
+    safe.push_back(e.minimum(n, e.i32(columns - 1)));
+    Value result = e.inlineRegion(element, block->getArgument(0), dims, safe);
+    warp::YieldOp::create(b, e.loc, result);
+    sums = map.getResult(0);
+  }
+  warp::StoreOp::create(b, e.loc, sums, e.pointerOf(op.getResult()), row,
+                        column, rows, e.i32(columns), e.i64(columns),
+                        e.storageOf(op.getResult()), columns % 2 == 0);
+}
+
+void LinearBuilder::build() {
+  ProductTile tile = chooseProductTile(e.kernel, e.operands);
+  e.begin("", tile.threads(), {{rowCount, tile.rows}, {columns, tile.columns}});
+  ProductBuilder product(e, tile);
   product.allocate(false);
-  Value rows = size(rowCount);
-  Value row = mul(blockId(0), i32(tile.rows));
-  Value column = mul(blockId(1), i32(tile.columns));
-  ifThen(lessThan(row, rows), [&] {
-    const int64_t chunk = chunkElements(*this);
+  Value rows = e.size(rowCount);
+  Value row = e.mul(e.blockId(0), e.i32(tile.rows));
+  Value column = e.mul(e.blockId(1), e.i32(tile.columns));
+  e.ifThen(e.lessThan(row, rows), [&] {
+    const int64_t chunk = chunkElements(e);
     const unsigned rank = op.getInput().getType().getRank();
     ProductBuilder::Side lhs{op.getInput(),
-                             i64(0),
+                             e.i64(0),
                              rows,
-                             i32(depth),
-                             strideOf(op.getInput(), rank - 2),
-                             isAligned(op.getInput(), chunk)};
-    ProductBuilder::Side rhs{op.getWeight(), i64(0),
-                             i32(columns),   i32(depth),
-                             i64(depth),     isAligned(op.getWeight(), chunk)};
-    Value sums = product.build(lhs, rhs, row, column, i32(depth));
-    row = add(row, product.warpRow());
-    column = add(column, product.warpColumn());
-    if (attn::CapturedRegion element = op.getElementEpilogue()) {
-      auto map = warp::MapOp::create(b, loc, sums.getType(), sums, row, column);
-      OpBuilder::InsertionGuard guard(b);
-      Block *block = b.createBlock(
-          &map.getBody(), {}, {b.getF32Type(), b.getI32Type(), b.getI32Type()},
-          {loc, loc, loc});
-      Value m = block->getArgument(1), n = block->getArgument(2);
-      // Captures of elements past the edges are those of the edge.
-      SmallVector<Value> dims = unflatten(m, shape),
-                         safe = unflatten(minimum(m, sub(rows, i32(1))), shape);
-      dims.push_back(n);
-      safe.push_back(minimum(n, i32(columns - 1)));
-      Value result = inlineRegion(element, block->getArgument(0), dims, safe);
-      warp::YieldOp::create(b, loc, result);
-      sums = map.getResult(0);
-    }
-    warp::StoreOp::create(b, loc, sums, pointerOf(op.getResult()), row, column,
-                          rows, i32(columns), i64(columns),
-                          storageOf(op.getResult()), columns % 2 == 0);
+                             e.i32(depth),
+                             e.strideOf(op.getInput(), rank - 2),
+                             e.isAligned(op.getInput(), chunk)};
+    ProductBuilder::Side rhs{op.getWeight(), e.i64(0),     e.i32(columns),
+                             e.i32(depth),   e.i64(depth), depth % chunk == 0};
+    Value sums = product.build(lhs, rhs, row, column, e.i32(depth));
+    finish(sums, e.add(row, product.warpRow()),
+           e.add(column, product.warpColumn()));
   });
-  end();
+  e.end();
+}
+
+bool LinearBuilder::canUseGroups() {
+  constexpr int64_t kAligned = 8; // strides of tensor maps: 16 bytes
+  return e.target.sm >= 90 && !e.precision() && depth % kAligned == 0 &&
+         e.storageOf(op.getInput()) == e.operandType() &&
+         e.storageOf(op.getWeight()) == e.operandType() &&
+         e.isAligned(op.getInput(), kAligned);
+}
+
+void LinearBuilder::buildWithGroups() {
+  using Product = GroupProductBuilder;
+  const int64_t tileColumns = Product::chooseColumns(columns);
+  const unsigned rank = op.getInput().getType().getRank();
+  e.begin(
+      "", Product::kThreads,
+      {{rowCount, Product::kRows}, {columns, tileColumns}},
+      {Product::describe(op.getInput(), rowCount, depth,
+                         e.strideExpr(op.getInput(), rank - 2), Product::kRows),
+       Product::describe(op.getWeight(), columns, depth, depth, tileColumns)});
+  Product product(e, tileColumns);
+  product.allocate();
+  Value row = e.mul(e.blockId(0), e.i32(Product::kRows));
+  Value column = e.mul(e.blockId(1), e.i32(tileColumns));
+  e.ifThen(e.lessThan(row, e.size(rowCount)), [&] {
+    product.build(row, column, depth, [&](Value sums, Value sumsRow) {
+      finish(sums, sumsRow, column);
+    });
+  });
+  e.end();
+}
+
+LogicalResult ProgramBuilder::buildLinear(attn::LinearOp op) {
+  LinearBuilder linear(*this, op);
+  if (linear.canUseGroups())
+    linear.buildWithGroups();
+  else
+    linear.build();
   if (attn::CapturedRegion region = op.getRowEpilogue())
     return buildRowProgram(region, op.getResult(), "_rows");
   return success();
@@ -229,6 +293,46 @@ LogicalResult ProgramBuilder::buildMatmul(attn::MatmulOp op) {
     warp::StoreOp::create(b, loc, sums, target, add(row, product.warpRow()),
                           add(column, product.warpColumn()), rows, columns,
                           strideOf(op.getResult(), rank - 2), element, paired);
+  });
+  end();
+  return success();
+}
+
+/// One product per head: rows of the head by its matrix [K, N].
+LogicalResult ProgramBuilder::buildHeadLinear(attn::HeadLinearOp op) {
+  ProductTile tile = chooseProductTile(kernel, operands);
+  SmallVector<SizeExpr> shape = attn::getNamedShape(op.getResult().getType());
+  const int64_t columns = shape.pop_back_val().number();
+  const int64_t heads = shape.pop_back_val().number();
+  auto weight = attn::getNamedShape(op.getWeight().getType());
+  const int64_t depth = weight[1].number();
+  const unsigned rowDim = shape.size() - 1;
+  SizeExpr rowCount = attn::getProduct(shape);
+  begin("", tile.threads(),
+        {{rowCount, tile.rows}, {columns, tile.columns}, {heads, 1}});
+  ProductBuilder product(*this, tile);
+  product.allocate(true);
+  Value rows = size(rowCount), head = wide(blockId(2));
+  Value row = mul(blockId(0), i32(tile.rows));
+  Value column = mul(blockId(1), i32(tile.columns));
+  ifThen(lessThan(row, rows), [&] {
+    const int64_t chunk = chunkElements(*this);
+    ProductBuilder::Side lhs{op.getInput(),
+                             mul(head, i64(depth)),
+                             rows,
+                             i32(depth),
+                             strideOf(op.getInput(), rowDim),
+                             isAligned(op.getInput(), chunk)};
+    ProductBuilder::Side rhs{op.getWeight(), mul(head, i64(depth * columns)),
+                             i32(depth),     i32(columns),
+                             i64(columns),   columns % chunk == 0};
+    Value sums = product.build(lhs, rhs, row, column, i32(depth));
+    Type element = storageOf(op.getResult());
+    Value target =
+        at(pointerOf(op.getResult()), mul(head, i64(columns)), element);
+    warp::StoreOp::create(b, loc, sums, target, add(row, product.warpRow()),
+                          add(column, product.warpColumn()), rows, i32(columns),
+                          i64(heads * columns), element, columns % 2 == 0);
   });
   end();
   return success();

@@ -144,12 +144,61 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
                       gpu::kStorageAttr, TypeAttr::get(type));
   }
 
+  /// Tensors of f32 in the arena lie there as `type`; those of callers stay.
+  /// Kernels that are dispatched on both become two.
+  void narrowArena(kernel::VariantOp variant, Type type) {
+    SymbolTable symbols(variant);
+    llvm::StringMap<StringAttr> known;
+    SmallVector<kernel::DispatchOp> dispatches;
+    variant.walk([&](kernel::DispatchOp op) { dispatches.push_back(op); });
+    auto isNarrow = [](Value value) {
+      return kernel::getTensorType(value.getType()).getElementType().isF32() &&
+             getPlace(value).root.getDefiningOp<kernel::SlotOp>();
+    };
+    llvm::DenseSet<Operation *> taken;
+    for (kernel::DispatchOp dispatch : dispatches) {
+      kernel::FuncOp kernel = getKernel(dispatch);
+      std::string key = dispatch.getKernel().str() + "/";
+      for (Value operand : dispatch.getOperands())
+        key += isNarrow(operand) ? 'n' : 'w';
+      StringAttr &name = known[key];
+      if (!name) {
+        if (!taken.insert(kernel).second) {
+          kernel::FuncOp clone = kernel.clone();
+          for (unsigned i : llvm::seq(clone.getNumArguments()))
+            clone.removeArgAttr(i, b(gpu::kStorageAttr));
+          for (unsigned i : llvm::seq(clone.getNumResults()))
+            clone.removeResultAttr(i, b(gpu::kStorageAttr));
+          symbols.insert(clone, std::next(Block::iterator(kernel)));
+          kernel = clone;
+        }
+        name = kernel.getSymNameAttr();
+        for (auto [index, value] : llvm::enumerate(dispatch.getIns()))
+          if (isNarrow(value))
+            kernel.setArgAttr(index, gpu::kStorageAttr, TypeAttr::get(type));
+        for (auto [index, value] : llvm::enumerate(dispatch.getOuts()))
+          if (isNarrow(value))
+            kernel.setResultAttr(index, gpu::kStorageAttr, TypeAttr::get(type));
+      }
+      dispatch.setKernel(name.getValue());
+    }
+  }
+
+  StringAttr b(StringRef text) { return StringAttr::get(&getContext(), text); }
+
   LogicalResult buildVariant(kernel::VariantOp variant, const Target &target) {
     std::optional<gpu::Operands> operands = parseOperands(products);
     if (!operands)
       return variant.emitError("error[A0527]: no products of '")
              << products << "' on a GPU; expected bf16, f16, tf32 or f32";
     moveConstants(variant);
+    if (activations == "bf16")
+      narrowArena(variant, BFloat16Type::get(&getContext()));
+    else if (activations == "f16")
+      narrowArena(variant, Float16Type::get(&getContext()));
+    else if (activations != "f32")
+      return variant.emitError("error[A0527]: no activations of '")
+             << activations << "' on a GPU; expected f32, bf16 or f16";
     for (auto kernel : variant.getBody().getOps<kernel::FuncOp>()) {
       storeWeights(kernel, *operands);
       std::string symbol = getKernelSymbol(variant, kernel.getSymName());

@@ -58,6 +58,41 @@ private:
   mlir::Value lhsTile, rhsTile;
 };
 
+/// The same with warp groups, for operands that lie in memory as the products
+/// want them: one thread copies stages by tensor maps 0 (lhs) and 1 (rhs), two
+/// groups of four warps multiply.
+class GroupProductBuilder {
+public:
+  static constexpr int64_t kRows = 128, kDepth = 64, kStages = 4, kGroups = 2;
+  static constexpr int64_t kThreads = 128 * (kGroups + 1);
+
+  GroupProductBuilder(ProgramBuilder &e, int64_t columns)
+      : e(e), columns(columns) {}
+
+  /// Columns of a block's tile for `n` columns of the result.
+  static int64_t chooseColumns(int64_t n);
+  /// A tensor map of rows of `depth` elements.
+  static ProgramBuilder::MapShape describe(mlir::Value argument,
+                                           const SizeExpr &rows, int64_t depth,
+                                           const SizeExpr &stride,
+                                           int64_t boxRows);
+  void allocate();
+  /// The roles; `finish` gets the sums of 16 rows of this warp and where they
+  /// begin.
+  void
+  build(mlir::Value row, mlir::Value column, int64_t depth,
+        llvm::function_ref<void(mlir::Value sums, mlir::Value row)> finish);
+
+private:
+  mlir::Value stage(mlir::Value tile, mlir::Value index);
+  void produce(mlir::Value row, mlir::Value column, int64_t steps);
+  mlir::Value multiply(mlir::Value step, mlir::Value sums);
+
+  ProgramBuilder &e;
+  int64_t columns;
+  mlir::Value lhsTile, rhsTile, full, empty, groupRow;
+};
+
 /// A tile for K x N weights: large ones for many columns, small ones where a
 /// large one would leave most of the device idle.
 ProductTile chooseProductTile(kernel::FuncOp kernel, Operands operands);

@@ -14,15 +14,11 @@
 
 #include "compiler/Target.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/Error.h"
 #include <optional>
-
-namespace mlir {
-class OpPassManager;
-} // namespace mlir
 
 namespace attnc::gpu {
 

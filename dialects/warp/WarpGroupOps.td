@@ -140,7 +140,9 @@ def Warp_GroupMmaOp : Warp_Op<"group_mma", [AttrSizedOperandSegments,
   }];
   let arguments = (ins AnyTypeOf<[Warp_TileType, Warp_FragmentType]>:$lhs,
                        Optional<I32>:$lhsRow, Warp_TileType:$rhs,
-                       Optional<Warp_FragmentType>:$acc, UnitAttr:$transpose);
+                       Optional<AnyTypeOf<[Warp_FragmentType,
+                                           Warp_PendingType]>>:$acc,
+                       UnitAttr:$transpose);
   let results = (outs Warp_PendingType:$result);
   let assemblyFormat = [{
     $lhs (`[` $lhsRow^ `]`)? `,` $rhs (`transpose` $transpose^)?
@@ -156,7 +158,8 @@ def Warp_GroupWaitOp : Warp_Op<"group_wait", [AttrSizedOperandSegments,
   let summary = "Waits for products in flight";
   let description = [{
     Waits until at most `pending` of the group's products are in flight, and
-    gives the sums of those that ended. `beside` are fragments that are computed
+    gives the sums of those that ended, or a product that may be in flight
+    still as it was. `beside` are fragments that are computed
     before the wait, whatever the order of other code.
 
     ```mlir
@@ -164,12 +167,13 @@ def Warp_GroupWaitOp : Warp_Op<"group_wait", [AttrSizedOperandSegments,
     ```
 
     Constraints:
-    1. `pending` is not negative; results are the fragments of the products,
-       then those beside.
+    1. `pending` is not negative; results are the fragments of the products, or
+       the products, then those beside.
   }];
   let arguments = (ins I64Attr:$pending, Variadic<Warp_PendingType>:$products,
                        Variadic<Warp_FragmentType>:$beside);
-  let results = (outs Variadic<Warp_FragmentType>:$results);
+  let results = (outs Variadic<AnyTypeOf<[Warp_FragmentType,
+                                          Warp_PendingType]>>:$results);
   let assemblyFormat = [{
     $pending $products (`beside` $beside^ `:` custom<QualifiedTypes>(type($beside)))?
     attr-dict `:` custom<QualifiedTypes>(type($products)) `->`

@@ -299,7 +299,8 @@ LogicalResult GroupMmaOp::verify() {
                             "as rhs has, at most 256, and one depth; got "
                          << result << " from " << getLhs().getType() << " and "
                          << rhs;
-  if (getAcc() && getAcc().getType() != result)
+  if (getAcc() && getAcc().getType() != result &&
+      getAcc().getType() != getResult().getType())
     return emitOpError("expects to add to an accumulator of the result's type");
   // group_mma_c3
   if (getTranspose() && tile)
@@ -309,12 +310,18 @@ LogicalResult GroupMmaOp::verify() {
 
 LogicalResult GroupWaitOp::verify() {
   // group_wait_c1
-  SmallVector<Type> types;
-  for (Value product : getProducts())
-    types.push_back(cast<PendingType>(product.getType()).getFragment());
-  llvm::append_range(types, getBeside().getTypes());
-  if (static_cast<int64_t>(getPending()) < 0 ||
-      !llvm::equal(types, getResultTypes()))
+  bool good = static_cast<int64_t>(getPending()) >= 0 &&
+              getNumResults() == getProducts().size() + getBeside().size();
+  for (unsigned i = 0; good && i < getNumResults(); ++i) {
+    Type type = getResult(i).getType();
+    if (i >= getProducts().size()) {
+      good = type == getBeside()[i - getProducts().size()].getType();
+      continue;
+    }
+    auto product = cast<PendingType>(getProducts()[i].getType());
+    good = type == product.getFragment() || type == product;
+  }
+  if (!good)
     return emitOpError("expects a number that is not negative, and as results "
                        "the fragments of the products, then those beside");
   return success();

@@ -40,7 +40,7 @@ kernel.variant @v target "sm_90a" {
 
   // A stage is 128 rows of both operands; sums stay in flight over the loop.
   // CHECK: warp.program @v_linear
-  // CHECK-SAME: warp.maps = [{box = [64, 128], extents = ["96", "batch * seq"], operand = 0 : i64, strides = ["96"]
+  // CHECK-SAME: warp.maps = [{box = [64, 128], extents = ["200", "batch * seq"], operand = 0 : i64, strides = ["200"]
   // CHECK: warp.alloc panels : !warp.tile<4x128x64xbf16>
   // CHECK: warp.arrive %{{.*}} expect 32768
   // CHECK-COUNT-2: warp.map_copy
@@ -49,8 +49,8 @@ kernel.variant @v target "sm_90a" {
   // CHECK: warp.group_wait 1
   // CHECK: warp.group_wait 0
   // CHECK: warp.store
-  kernel.func @linear(%x: tensor<?x?x96xf32, #attn.sizes<batch, seq, 96>> {kernel.storage = bf16}, %w: tensor<160x96xf32>) -> (tensor<?x?x160xf32, #attn.sizes<batch, seq, 160>>) {
-    %y = attn.linear %x, %w : tensor<?x?x96xf32, #attn.sizes<batch, seq, 96>>, tensor<160x96xf32> -> tensor<?x?x160xf32, #attn.sizes<batch, seq, 160>>
+  kernel.func @linear(%x: tensor<?x?x200xf32, #attn.sizes<batch, seq, 200>> {kernel.storage = bf16}, %w: tensor<160x200xf32>) -> (tensor<?x?x160xf32, #attn.sizes<batch, seq, 160>>) {
+    %y = attn.linear %x, %w : tensor<?x?x200xf32, #attn.sizes<batch, seq, 200>>, tensor<160x200xf32> -> tensor<?x?x160xf32, #attn.sizes<batch, seq, 160>>
     kernel.return %y : tensor<?x?x160xf32, #attn.sizes<batch, seq, 160>>
   }
 
