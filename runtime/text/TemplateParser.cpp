@@ -116,29 +116,27 @@ TemplateNode *TemplateParser::parseProduct() {
   return left;
 }
 
-TemplateNode *TemplateParser::parseSign() {
+/// As in Jinja, filters and tests behind a sign are those of the signed value.
+TemplateNode *TemplateParser::parseSign(bool takesFilters) {
   Level level(depth);
   if (depth > kMaxDepth)
     return refuse(ATTN_ERROR_UNAVAILABLE, "the template", "",
                   "nests deeper than 64 levels");
+  Node *value;
   if (skipOperator("-"))
-    return make(NodeKind::Negate, parseSign());
-  if (skipOperator("+"))
-    return parseSign();
-  return parseValue();
-}
-
-/// A value and what follows it.
-TemplateNode *TemplateParser::parseValue() {
-  Node *value = parsePrimary();
+    value = make(NodeKind::Negate, parseSign(false));
+  else if (skipOperator("+"))
+    value = parseSign(false);
+  else
+    value = parsePrimary();
   while (status == ATTN_OK) {
     if (skipOperator("."))
       value = parseMember(value);
     else if (skipOperator("["))
       value = parseSubscript(value);
-    else if (skipOperator("|"))
+    else if (takesFilters && skipOperator("|"))
       value = parseFilter(value);
-    else if (skipName("is"))
+    else if (takesFilters && skipName("is"))
       value = parseTest(value);
     else
       break;

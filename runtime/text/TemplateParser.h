@@ -48,8 +48,7 @@ private:
   Node *parseSum();
   Node *parseConcatenation();
   Node *parseProduct();
-  Node *parseSign();
-  Node *parseValue();
+  Node *parseSign(bool takesFilters = true);
   Node *parsePrimary();
   Node *parseName();
   Node *parseSequence(const char *close, NodeKind kind);

@@ -344,7 +344,17 @@ TemplateRenderer::Flow TemplateRenderer::runFor(const Node &node) {
 attn_status ChatTemplate::open(const char *text, size_t size) {
   arena.reset();
   root = nullptr;
-  return parseTemplate(text, size, arena, root);
+  // As Jinja does: every end of a line becomes \n, within strings too.
+  char *lines = arena.copy(text, size);
+  if (!lines)
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  size_t length = 0;
+  for (size_t i = 0; i < size; ++i)
+    if (text[i] != '\r')
+      lines[length++] = text[i];
+    else if (i + 1 == size || text[i + 1] != '\n')
+      lines[length++] = '\n';
+  return parseTemplate(lines, length, arena, root);
 }
 
 attn_status ChatTemplate::render(const ChatMessage *messages, size_t count,
