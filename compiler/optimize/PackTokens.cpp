@@ -17,14 +17,16 @@
 //
 // Scores may read captures by query or key, [batch, seq, ..], which become
 // [tokens, ..], and positions, which become a capture of those in the padded
-// sequence. The whole entry or nothing: PaddedProgram says what makes it
-// decline. A guard in an element region goes; its output is unpacked instead.
+// sequence; so do the positions of masks, causal ones and windows among them.
+// The whole entry or nothing: PaddedProgram says what makes it decline. A guard
+// in an element region goes; its output is unpacked instead.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
 #include "compiler/optimize/Matching.h"
 #include "compiler/optimize/PaddedProgram.h"
 #include "compiler/optimize/Report.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -144,10 +146,81 @@ private:
     packOperand(attention.getQueryMutable());
     packOperand(attention.getKeyMutable());
     packOperand(attention.getValueMutable());
-    RegionEditor(attention, RegionKind::Mask).clear();
+    packMask(attention);
     attention.getOffsetsMutable().assign(index.getOffsets());
     attention.setLengthBound(program.getSeq().str());
     packScore(attention);
+  }
+
+  /// The padding mask goes; what else the region asks for is asked of positions
+  /// in the padded sequence. Where rows count as these do, or are never farther
+  /// apart, their own numbers are compared too: they make loop bounds.
+  void packMask(attn::AttentionOp attention) {
+    RegionEditor editor(attention, RegionKind::Mask);
+    std::optional<SmallVector<Value>> others =
+        program.matchMaskRegion(attention);
+    assert(others && "checked before");
+    if (others->empty())
+      return editor.clear();
+    OpBuilder inside(editor.get().block().getTerminator());
+    Value kept;
+    auto keepIf = [&](Value condition) {
+      kept = kept ? Value(arith::AndIOp::create(inside, attention.getLoc(),
+                                                kept, condition))
+                  : condition;
+    };
+    for (Value condition : *others) {
+      RowCondition kind = classify(editor, condition);
+      if (kind != RowCondition::Other)
+        keepIf(condition);
+      if (kind != RowCondition::Order)
+        keepIf(atPositions(editor, inside, condition));
+    }
+    editor.setYielded(kept);
+    editor.eraseUnused();
+  }
+
+  /// A condition of a mask region, of packed rows instead of positions.
+  enum class RowCondition {
+    Order,  ///< the same: rows keep their order
+    Window, ///< implied: rows stand no farther apart than positions do
+    Other
+  };
+  static RowCondition classify(const RegionEditor &editor, Value condition) {
+    auto compare = condition.getDefiningOp<arith::CmpIOp>();
+    if (!compare)
+      return RowCondition::Other;
+    Block &block = editor.get().block();
+    Value query = block.getArgument(2), key = block.getArgument(3);
+    auto isPair = [&](Value a, Value b) {
+      return (a == query && b == key) || (a == key && b == query);
+    };
+    if (isPair(compare.getLhs(), compare.getRhs()))
+      return RowCondition::Order;
+    auto distance = compare.getLhs().getDefiningOp<arith::SubIOp>();
+    APInt bound;
+    if (compare.getPredicate() == arith::CmpIPredicate::sle && distance &&
+        isPair(distance.getLhs(), distance.getRhs()) &&
+        matchPattern(compare.getRhs(), m_ConstantInt(&bound)) &&
+        !bound.isNegative())
+      return RowCondition::Window;
+    return RowCondition::Other;
+  }
+
+  /// `condition` with the positions of query and key in the padded sequence.
+  Value atPositions(RegionEditor &editor, OpBuilder &inside, Value condition) {
+    auto argument = [&](BlockArgument given) -> Value {
+      unsigned dim = given.getArgNumber();
+      if (dim != 2 && dim != 3)
+        return given;
+      return editor.capture(
+          getPositions(),
+          AffineMap::getMultiDimMapWithTargets(4, {dim}, builder.getContext()));
+    };
+    auto index = [](int64_t) -> Value {
+      llvm_unreachable("mask regions have no attn.index");
+    };
+    return ScalarCopier(inside, argument, index).copy(condition);
   }
 
   /// Captures by query and key are read at rows; positions are those in the

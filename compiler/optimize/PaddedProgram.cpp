@@ -285,6 +285,56 @@ bool PaddedProgram::checkRegion(Operation *op,
   return true;
 }
 
+/// The conditions that all must hold where `value` does.
+static void collectConditions(Value value, SmallVectorImpl<Value> &conditions) {
+  if (auto both = value.getDefiningOp<arith::AndIOp>()) {
+    collectConditions(both.getLhs(), conditions);
+    collectConditions(both.getRhs(), conditions);
+    return;
+  }
+  conditions.push_back(value);
+}
+
+std::optional<SmallVector<Value>>
+PaddedProgram::matchMaskRegion(attn::AttentionOp attention) const {
+  if (!attention.getMaskRegion())
+    return std::nullopt;
+  RegionEditor region(attention, RegionKind::Mask);
+  SmallVector<Value> conditions;
+  collectConditions(region.yielded(), conditions);
+  size_t count = conditions.size();
+  llvm::erase_if(conditions, [&](Value condition) {
+    bool negated = false;
+    Value tested = matchMaskTest(
+        region, condition,
+        AffineMap::getMultiDimMapWithTargets(4, {0, 3}, attention.getContext()),
+        negated);
+    return tested == mask && !negated;
+  });
+  if (conditions.size() == count)
+    return std::nullopt;
+  return conditions;
+}
+
+bool PaddedProgram::checkMaskRegion(attn::AttentionOp attention) {
+  std::optional<SmallVector<Value>> others = matchMaskRegion(attention);
+  if (!others)
+    return fail(attention, "the mask region admits masked positions");
+  if (others->empty())
+    return true;
+  attn::CapturedRegion region = attention.getMaskRegion();
+  for (auto [value, map] : llvm::zip_equal(region.captures, region.maps))
+    if (value != mask && (map.isFunctionOfDim(2) || map.isFunctionOfDim(3) ||
+                          (isPadded(value) && !isa<BlockArgument>(value))))
+      return fail(attention, "the mask reads a capture by position");
+  // The mask itself is read at keys alone.
+  for (auto [value, map] : llvm::zip_equal(region.captures, region.maps))
+    if (value == mask && map != AffineMap::getMultiDimMapWithTargets(
+                                    4, {0, 3}, attention.getContext()))
+      return fail(attention, "the mask reads a capture by position");
+  return true;
+}
+
 bool PaddedProgram::checkAttention(attn::AttentionOp attention) {
   if (attention.isPacked() ||
       llvm::any_of(ValueRange{attention.getQuery(), attention.getKey(),
@@ -293,14 +343,8 @@ bool PaddedProgram::checkAttention(attn::AttentionOp attention) {
     return fail(attention, "query, key and value have different rows");
   if (!attention.getMaskRegion())
     return fail(attention, "the attention sees masked positions");
-  RegionEditor maskRegion(attention, RegionKind::Mask);
-  bool negated = false;
-  Value tested = matchMaskTest(
-      maskRegion, maskRegion.yielded(),
-      AffineMap::getMultiDimMapWithTargets(4, {0, 3}, attention.getContext()),
-      negated);
-  if (tested != mask || negated)
-    return fail(attention, "the mask region is not the padding mask alone");
+  if (!checkMaskRegion(attention))
+    return false;
   attn::CapturedRegion score = attention.getScoreRegion();
   if (!score)
     return true;

@@ -50,6 +50,11 @@ public:
   /// an input of theirs.
   bool isPadded(mlir::Value value) const { return padded.contains(value); }
 
+  /// What the mask region asks for besides a key that the mask keeps; nothing
+  /// if it does not ask for that.
+  std::optional<llvm::SmallVector<mlir::Value>>
+  matchMaskRegion(attn::AttentionOp attention) const;
+
   /// What `op` yields where the mask keeps the row, if it yields zero
   /// elsewhere; null if it is no such guard.
   mlir::Value matchGuard(mlir::Operation *op) const;
@@ -71,6 +76,7 @@ private:
   bool checkEpilogues(attn::EpilogueOpInterface op);
   bool checkRegion(mlir::Operation *op, const attn::CapturedRegion &region);
   bool checkAttention(attn::AttentionOp attention);
+  bool checkMaskRegion(attn::AttentionOp attention);
   bool checkPool(attn::PoolOp pool);
   bool checkReturn(attn::ReturnOp op);
 

@@ -154,7 +154,7 @@ private:
         Expected<EntryDescription> described = entry(program);
         if (!described)
           return described.takeError();
-        if (described->name == "embed")
+        if (described->name == "embed" || described->name == "text_embed")
           library.embedEntry = library.entries.size();
         library.entries.push_back(std::move(*described));
       }

@@ -58,29 +58,59 @@ attn.entry @unmasked_attention(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
 
 // -----
 
+// CHECK-LABEL: attn.entry @twice
+// CHECK-NOT: attn.pack
 attn.size @batch min 1 max 4
 attn.size @seq min 1 max 16
-// CHECK-LABEL: attn.entry @causal
-// CHECK-NOT: attn.pack
-// expected-remark @+1 {{[pack-tokens] missed: the mask region is not the padding mask alone}}
-attn.entry @causal(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "x"}, %m: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "m"}) -> (tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "y"}) sizes ["batch", "seq"] {
+// expected-remark @+1 {{[pack-tokens] missed: the mask reads a capture by position}}
+attn.entry @twice(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "x"}, %m: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "m"}) -> (tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "y"}) sizes ["batch", "seq"] {
   %h = attn.split_heads %x : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> -> tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>
   // expected-note @+1 {{because of 'attn.attention'}}
-  %o = attn.attention %h, %h, %h mask(%m at affine_map<(b, h, q, kv) -> (b, kv)> : tensor<?x?xi32, #attn.sizes<batch, seq>>) {
-  ^bb0(%d0: i32, %d1: i32, %d2: i32, %d3: i32, %a: i32):
+  %o = attn.attention %h, %h, %h mask(%m at affine_map<(b, h, q, kv) -> (b, kv)> : tensor<?x?xi32, #attn.sizes<batch, seq>>, %m at affine_map<(b, h, q, kv) -> (b, q)> : tensor<?x?xi32, #attn.sizes<batch, seq>>) {
+  ^bb0(%b: i32, %hd: i32, %q: i32, %k: i32, %a: i32, %p: i32):
     %z = arith.constant 0 : i32
-    %c = arith.cmpi ne, %a, %z : i32
-    %e = arith.cmpi sge, %d2, %d3 : i32
-    %k = arith.andi %c, %e : i1
-    attn.yield %k : i1
+    %keep = arith.cmpi ne, %a, %z : i32
+    %c = arith.cmpi ne, %p, %z : i32
+    %all = arith.andi %keep, %c : i1
+    attn.yield %all : i1
   } : tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>, tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>, tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>> -> tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>
   %g = attn.merge_heads %o : tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>> -> tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
   %y = attn.map element(%g at affine_map<(d0, d1, d2) -> (d0, d1, d2)> : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>, %m at affine_map<(d0, d1, d2) -> (d0, d1)> : tensor<?x?xi32, #attn.sizes<batch, seq>>) {
-  ^bb0(%a: f32, %b: i32):
+  ^bb0(%e: f32, %w: i32):
     %z = arith.constant 0 : i32
-    %c = arith.cmpi ne, %b, %z : i32
+    %c = arith.cmpi ne, %w, %z : i32
     %f = arith.constant 0.0 : f32
-    %s = arith.select %c, %a, %f : f32
+    %s = arith.select %c, %e, %f : f32
+    attn.yield %s : f32
+  } : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
+  attn.return %y : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
+}
+
+// -----
+
+// CHECK-LABEL: attn.entry @open
+// CHECK-NOT: attn.pack
+attn.size @batch min 1 max 4
+attn.size @seq min 1 max 16
+// expected-remark @+1 {{[pack-tokens] missed: the mask region admits masked positions}}
+attn.entry @open(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "x"}, %m: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "m"}) -> (tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "y"}) sizes ["batch", "seq"] {
+  %h = attn.split_heads %x : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> -> tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>
+  // expected-note @+1 {{because of 'attn.attention'}}
+  %o = attn.attention %h, %h, %h mask(%m at affine_map<(b, h, q, kv) -> (b, kv)> : tensor<?x?xi32, #attn.sizes<batch, seq>>) {
+  ^bb0(%b: i32, %hd: i32, %q: i32, %k: i32, %a: i32):
+    %z = arith.constant 0 : i32
+    %keep = arith.cmpi ne, %a, %z : i32
+    %c = arith.cmpi sge, %q, %k : i32
+    %all = arith.ori %keep, %c : i1
+    attn.yield %all : i1
+  } : tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>, tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>, tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>> -> tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>
+  %g = attn.merge_heads %o : tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>> -> tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
+  %y = attn.map element(%g at affine_map<(d0, d1, d2) -> (d0, d1, d2)> : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>, %m at affine_map<(d0, d1, d2) -> (d0, d1)> : tensor<?x?xi32, #attn.sizes<batch, seq>>) {
+  ^bb0(%e: f32, %w: i32):
+    %z = arith.constant 0 : i32
+    %c = arith.cmpi ne, %w, %z : i32
+    %f = arith.constant 0.0 : f32
+    %s = arith.select %c, %e, %f : f32
     attn.yield %s : f32
   } : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
   attn.return %y : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
