@@ -117,6 +117,25 @@ ConfigReader::getString(StringRef key,
   return text.value_or(otherwise.value_or("")).str();
 }
 
+std::vector<double> ConfigReader::getNumbers(StringRef key) {
+  std::vector<double> numbers;
+  const json::Value *value = find(key, /*required=*/false);
+  if (!value)
+    return numbers;
+  const json::Array *array = value->getAsArray();
+  if (!array) {
+    reportType(key, *value, "an array of numbers");
+    return numbers;
+  }
+  for (const json::Value &element : *array) {
+    if (std::optional<double> number = element.getAsNumber())
+      numbers.push_back(*number);
+    else
+      reportType(key, element, "numbers in the array");
+  }
+  return numbers;
+}
+
 std::vector<std::string> ConfigReader::getStrings(StringRef key) {
   std::vector<std::string> strings;
   const json::Value *value = find(key, /*required=*/false);

@@ -43,6 +43,8 @@ public:
                         const std::optional<std::string> &otherwise = {});
   /// Strings of an array; empty if the field is absent or null.
   std::vector<std::string> getStrings(llvm::StringRef key);
+  /// Numbers of an array; empty if the field is absent or null.
+  std::vector<double> getNumbers(llvm::StringRef key);
   /// A whole number within bounds, or an array of `count` of them; a single
   /// number stands for all.
   std::vector<int64_t> getIntegers(llvm::StringRef key, unsigned count,

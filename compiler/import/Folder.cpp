@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Folder.h"
 #include "compiler/import/Diagnostics.h"
+#include "compiler/import/GgufModel.h"
 #include "compiler/import/Json.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
@@ -41,9 +42,47 @@ bool staysInside(StringRef relative) {
       [](StringRef part) { return part == ".."; });
 }
 
+ErrorOr<std::unique_ptr<MemoryBuffer>> ModelFile::read() const {
+  if (text)
+    return MemoryBuffer::getMemBuffer(*text, name);
+  return MemoryBuffer::getFile(path);
+}
+
+LogicalResult ModelFolder::openGguf() {
+  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
+      MemoryBuffer::getFile(root, /*IsText=*/false,
+                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return reportError(context, "A0102",
+                       "cannot read " + root + ": " +
+                           buffer.getError().message(),
+                       "check that the path is a readable file");
+  StringRef bytes = (*buffer)->getBuffer();
+  Expected<GgufFile> file = readGguf({bytes.bytes_begin(), bytes.size()}, root);
+  if (!file)
+    return reportError(context, file.takeError());
+  Expected<json::Object> config = makeConfig(*file, root);
+  if (!config)
+    return reportError(context, config.takeError());
+  raw_string_ostream(made["config.json"]) << json::Value(std::move(*config));
+  Expected<std::string> tokenizer = makeTokenizerJson(*file, root);
+  if (!tokenizer)
+    return reportError(context, tokenizer.takeError());
+  if (tokenizer->empty())
+    return success();
+  made["tokenizer.json"] = std::move(*tokenizer);
+  Expected<std::string> settings = makeTokenizerConfig(*file, root);
+  if (!settings)
+    return reportError(context, settings.takeError());
+  made["tokenizer_config.json"] = std::move(*settings);
+  return success();
+}
+
 LogicalResult ModelFolder::open() {
   if (sys::fs::is_directory(root))
     return success();
+  if (sys::path::extension(root) == ".gguf" && sys::fs::is_regular_file(root))
+    return openGguf();
   return reportError(
       context, "A0101",
       root + (sys::fs::exists(root) ? " is not a folder" : " does not exist"),
@@ -56,10 +95,14 @@ std::string ModelFolder::getPath(StringRef relative) const {
 }
 
 bool ModelFolder::has(StringRef relative) const {
+  if (!made.empty())
+    return made.count(relative.str());
   return sys::fs::is_regular_file(getPath(relative));
 }
 
 std::optional<json::Value> ModelFolder::readJson(StringRef relative) const {
+  if (auto text = made.find(relative.str()); text != made.end())
+    return cantFail(parseJson(text->second));
   std::string path = getPath(relative);
   uint64_t size = 0;
   std::error_code code = sys::fs::file_size(path, size);
@@ -119,6 +162,11 @@ std::vector<std::string> ModelFolder::list(StringRef subfolder) const {
 
 LogicalResult ModelFolder::addWeights(StringRef subfolder,
                                       WeightTable &weights) const {
+  if (!made.empty()) {
+    if (Error error = weights.addFile(root))
+      return reportError(context, std::move(error));
+    return success();
+  }
   std::string single = joinPath(subfolder, "model.safetensors");
   if (has(single)) {
     if (Error error = weights.addFile(getPath(single)))
@@ -238,21 +286,27 @@ std::vector<ModelFile> ModelFolder::findTravellers(StringRef subfolder) const {
                                                  "special_tokens_map.json",
                                                  "sentence_bert_config.json"};
   std::vector<ModelFile> files;
+  if (!made.empty()) {
+    for (StringRef name : kTokenizer)
+      if (auto text = made.find(name.str()); text != made.end())
+        files.push_back({"tokenizer/" + name.str(), root, text->second});
+    return files;
+  }
   for (StringRef name : kTokenizer) {
     // The tokenizer of a sentence encoder may stand in the transformer's
     // folder or at the top.
     std::string inner = joinPath(subfolder, name);
     if (has(inner))
-      files.push_back({"tokenizer/" + name.str(), getPath(inner)});
+      files.push_back({"tokenizer/" + name.str(), getPath(inner), {}});
     else if (has(name))
-      files.push_back({"tokenizer/" + name.str(), getPath(name)});
+      files.push_back({"tokenizer/" + name.str(), getPath(name), {}});
   }
   for (const std::string &name : list("")) {
     StringRef stem(name);
     if (stem.starts_with_insensitive("license") ||
         stem.starts_with_insensitive("licence") ||
         stem.starts_with_insensitive("notice"))
-      files.push_back({"license/" + name, getPath(name)});
+      files.push_back({"license/" + name, getPath(name), {}});
   }
   return files;
 }

@@ -15,12 +15,13 @@
 #include "compiler/import/Config.h"
 #include "compiler/import/Import.h"
 #include "llvm/Support/JSON.h"
+#include <map>
 
 namespace attnc {
 
 class ModelFolder {
 public:
-  /// `path` must be a folder; open() says so otherwise.
+  /// `path` must be a folder or a GGUF file; open() says so otherwise.
   ModelFolder(mlir::MLIRContext *context, llvm::StringRef path)
       : context(context), root(path.str()) {}
   llvm::LogicalResult open();
@@ -52,8 +53,13 @@ private:
   /// Names of the plain files of a subfolder, sorted.
   std::vector<std::string> list(llvm::StringRef subfolder) const;
 
+  /// Reads the GGUF file that stands in the place of a folder.
+  llvm::LogicalResult openGguf();
+
   mlir::MLIRContext *context;
   std::string root;
+  /// Files that a GGUF file stands for, by name.
+  std::map<std::string, std::string> made;
 };
 
 /// "a/b"; the other one if one of the two is empty.

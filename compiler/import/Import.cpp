@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Import.h"
+#include "compiler/import/Adapter.h"
 #include "compiler/import/Decoder.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Encoder.h"
@@ -82,6 +83,8 @@ LogicalResult FolderImport::read() {
   if (sentence && sentence->dense)
     good &=
         succeeded(folder.addWeights(sentence->dense->folder, model->weights));
+  if (good && !options.adapter.empty())
+    good = succeeded(addAdapter(context, options.adapter, model->weights));
   if (!sentence && isDecoder(*config)) {
     decoder = readDecoder(&context, *config, model->weights);
     model->files = folder.findTravellers(inner);
@@ -212,6 +215,12 @@ LogicalResult FolderImport::emit() {
   }
   module->setAttr(attn::AttnDialect::kNameAttr, builder.getStringAttr(*name));
   module->setAttr(attn::AttnDialect::kFilesAttr, builder.getArrayAttr(files));
+  if (!options.adapter.empty()) {
+    SmallString<256> absolute(options.adapter);
+    (void)sys::fs::make_absolute(absolute);
+    module->setAttr(attn::AttnDialect::kAdapterAttr,
+                    builder.getStringAttr(absolute));
+  }
 
   ProgramBuilder program(module, model->weights);
   program.declareSize("batch", 1, options.maxBatch);
@@ -269,14 +278,17 @@ std::unique_ptr<ImportedModel> importModel(mlir::MLIRContext &context,
   StringRef extension = sys::path::extension(path);
   if (extension == ".mlir")
     return importMlir(context, path, options);
+  if (extension == ".gguf")
+    return importFolder(context, path, options);
   if (extension == ".onnx")
     (void)reportError(&context, "A0190", path + ": ONNX is not read yet",
                       "give the model's HuggingFace folder, or MLIR text");
   else
-    (void)reportError(&context, "A0191",
-                      path + " is neither a folder nor a .mlir file",
-                      "give a HuggingFace folder (config.json and "
-                      "*.safetensors) or MLIR text in a .mlir file");
+    (void)reportError(
+        &context, "A0191",
+        path + " is neither a folder nor a .gguf or .mlir file",
+        "give a HuggingFace folder (config.json and "
+        "*.safetensors), a .gguf file, or MLIR text in a .mlir file");
   return nullptr;
 }
 

@@ -22,12 +22,17 @@ struct ImportOptions {
   int64_t maxBatch = 64; ///< upper bound of `batch`
   int64_t maxSeq = 0;    ///< upper bound of `seq`; 0: the model's own
   bool allowExtraTensors = false;
+  std::string adapter; ///< a PEFT folder to merge; empty: none
 };
 
 /// A file that travels in the weights: the tokenizer's, the licence.
 struct ModelFile {
   std::string name; ///< key in the weights file: "tokenizer/vocab.txt"
-  std::string path;
+  std::string path; ///< where it is, or what it was made from
+  /// What it holds, if no file of its own does.
+  std::optional<std::string> text;
+
+  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> read() const;
 };
 
 struct ImportedModel {
@@ -38,8 +43,8 @@ struct ImportedModel {
   std::string source;    ///< what was read, for messages and `describe`
 };
 
-/// Reads a HuggingFace folder. Diagnostics go to the context's engine with
-/// codes A01xx and A02xx; null module on failure.
+/// Reads a HuggingFace folder, or a GGUF file in its place. Diagnostics go to
+/// the context's engine with codes A01xx and A02xx; null module on failure.
 std::unique_ptr<ImportedModel> importFolder(mlir::MLIRContext &context,
                                             llvm::StringRef folder,
                                             const ImportOptions &options);
@@ -49,7 +54,8 @@ std::unique_ptr<ImportedModel> importMlir(mlir::MLIRContext &context,
                                           llvm::StringRef path,
                                           const ImportOptions &options);
 
-/// By what the path is: a folder, .mlir or .onnx (refused by name for now).
+/// By what the path is: a folder, .gguf, .mlir or .onnx (refused by name for
+/// now).
 std::unique_ptr<ImportedModel> importModel(mlir::MLIRContext &context,
                                            llvm::StringRef path,
                                            const ImportOptions &options);

@@ -58,6 +58,7 @@ private:
   const LlamaFamily &family;
   double epsilon = 0;
   bool attentionBias = false, feedForwardBias = false, isTied = false;
+  bool isInterleaved = false; ///< rotated pairs are adjacent
   Activation activation = nullptr;
   RotarySettings rotary;
   SmallVector<int64_t> windows; ///< per layer; 0: none
@@ -65,8 +66,8 @@ private:
 } // namespace
 
 static constexpr llvm::StringLiteral kUnused[] = {
-    "attention_dropout", "pretraining_tp", "rope_interleaved",
-    "max_window_layers", "cache_implementation"};
+    "attention_dropout", "pretraining_tp", "max_window_layers",
+    "cache_implementation"};
 
 Llama::Llama(ConfigReader &config, const WeightTable &weights,
              const LlamaFamily &family)
@@ -83,6 +84,7 @@ Llama::Llama(ConfigReader &config, const WeightTable &weights,
     config.report("hidden_act", "names " + quote(function),
                   "known: " + listActivations());
   rotary = readRotarySettings(config, headSize, positions);
+  isInterleaved = config.getBool("rope_interleaved", false);
   config.refuseIfSet("quantization_config", "quantized weights");
   config.ignore(kUnused);
   if (!weights.find("embed_tokens.weight") &&
@@ -197,9 +199,10 @@ Value Llama::emitAttention(Call &call, int64_t index, Value rows) const {
     projected.query = norm(call, tensor + "q_norm", projected.query, headSize);
     projected.key = norm(call, tensor + "k_norm", projected.key, headSize);
   }
-  projected.query =
-      program.rope(name + ".rope_query", projected.query, call.rotary);
-  projected.key = program.rope(name + ".rope_key", projected.key, call.rotary);
+  projected.query = program.rope(name + ".rope_query", projected.query,
+                                 call.rotary, isInterleaved);
+  projected.key = program.rope(name + ".rope_key", projected.key, call.rotary,
+                               isInterleaved);
   CacheSettings settings = {call.maxPositions, windows[index],
                             1 / std::sqrt(static_cast<double>(headSize))};
   Value attended =

@@ -11,6 +11,7 @@
 // beside the weights.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/import/Adapter.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Folder.h"
 #include "compiler/import/Import.h"
@@ -31,6 +32,27 @@ static LogicalResult checkWeights(mlir::ModuleOp module,
     if (Error error = weights.check(weight))
       good &= succeeded(reportError(module.getContext(), std::move(error)));
   return success(good);
+}
+
+/// The adapter that is asked for, or the one that the program was dumped with.
+static LogicalResult mergeAdapter(mlir::ModuleOp module, StringRef path,
+                                  const ImportOptions &options,
+                                  WeightTable &weights) {
+  StringRef name = attn::AttnDialect::kAdapterAttr;
+  SmallString<256> folder(options.adapter);
+  if (auto given = module->getAttrOfType<mlir::StringAttr>(name);
+      given && folder.empty()) {
+    folder = given.getValue();
+    if (sys::path::is_relative(folder)) {
+      folder = sys::path::parent_path(path);
+      sys::path::append(folder, given.getValue());
+    }
+  }
+  if (folder.empty())
+    return success();
+  (void)sys::fs::make_absolute(folder);
+  module->setAttr(name, mlir::StringAttr::get(module.getContext(), folder));
+  return addAdapter(*module.getContext(), folder, weights);
 }
 
 /// Where the module is dumped next is not known: paths become absolute.
@@ -56,8 +78,13 @@ static LogicalResult findTextFiles(ImportedModel &model) {
       seq = nested.lookupSymbol<attn::SizeOp>("seq");
   if (model.weights.files().empty() || !seq || !seq.getMaximum())
     return success();
-  ModelFolder folder(model.module->getContext(),
-                     sys::path::parent_path(model.weights.files().front()));
+  // A GGUF file is its own folder.
+  StringRef path = model.weights.files().front();
+  if (sys::path::extension(path) != ".gguf")
+    path = sys::path::parent_path(path);
+  ModelFolder folder(model.module->getContext(), path);
+  if (failed(folder.open()))
+    return failure();
   model.files = folder.findTravellers("");
   FailureOr<int64_t> length = folder.readTextLength("", *seq.getMaximum());
   if (failed(length))
@@ -94,7 +121,8 @@ std::unique_ptr<ImportedModel> importMlir(mlir::MLIRContext &context,
     (void)reportError(&context, std::move(error));
     return nullptr;
   }
-  if (failed(checkWeights(module, model->weights)))
+  if (failed(mergeAdapter(module, path, options, model->weights)) ||
+      failed(checkWeights(module, model->weights)))
     return nullptr;
   makeFilesAbsolute(module, model->weights);
   StringRef nameAttr = attn::AttnDialect::kNameAttr;

@@ -84,6 +84,20 @@ static void scaleYarn(ConfigReader &fields, RotarySettings &settings,
   }
 }
 
+/// Divides every frequency by a number of its own, as GGUF files have it.
+static void divide(ConfigReader &fields, RotarySettings &settings) {
+  std::vector<double> factors = fields.getNumbers("factors");
+  if (fields.failed())
+    return;
+  if (factors.size() != settings.frequencies.size() ||
+      llvm::any_of(factors, [](double factor) { return !(factor > 0); }))
+    return fields.report("factors", "are " + Twine(factors.size()) + " numbers",
+                         "give " + Twine(settings.frequencies.size()) +
+                             " positive ones, one for each pair of a head");
+  for (auto [frequency, factor] : zip_equal(settings.frequencies, factors))
+    frequency = static_cast<float>(frequency / factor);
+}
+
 /// Applies the scaling that `fields` ask for.
 static void scale(ConfigReader &fields, RotarySettings &settings, double theta,
                   int64_t positions) {
@@ -93,6 +107,8 @@ static void scale(ConfigReader &fields, RotarySettings &settings, double theta,
     kind = older.empty() ? "default" : older;
   if (kind == "default")
     return;
+  if (kind == "factors")
+    return divide(fields, settings);
   if (kind != "linear" && kind != "llama3" && kind != "yarn") {
     fields.report("rope_type", "is " + quote(kind),
                   "known: default, linear, llama3, yarn");

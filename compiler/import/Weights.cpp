@@ -13,9 +13,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Weights.h"
+#include "compiler/import/Adapter.h"
 #include "compiler/import/BlockFormats.h"
 #include "compiler/import/Diagnostics.h"
-#include "compiler/import/Gguf.h"
+#include "compiler/import/GgufModel.h"
 #include "compiler/import/Json.h"
 #include "compiler/import/Safetensors.h"
 #include "llvm/ADT/StringExtras.h"
@@ -40,10 +41,10 @@ struct TypeRow {
 
 /// In the order of WeightType.
 static constexpr TypeRow kTypes[] = {
-    {"F32", {1, 4}},    {"F16", {1, 2}},     {"BF16", {1, 2}},
-    {"F64", {1, 8}},    {"I8", {1, 1}},      {"U8", {1, 1}},
-    {"I16", {1, 2}},    {"I32", {1, 4}},     {"I64", {1, 8}},
-    {"BOOL", {1, 1}},   {"Q8_0", {32, 34}},  {"Q4_0", {32, 18}},
+    {"F32", {1, 4}},    {"F16", {1, 2}},      {"BF16", {1, 2}},
+    {"F64", {1, 8}},    {"I8", {1, 1}},       {"U8", {1, 1}},
+    {"I16", {1, 2}},    {"I32", {1, 4}},      {"I64", {1, 8}},
+    {"BOOL", {1, 1}},   {"Q8_0", {32, 34}},   {"Q4_0", {32, 18}},
     {"Q4_1", {32, 20}}, {"Q4_K", {256, 144}}, {"Q6_K", {256, 210}}};
 
 StringRef getName(WeightType type) {
@@ -71,6 +72,8 @@ static Expected<std::vector<NamedWeight>> readTensors(ArrayRef<uint8_t> bytes,
   Expected<GgufFile> file = readGguf(bytes, path);
   if (!file)
     return file.takeError();
+  for (NamedWeight &tensor : file->tensors)
+    tensor.name = renameTensor(tensor.name);
   return std::move(file->tensors);
 }
 
@@ -114,11 +117,9 @@ Error WeightTable::addFiles(mlir::ModuleOp module, StringRef directory) {
   mlir::Attribute attribute = module->getAttr(attn::AttnDialect::kFilesAttr);
   if (!attribute)
     return Error::success();
-  auto list = dyn_cast<mlir::ArrayAttr>(attribute);
-  if (!list || !all_of(list, llvm::IsaPred<mlir::StringAttr>))
-    return makeError("A0213", "'attn.files' is not a list of strings",
-                     "write attn.files = [\"model.safetensors\"]");
-  for (auto path : list.getAsRange<mlir::StringAttr>()) {
+  // The dialect's verifier has seen that it is a list of strings.
+  for (auto path :
+       cast<mlir::ArrayAttr>(attribute).getAsRange<mlir::StringAttr>()) {
     SmallString<256> absolute(path.getValue());
     if (sys::path::is_relative(absolute)) {
       absolute = directory;
@@ -128,6 +129,25 @@ Error WeightTable::addFiles(mlir::ModuleOp module, StringRef directory) {
       return error;
   }
   return Error::success();
+}
+
+WeightTable::WeightTable() = default;
+WeightTable::WeightTable(WeightTable &&) = default;
+WeightTable &WeightTable::operator=(WeightTable &&) = default;
+WeightTable::~WeightTable() = default;
+
+void WeightTable::addUpdate(StringRef name, LowRankUpdate update) {
+  assert(find(name) && "an update changes what is there");
+  updates[name] = std::make_unique<LowRankUpdate>(std::move(update));
+}
+
+void WeightTable::replace(StringRef name, const WeightEntry &entry) {
+  entries.insert_or_assign(name, entry);
+}
+
+void WeightTable::keepAlive(WeightTable other) {
+  for (auto &buffer : other.buffers)
+    buffers.push_back(std::move(buffer));
 }
 
 const WeightEntry *WeightTable::find(StringRef name) const {
@@ -175,12 +195,15 @@ Expected<std::string> WeightTable::digest(attn::WeightOp weight) const {
     support::endian::write64le(bytes, number);
     hasher.update(bytes);
   };
-  for (const WeightEntry *source : *sources) {
+  for (auto [name, source] : zip_equal(
+           weight.getSources().getAsRange<mlir::StringAttr>(), *sources)) {
     hashNumber(static_cast<unsigned>(source->type));
     hashNumber(source->shape.size());
     for (int64_t dim : source->shape)
       hashNumber(dim);
     hasher.update(source->bytes);
+    if (auto update = updates.find(name.getValue()); update != updates.end())
+      hasher.update(update->second->digest);
   }
   return toHex(hasher.final<16>(), /*LowerCase=*/true);
 }
@@ -221,6 +244,14 @@ static bool isFloat(WeightType type) {
          getBlock(type).elements > 1;
 }
 
+static Error makeNoFloats(StringRef name, WeightType type) {
+  return makeError("A0221",
+                   "tensor " + quote(name) + " holds " + getName(type) +
+                       " numbers; a weight is made of F32, F16, BF16, F64 or "
+                       "GGUF's Q8_0, Q4_0, Q4_1, Q4_K or Q6_K",
+                   "take the unquantized weights of the model");
+}
+
 /// A shape with its last dimensions multiplied into one, `rank` in all.
 static SmallVector<int64_t> flattenLast(ArrayRef<int64_t> shape, size_t rank) {
   SmallVector<int64_t> flat(shape);
@@ -240,12 +271,7 @@ static Error checkSources(attn::WeightOp weight,
     StringRef name =
         cast<mlir::StringAttr>(weight.getSources()[index]).getValue();
     if (!isFloat(source->type))
-      return makeError("A0221",
-                       "tensor " + quote(name) + " holds " +
-                           getName(source->type) +
-                           " numbers; a weight is made of F32, F16, BF16, F64 "
-                           "or GGUF's Q8_0, Q4_0, Q4_1, Q4_K or Q6_K",
-                       "take the unquantized weights of the model");
+      return makeNoFloats(name, source->type);
     SmallVector<int64_t> expected(shape);
     if (!concatenates && !weight.getTranspose() &&
         flattenLast(source->shape, shape.size()) == expected)
@@ -323,6 +349,29 @@ Error WeightTable::check(attn::WeightOp weight) const {
   return Error::success();
 }
 
+/// The tensor `name` at `to`.
+static Error convert(StringRef name, const WeightEntry &source, float *to) {
+  if (convertToF32(source.type, source.bytes.data(), to, source.numElements()))
+    return Error::success();
+  return makeError("A0224",
+                   "tensor " + quote(name) +
+                       " holds an F64 number beyond the range of F32",
+                   "save the model in F32");
+}
+
+Expected<std::vector<float>> WeightTable::read(StringRef name) const {
+  const WeightEntry *entry = find(name);
+  assert(entry && "the caller has seen it");
+  if (!isFloat(entry->type))
+    return makeNoFloats(name, entry->type);
+  std::vector<float> numbers(entry->numElements());
+  if (Error error = convert(name, *entry, numbers.data()))
+    return error;
+  if (auto update = updates.find(name); update != updates.end())
+    update->second->apply(numbers);
+  return numbers;
+}
+
 Expected<std::vector<float>>
 WeightTable::materialize(attn::WeightOp weight) const {
   if (Error error = check(weight))
@@ -342,19 +391,22 @@ WeightTable::materialize(attn::WeightOp weight) const {
   int64_t offset = 0;
   for (auto [index, source] : enumerate(sources)) {
     int64_t inner = outer ? source->numElements() / outer : 0;
-    WeightBlock block = getBlock(source->type);
+    StringRef name =
+        cast<mlir::StringAttr>(weight.getSources()[index]).getValue();
+    auto update = updates.find(name);
+    // Tensors that stand one behind the other are converted in place.
+    if (outer == 1 && update == updates.end()) {
+      if (Error error = convert(name, *source, values.data() + offset))
+        return error;
+      offset += inner;
+      continue;
+    }
+    Expected<std::vector<float>> numbers = read(name);
+    if (!numbers)
+      return numbers.takeError();
     for (int64_t o = 0; o < outer; ++o)
-      if (!convertToF32(source->type,
-                        source->bytes.data() +
-                            o * inner / block.elements * block.bytes,
-                        values.data() + o * stride + offset, inner))
-        return makeError(
-            "A0224",
-            "tensor " +
-                quote(cast<mlir::StringAttr>(weight.getSources()[index])
-                          .getValue()) +
-                " holds an F64 number beyond the range of F32",
-            "save the model in F32");
+      std::memcpy(values.data() + o * stride + offset,
+                  numbers->data() + o * inner, inner * sizeof(float));
     offset += inner;
   }
   if (weight.getTranspose())

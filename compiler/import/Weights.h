@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // WeightTable maps tensor names to bytes in memory-mapped safetensors and GGUF
-// files; it holds no tensor itself. Recipes (attn.weight) are applied tensor by tensor.
+// files; it holds no tensor itself. Recipes (attn.weight) are applied tensor by
+// tensor.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_IMPORT_WEIGHTS_H
@@ -59,16 +60,33 @@ struct WeightEntry {
   int64_t numElements() const;
 };
 
+struct LowRankUpdate;
+
 class WeightTable {
 public:
-  /// Maps a safetensors or GGUF file and adds its tensors. Errors name the file, the
-  /// tensor and the numbers that do not fit (A02xx); nothing is added then.
+  WeightTable();
+  WeightTable(WeightTable &&);
+  WeightTable &operator=(WeightTable &&);
+  ~WeightTable();
+
+  /// Maps a safetensors or GGUF file and adds its tensors. Errors name the
+  /// file, the tensor and the numbers that do not fit (A02xx); nothing is added
+  /// then.
   llvm::Error addFile(llvm::StringRef path);
   /// Adds every file of the module attribute `attn.files`, relative paths taken
   /// from `directory`.
   llvm::Error addFiles(mlir::ModuleOp module, llvm::StringRef directory);
 
   const WeightEntry *find(llvm::StringRef name) const;
+  /// A tensor's numbers, widened or narrowed to f32.
+  llvm::Expected<std::vector<float>> read(llvm::StringRef name) const;
+
+  /// Lets an adapter change a tensor that is there. (Adapter.h)
+  void addUpdate(llvm::StringRef name, LowRankUpdate update);
+  /// Puts a tensor of another table in the place of one, or adds it.
+  void replace(llvm::StringRef name, const WeightEntry &entry);
+  /// Keeps the files of a table that replaced tensors lie in.
+  void keepAlive(WeightTable other);
   /// Names in sorted order.
   std::vector<llvm::StringRef> names() const;
   llvm::ArrayRef<std::string> files() const { return paths; }
@@ -89,6 +107,7 @@ private:
   std::vector<std::string> paths;
   std::vector<std::unique_ptr<llvm::MemoryBuffer>> buffers;
   llvm::StringMap<WeightEntry> entries;
+  llvm::StringMap<std::unique_ptr<LowRankUpdate>> updates; ///< by tensor
 };
 
 } // namespace attnc

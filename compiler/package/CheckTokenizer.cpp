@@ -62,13 +62,9 @@ Error checkTokenizer(mlir::MLIRContext &context, LibraryDescription &library,
     // NOLINTBEGIN(bugprone-suspicious-stringview-data-usage)
     if (!name.consume_front(kFolder) || !attnrt::isTokenizerFile(name.data()))
       continue;
-    ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
-        MemoryBuffer::getFile(file.path);
+    ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = file.read();
     if (!buffer)
-      return createStringError(
-          buffer.getError(),
-          "error[A0603]: '" + file.path +
-              "' cannot be read: " + buffer.getError().message());
+      return unreadable(file.path, buffer.getError());
     opened.push_back(
         {name.data(), (*buffer)->getBufferStart(), (*buffer)->getBufferSize()});
     // NOLINTEND(bugprone-suspicious-stringview-data-usage)

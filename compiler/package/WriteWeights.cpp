@@ -52,7 +52,7 @@ struct Item {
   std::vector<int64_t> shape;
   uint64_t bytes = 0, offset = 0;
   const WeightDescription *weight = nullptr;
-  std::string path;
+  const ModelFile *file = nullptr; ///< or a file that travels
 };
 
 class WeightsWriter {
@@ -91,11 +91,11 @@ private:
       Item item;
       item.key = file.name;
       item.dtype = "U8";
-      item.path = file.path;
-      if (std::error_code code = sys::fs::file_size(file.path, item.bytes))
-        return createStringError(code,
-                                 "error[A0603]: '" + file.path +
-                                     "' cannot be read: " + code.message());
+      item.file = &file;
+      if (file.text)
+        item.bytes = file.text->size();
+      else if (std::error_code code = sys::fs::file_size(file.path, item.bytes))
+        return unreadable(file.path, code);
       item.shape = {static_cast<int64_t>(item.bytes)};
       items.push_back(std::move(item));
     }
@@ -183,7 +183,8 @@ private:
     auto emit = [&](ArrayRef<uint8_t> bytes) -> Error {
       if (bytes.size() != item.bytes)
         return createStringError("error[A0604]: '%s' has %zu bytes, not the "
-                                 "%llu that were planned",
+                                 "%llu that were planned\nnote: did a file of "
+                                 "the model change meanwhile? compile again",
                                  item.key.c_str(), bytes.size(),
                                  static_cast<unsigned long long>(item.bytes));
       digests[index].digest = digestBytes(bytes);
@@ -193,14 +194,9 @@ private:
       return Error::success();
     };
     if (!item.weight) {
-      ErrorOr<std::unique_ptr<MemoryBuffer>> file =
-          MemoryBuffer::getFile(item.path);
+      ErrorOr<std::unique_ptr<MemoryBuffer>> file = item.file->read();
       if (!file)
-        return createStringError(file.getError(),
-                                 "error[A0603]: '" + item.path +
-                                     "' cannot be "
-                                     "read: " +
-                                     file.getError().message());
+        return unreadable(item.file->path, file.getError());
       return emit(arrayRefFromStringRef((*file)->getBuffer()));
     }
     auto op = module.lookupSymbol<attn::WeightOp>(item.weight->symbol);

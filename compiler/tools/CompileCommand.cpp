@@ -67,6 +67,10 @@ cl::opt<int64_t> maxSeq("max-seq",
 cl::list<std::string> outputs("outputs", cl::CommaSeparated,
                               cl::desc("Outputs to keep (default: all)"),
                               cl::value_desc("NAME,..."), IN_COMPILE);
+cl::opt<std::string>
+    adapter("adapter",
+            cl::desc("Merge a LoRA or DoRA adapter: a folder in PEFT's format"),
+            cl::value_desc("DIR"), IN_COMPILE);
 cl::opt<bool> allowExtra("allow-extra-tensors",
                          cl::desc("Ignore tensors that the model does not use"),
                          IN_COMPILE);
@@ -166,6 +170,7 @@ int readOptions(CompileOptions &options) {
   options.import.maxBatch = maxBatch;
   options.import.maxSeq = maxSeq;
   options.import.allowExtraTensors = allowExtra;
+  options.import.adapter = adapter;
   options.pipeline.optimize = level != '0';
   options.pipeline.outputs.assign(outputs.begin(), outputs.end());
   options.pipeline.gemm = gemm;

@@ -50,6 +50,10 @@ cl::opt<uint64_t> seed("seed", cl::init(1),
 cl::opt<int> threads("threads",
                      cl::desc("Threads of the library (default: all allowed)"),
                      cl::value_desc("N"), IN_VERIFY);
+cl::opt<std::string>
+    adapter("adapter",
+            cl::desc("Merge a LoRA or DoRA adapter: a folder in PEFT's format"),
+            cl::value_desc("DIR"), IN_VERIFY);
 cl::opt<bool> allowExtra("allow-extra-tensors",
                          cl::desc("Ignore tensors that the model does not use"),
                          IN_VERIFY);
@@ -104,6 +108,12 @@ VerifyOptions makeOptions(const Library &library) {
   VerifyOptions options;
   options.quick = quick;
   options.seed = seed;
+  options.reset = [&library]() -> Error {
+    attn_status status =
+        library.functions().session_reset(library.session());
+    return status ? library.lastError("resetting the session", status)
+                  : Error::success();
+  };
   for (auto &[name, size] : library.sizes())
     options.sizeBounds[name] = {size.minimum, size.maximum};
   for (const LibraryEntry &entry : library.entries()) {
@@ -196,6 +206,7 @@ int run() {
   DiagnosticPrinter diagnostics(context, /*printRemarks=*/false);
   ImportOptions options;
   options.allowExtraTensors = allowExtra;
+  options.adapter = adapter;
   for (const char *name : {"batch", "seq"})
     if (auto size = (*library)->sizes().find(name);
         size != (*library)->sizes().end())

@@ -36,6 +36,8 @@ def Attn_Dialect : Dialect {
   let extraClassDeclaration = [{
     /// Module attribute: paths of the files that hold the weights' sources.
     static constexpr llvm::StringLiteral kFilesAttr = "attn.files";
+    /// Module attribute: the folder of an adapter that changes the weights.
+    static constexpr llvm::StringLiteral kAdapterAttr = "attn.adapter";
     /// Module attribute: the name of the library.
     static constexpr llvm::StringLiteral kNameAttr = "attn.name";
     /// Module attribute: the last stage of the pipeline that ran.

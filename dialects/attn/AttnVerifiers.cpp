@@ -244,7 +244,7 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
     return op->emitOpError() << "expects '" << name
                              << "' to be array<i32: ...>, got "
                              << attribute.getValue();
-  if ((name == kNameAttr || name == kStageAttr) &&
+  if ((name == kNameAttr || name == kStageAttr || name == kAdapterAttr) &&
       !isa<StringAttr>(attribute.getValue()))
     return op->emitOpError() << "expects '" << name << "' to be a string, got "
                              << attribute.getValue();

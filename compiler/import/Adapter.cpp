@@ -1,0 +1,352 @@
+//===- Adapter.cpp - low-rank updates of a model's weights ----------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The adapter's tensors are named after the modules that they change:
+// `base_model.model.PATH.lora_A.weight` and so on change `PATH.weight`. A
+// checkpoint of the bare model may lack the first words of PATH, one of a
+// larger model may have more. Declined by name: other kinds of adapters,
+// biases, quantized and replicated layers, tensors that change nothing there
+// is.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/import/Adapter.h"
+#include "compiler/import/Diagnostics.h"
+#include "compiler/import/Folder.h"
+#include "compiler/import/Json.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/BLAKE3.h"
+#include <cmath>
+
+using namespace llvm;
+
+namespace attnc {
+
+void LowRankUpdate::apply(MutableArrayRef<float> elements) const {
+  assert(int64_t(elements.size()) == in * out && "checked when it was read");
+  // Rows of [out, in] in double: one rounding for all that is added.
+  std::vector<double> row(in);
+  int64_t rowStep = transposed ? 1 : in, columnStep = transposed ? out : 1;
+  for (int64_t o = 0; o < out; ++o) {
+    std::fill(row.begin(), row.end(), 0.0);
+    for (int64_t k = 0; k < rank; ++k) {
+      double factor = scale * up[o * rank + k];
+      const float *from = down.data() + k * in;
+      for (int64_t i = 0; i < in; ++i)
+        row[i] += factor * from[i];
+    }
+    float *base = elements.data() + o * rowStep;
+    double squares = 0;
+    for (int64_t i = 0; i < in; ++i) {
+      row[i] += base[i * columnStep];
+      squares += row[i] * row[i];
+    }
+    double factor = magnitude.empty() || squares == 0
+                        ? 1.0
+                        : magnitude[o] / std::sqrt(squares);
+    for (int64_t i = 0; i < in; ++i)
+      base[i * columnStep] = static_cast<float>(row[i] * factor);
+  }
+}
+
+namespace {
+
+/// The tensors of one module in the adapter's file.
+struct ModuleTensors {
+  std::string down, up, magnitude; ///< names, or empty
+  bool isEmbedding = false;
+};
+
+class AdapterReader {
+public:
+  AdapterReader(mlir::MLIRContext &context, StringRef path,
+                WeightTable &weights)
+      : context(context), folder(&context, path), weights(weights) {}
+  LogicalResult run();
+
+private:
+  LogicalResult readConfig();
+  LogicalResult readAlphas(ConfigReader &config);
+  LogicalResult sortTensors();
+  LogicalResult addUpdate(StringRef path, const ModuleTensors &names);
+  LogicalResult addReplacement(StringRef path, StringRef name);
+  /// The model's tensor for a path of the adapter; empty if there is none.
+  FailureOr<std::string> findTarget(StringRef path);
+  FailureOr<std::vector<float>> read(StringRef name);
+  double getAlpha(StringRef path) const;
+  LogicalResult fail(StringRef code, const Twine &what, const Twine &todo) {
+    return reportError(&context, code, folder.getPath() + ": " + what, todo);
+  }
+
+  mlir::MLIRContext &context;
+  ModelFolder folder;
+  WeightTable &weights;
+  WeightTable tensors; ///< the adapter's own
+  double alpha = 0;
+  std::vector<std::pair<std::string, double>> alphas; ///< by module
+  bool usesRootRank = false, usesMagnitude = false, fansIn = false;
+  std::vector<std::string> saved; ///< modules that are replaced
+  std::map<std::string, ModuleTensors> modules;
+};
+} // namespace
+
+static constexpr StringLiteral kBelongs =
+    "give the adapter of this model, as PEFT saves it";
+
+LogicalResult AdapterReader::readAlphas(ConfigReader &config) {
+  std::optional<ConfigFile> pattern = config.getObject("alpha_pattern");
+  if (!pattern)
+    return success();
+  for (const auto &[key, value] : pattern->fields) {
+    std::optional<double> number = value.getAsNumber();
+    StringRef name(key);
+    if (!number || name.find_first_of("*+?[]()|^$\\{}") != StringRef::npos)
+      return fail("A0241",
+                  "'alpha_pattern' gives " + quote(name) +
+                      ", which is no module's name with a number",
+                  "name modules in full; expressions are not read");
+    alphas.emplace_back(name.str(), *number);
+  }
+  return success();
+}
+
+LogicalResult AdapterReader::readConfig() {
+  std::optional<ConfigFile> file = folder.readConfig("adapter_config.json");
+  if (!file)
+    return failure();
+  ConfigReader config(&context, *file);
+  std::string kind = config.getString("peft_type");
+  if (!config.failed() && kind != "LORA")
+    config.report("peft_type", "is " + quote(kind) + "; known is LORA",
+                  "merge this adapter with PEFT and compile the result",
+                  "A0241");
+  (void)config.getInteger("r", 1, 65536);
+  alpha = config.getNumber("lora_alpha", -1e9, 1e9);
+  usesRootRank = config.getBool("use_rslora", false);
+  usesMagnitude = config.getBool("use_dora", false);
+  fansIn = config.getBool("fan_in_fan_out", false);
+  saved = config.getStrings("modules_to_save");
+  std::string bias = config.getString("bias", "none");
+  if (bias != "none")
+    config.report("bias", "is " + quote(bias) + "; known is 'none'",
+                  "merge this adapter with PEFT and compile the result",
+                  "A0241");
+  for (auto [key, what] :
+       std::initializer_list<std::pair<StringRef, StringRef>>{
+           {"lora_bias", "biases of the narrow matrices"},
+           {"layer_replication", "layers that stand more than once"},
+           {"trainable_token_indices", "rows of an embedding"},
+           {"use_qalora", "groups of quantized weights"},
+           {"target_parameters", "parameters that are no module's weight"},
+           {"arrow_config", "adapters chosen by a router"},
+           {"alora_invocation_tokens", "adapters that tokens switch on"},
+           {"kasa_config", "another kind of update"},
+           {"lora_ga_config", "another kind of update"},
+           {"monteclora_config", "another kind of update"},
+           {"velora_config", "another kind of update"},
+           {"use_bdlora", "matrices of blocks"}})
+    config.refuseIfSet(key, what);
+  LogicalResult good = readAlphas(config);
+  config.ignore({"auto_mapping",
+                 "base_model_name_or_path",
+                 "corda_config",
+                 "eva_config",
+                 "exclude_modules",
+                 "inference_mode",
+                 "init_lora_weights",
+                 "layers_pattern",
+                 "layers_to_transform",
+                 "loftq_config",
+                 "lora_dropout",
+                 "megatron_config",
+                 "megatron_core",
+                 "peft_version",
+                 "qalora_group_size",
+                 "rank_pattern",
+                 "revision",
+                 "runtime_config",
+                 "target_modules",
+                 "task_type",
+                 "ensure_weight_tying"});
+  return success(succeeded(config.finish()) && succeeded(good));
+}
+
+/// Sorts the adapter's tensors by module; those of no narrow matrix replace.
+LogicalResult AdapterReader::sortTensors() {
+  static constexpr struct {
+    StringLiteral ending;
+    std::string ModuleTensors::*name;
+    bool isEmbedding;
+  } kEndings[] = {
+      {".lora_A.weight", &ModuleTensors::down, false},
+      {".lora_B.weight", &ModuleTensors::up, false},
+      {".lora_embedding_A", &ModuleTensors::down, true},
+      {".lora_embedding_B", &ModuleTensors::up, true},
+      {".lora_magnitude_vector", &ModuleTensors::magnitude, false},
+      {".lora_magnitude_vector.weight", &ModuleTensors::magnitude, false}};
+  for (StringRef name : tensors.names()) {
+    StringRef path = name;
+    path.consume_front("base_model.model.");
+    bool found = false;
+    for (const auto &[ending, member, isEmbedding] : kEndings)
+      if (!found && path.ends_with(ending)) {
+        ModuleTensors &module = modules[path.drop_back(ending.size()).str()];
+        module.*member = name.str();
+        module.isEmbedding |= isEmbedding;
+        found = true;
+      }
+    if (!found && failed(addReplacement(path, name)))
+      return failure();
+  }
+  if (modules.empty())
+    return fail("A0242", "the adapter's file has no low-rank matrices",
+                kBelongs);
+  return success();
+}
+
+FailureOr<std::string> AdapterReader::findTarget(StringRef path) {
+  if (weights.find(path))
+    return path.str();
+  std::vector<StringRef> found;
+  for (StringRef name : weights.names())
+    if (name.ends_with(("." + path).str()) ||
+        path.ends_with(("." + name).str()))
+      found.push_back(name);
+  if (found.size() > 1)
+    return fail("A0242",
+                quote(path) + " may be any of the model's tensors " +
+                    listNames(found),
+                kBelongs);
+  return found.empty() ? std::string() : found.front().str();
+}
+
+/// A tensor that stands in the adapter as a whole.
+LogicalResult AdapterReader::addReplacement(StringRef path, StringRef name) {
+  auto isSaved = [&](StringRef module) {
+    return path.starts_with((module + ".").str()) ||
+           path.contains(("." + module + ".").str());
+  };
+  if (none_of(saved, isSaved))
+    return fail("A0242",
+                "the tensor " + quote(name) +
+                    " is no part of a low-rank matrix, and of no module of "
+                    "'modules_to_save'",
+                kBelongs);
+  FailureOr<std::string> target = findTarget(path);
+  if (failed(target))
+    return failure();
+  weights.replace(target->empty() ? path : StringRef(*target),
+                  *tensors.find(name));
+  return success();
+}
+
+/// A tensor's numbers in f32.
+FailureOr<std::vector<float>> AdapterReader::read(StringRef name) {
+  Expected<std::vector<float>> values = tensors.read(name);
+  if (values)
+    return std::move(*values);
+  return reportError(&context, values.takeError());
+}
+
+double AdapterReader::getAlpha(StringRef path) const {
+  for (const auto &[module, value] : alphas)
+    if (path == module || path.ends_with("." + module))
+      return value;
+  return alpha;
+}
+
+LogicalResult AdapterReader::addUpdate(StringRef path,
+                                       const ModuleTensors &names) {
+  if (names.down.empty() || names.up.empty() ||
+      names.magnitude.empty() == usesMagnitude)
+    return fail("A0242",
+                "the module " + quote(path) + " lacks " +
+                    (names.down.empty() ? "lora_A"
+                     : names.up.empty() ? "lora_B"
+                     : usesMagnitude    ? "lora_magnitude_vector"
+                                        : "'use_dora'"),
+                "save the adapter again");
+  FailureOr<std::string> target = findTarget((path + ".weight").str());
+  if (failed(target))
+    return failure();
+  if (target->empty())
+    return fail("A0242",
+                "the module " + quote(path) +
+                    " has no tensor in the model that it could change",
+                kBelongs);
+  LowRankUpdate update;
+  FailureOr<std::vector<float>> down = read(names.down), up = read(names.up);
+  if (failed(down) || failed(up))
+    return failure();
+  ArrayRef<int64_t> downShape = tensors.find(names.down)->shape;
+  ArrayRef<int64_t> upShape = tensors.find(names.up)->shape;
+  ArrayRef<int64_t> shape = weights.find(*target)->shape;
+  // Rows of an embedding are looked up: its matrix is [in, out].
+  update.transposed = fansIn || names.isEmbedding;
+  if (shape.size() == 2) {
+    update.out = shape[update.transposed];
+    update.in = shape[!update.transposed];
+  }
+  update.rank = downShape.empty() ? 0 : downShape[0];
+  if (update.rank < 1 || shape.size() != 2 ||
+      downShape != ArrayRef<int64_t>({update.rank, update.in}) ||
+      upShape != ArrayRef<int64_t>({update.out, update.rank}))
+    return fail("A0243",
+                "the module " + quote(path) + " has matrices of " +
+                    formatShape(downShape) + " and " + formatShape(upShape) +
+                    "; the model's tensor " + quote(*target) + " is " +
+                    formatShape(shape),
+                kBelongs);
+  update.down = std::move(*down);
+  update.up = std::move(*up);
+  if (usesMagnitude) {
+    FailureOr<std::vector<float>> magnitude = read(names.magnitude);
+    if (failed(magnitude))
+      return failure();
+    if (int64_t(magnitude->size()) != update.out)
+      return fail("A0243",
+                  "the module " + quote(path) + " has " +
+                      Twine(magnitude->size()) + " magnitudes; expected " +
+                      Twine(update.out),
+                  kBelongs);
+    update.magnitude = std::move(*magnitude);
+  }
+  double rank = double(update.rank);
+  update.scale = getAlpha(path) / (usesRootRank ? std::sqrt(rank) : rank);
+  BLAKE3 hasher;
+  for (const std::vector<float> *part :
+       {&update.down, &update.up, &update.magnitude})
+    hasher.update({reinterpret_cast<const uint8_t *>(part->data()),
+                   part->size() * sizeof(float)});
+  hasher.update(
+      {reinterpret_cast<const uint8_t *>(&update.scale), sizeof(update.scale)});
+  update.digest = toHex(hasher.final<16>(), /*LowerCase=*/true);
+  weights.addUpdate(*target, std::move(update));
+  return success();
+}
+
+LogicalResult AdapterReader::run() {
+  if (failed(folder.open()) || failed(readConfig()))
+    return failure();
+  if (Error error =
+          tensors.addFile(folder.getPath("adapter_model.safetensors")))
+    return reportError(&context, std::move(error));
+  if (failed(sortTensors()))
+    return failure();
+  for (const auto &[path, names] : modules)
+    if (failed(addUpdate(path, names)))
+      return failure();
+  weights.keepAlive(std::move(tensors));
+  return success();
+}
+
+LogicalResult addAdapter(mlir::MLIRContext &context, StringRef folder,
+                         WeightTable &weights) {
+  return AdapterReader(context, folder, weights).run();
+}
+
+} // namespace attnc

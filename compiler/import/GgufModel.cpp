@@ -1,0 +1,230 @@
+//===- GgufModel.cpp - a GGUF file's model as a configuration -------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Keys and names of tensors as llama.cpp's converter writes them. Its queries
+// and keys of Llama are permuted to rotate adjacent pairs: `rope_interleaved`.
+// Declined by name: other architectures, partial rotary positions, experts.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/import/GgufModel.h"
+#include "compiler/import/Diagnostics.h"
+#include "compiler/import/Json.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/Endian.h"
+
+using namespace llvm;
+
+namespace attnc {
+
+namespace {
+class ConfigMaker {
+public:
+  ConfigMaker(const GgufFile &file, StringRef path) : file(file), path(path) {}
+  Expected<json::Object> run();
+
+private:
+  /// The value of "ARCHITECTURE.key", or null.
+  const json::Value *find(StringRef key) const {
+    return file.metadata.get((architecture + "." + key).str());
+  }
+  const NamedWeight *findTensor(StringRef name) const {
+    for (const NamedWeight &tensor : file.tensors)
+      if (tensor.name == name)
+        return &tensor;
+    return nullptr;
+  }
+  Error copy(StringRef from, StringRef to, bool required = true);
+  Error checkRotation();
+  Error addScaling();
+  Error addFactors(const NamedWeight &tensor);
+  void addTokens();
+
+  const GgufFile &file;
+  StringRef path;
+  std::string architecture;
+  json::Object config;
+};
+} // namespace
+
+static constexpr StringLiteral kElse =
+    "give the model's HuggingFace folder instead";
+
+Error ConfigMaker::copy(StringRef from, StringRef to, bool required) {
+  const json::Value *value = find(from);
+  if (value && value->getAsNumber()) {
+    config[to] = *value;
+    return Error::success();
+  }
+  if (!value && !required)
+    return Error::success();
+  return makeError("A0237",
+                   path + ": '" + architecture + "." + from + "' is " +
+                       (value ? describeKind(*value) : "absent") +
+                       "; expected a number",
+                   "convert the model again with a current converter");
+}
+
+/// All of a head is rotated.
+Error ConfigMaker::checkRotation() {
+  std::optional<int64_t> rotated, size;
+  if (const json::Value *value = find("rope.dimension_count"))
+    rotated = value->getAsInteger();
+  if (const json::Value *value = find("attention.key_length"))
+    size = value->getAsInteger();
+  std::optional<int64_t> hidden = config.getInteger("hidden_size");
+  std::optional<int64_t> heads = config.getInteger("num_attention_heads");
+  if (!size && hidden && heads && *heads > 0)
+    size = *hidden / *heads;
+  if (!rotated || !size || *rotated == *size)
+    return Error::success();
+  return makeError("A0236",
+                   path + ": " + Twine(*rotated) + " of the " + Twine(*size) +
+                       " elements of a head are rotated; known is all",
+                   kElse);
+}
+
+/// The divisors of the frequencies that stand in a tensor.
+Error ConfigMaker::addFactors(const NamedWeight &tensor) {
+  if (tensor.entry.type != WeightType::F32)
+    return makeError("A0236",
+                     path + ": 'rope_freqs.weight' holds " +
+                         getName(tensor.entry.type) + "; known is F32",
+                     kElse);
+  json::Array factors;
+  for (int64_t i = 0; i < tensor.entry.numElements(); ++i)
+    factors.push_back(static_cast<double>(llvm::bit_cast<float>(
+        support::endian::read32le(tensor.entry.bytes.data() + 4 * i))));
+  config["rope_scaling"] =
+      json::Object{{"rope_type", "factors"}, {"factors", std::move(factors)}};
+  return Error::success();
+}
+
+Error ConfigMaker::addScaling() {
+  if (const NamedWeight *tensor = findTensor("rope_freqs.weight"))
+    return addFactors(*tensor);
+  const json::Value *kind = find("rope.scaling.type");
+  std::string name = kind ? kind->getAsString().value_or("").str() : "none";
+  if (name == "none")
+    return Error::success();
+  const json::Value *factor = find("rope.scaling.factor");
+  if ((name != "linear" && name != "yarn") || !factor)
+    return makeError("A0236",
+                     path + ": the rotary scaling " + quote(name) +
+                         " is not known; known are none, linear, yarn",
+                     kElse);
+  json::Object scaling{{"rope_type", name}, {"factor", *factor}};
+  if (const json::Value *length = find("rope.scaling.original_context_length"))
+    scaling["original_max_position_embeddings"] = *length;
+  config["rope_scaling"] = std::move(scaling);
+  return Error::success();
+}
+
+void ConfigMaker::addTokens() {
+  json::Array stops;
+  for (StringRef key :
+       {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+        "tokenizer.ggml.eom_token_id"})
+    if (std::optional<int64_t> id = file.metadata.getInteger(key))
+      if (!is_contained(stops, json::Value(*id)))
+        stops.push_back(*id);
+  config["eos_token_id"] = std::move(stops);
+}
+
+Expected<json::Object> ConfigMaker::run() {
+  architecture =
+      file.metadata.getString("general.architecture").value_or("").str();
+  StringRef known = StringSwitch<StringRef>(architecture)
+                        .Case("llama", "LlamaForCausalLM")
+                        .Case("qwen2", "Qwen2ForCausalLM")
+                        .Case("qwen3", "Qwen3ForCausalLM")
+                        .Default("");
+  if (known.empty())
+    return makeError("A0236",
+                     path + ": the architecture " + quote(architecture) +
+                         " is not known; known are llama, qwen2, qwen3",
+                     kElse);
+  const json::Value *experts = find("expert_count");
+  if (experts && experts->getAsInteger().value_or(1) != 0)
+    return makeError("A0236", path + ": models of experts are not known",
+                     kElse);
+  config = json::Object{{"architectures", json::Array{known}},
+                        {"model_type", architecture},
+                        {"hidden_act", "silu"},
+                        {"rope_interleaved", architecture == "llama"},
+                        {"tie_word_embeddings", !findTensor("output.weight")}};
+  const NamedWeight *table = findTensor("token_embd.weight");
+  if (!table || table->entry.shape.size() != 2)
+    return makeError("A0237",
+                     path + ": there is no tensor 'token_embd.weight' of two "
+                            "dimensions",
+                     "convert the model again with a current converter");
+  config["vocab_size"] = table->entry.shape[0];
+  struct Field {
+    StringLiteral from, to;
+    bool required;
+  };
+  static constexpr Field kFields[] = {
+      {"block_count", "num_hidden_layers", true},
+      {"embedding_length", "hidden_size", true},
+      {"feed_forward_length", "intermediate_size", true},
+      {"context_length", "max_position_embeddings", true},
+      {"attention.head_count", "num_attention_heads", true},
+      {"attention.head_count_kv", "num_key_value_heads", false},
+      {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true},
+      {"attention.key_length", "head_dim", false},
+      {"rope.freq_base", "rope_theta", false}};
+  for (const Field &field : kFields)
+    if (Error error = copy(field.from, field.to, field.required))
+      return error;
+  if (findTensor("blk.0.attn_q.bias") && architecture == "llama")
+    config["attention_bias"] = true;
+  if (Error error = checkRotation())
+    return error;
+  if (Error error = addScaling())
+    return error;
+  addTokens();
+  return std::move(config);
+}
+
+Expected<json::Object> makeConfig(const GgufFile &file, StringRef path) {
+  return ConfigMaker(file, path).run();
+}
+
+std::string renameTensor(StringRef name) {
+  static constexpr std::pair<StringLiteral, StringLiteral> kWhole[] = {
+      {"token_embd.weight", "model.embed_tokens.weight"},
+      {"output_norm.weight", "model.norm.weight"},
+      {"output.weight", "lm_head.weight"},
+      // Read into the configuration; as a tensor it is a buffer.
+      {"rope_freqs.weight", "model.rotary_emb.inv_freq"}};
+  static constexpr std::pair<StringLiteral, StringLiteral> kParts[] = {
+      {"attn_norm", "input_layernorm"},
+      {"attn_q", "self_attn.q_proj"},
+      {"attn_k", "self_attn.k_proj"},
+      {"attn_v", "self_attn.v_proj"},
+      {"attn_output", "self_attn.o_proj"},
+      {"attn_q_norm", "self_attn.q_norm"},
+      {"attn_k_norm", "self_attn.k_norm"},
+      {"ffn_norm", "post_attention_layernorm"},
+      {"ffn_gate", "mlp.gate_proj"},
+      {"ffn_up", "mlp.up_proj"},
+      {"ffn_down", "mlp.down_proj"}};
+  for (const auto &[from, to] : kWhole)
+    if (name == from)
+      return to.str();
+  StringRef rest = name;
+  if (!rest.consume_front("blk."))
+    return name.str();
+  auto [index, part] = rest.split('.');
+  auto [module, ending] = part.rsplit('.');
+  for (const auto &[from, to] : kParts)
+    if (module == from)
+      return ("model.layers." + index + "." + to + "." + ending).str();
+  return name.str();
+}
+
+} // namespace attnc

@@ -1,0 +1,38 @@
+//===- GgufModel.h - a GGUF file as a model folder ---------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a GGUF file says of its model and tokenizer, in the words of a
+// HuggingFace folder, so that everything behind reads both alike.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_IMPORT_GGUFMODEL_H
+#define ATTNC_COMPILER_IMPORT_GGUFMODEL_H
+
+#include "compiler/import/Gguf.h"
+
+namespace attnc {
+
+/// The fields of config.json. Architectures: llama, qwen2, qwen3. Errors are
+/// A0236 (not known) and A0237 (absent or of another kind).
+llvm::Expected<llvm::json::Object> makeConfig(const GgufFile &file,
+                                              llvm::StringRef path);
+
+/// The text of tokenizer.json; empty if the file has no tokenizer. Known are
+/// byte-level BPE ("gpt2") with the splits of some families, and
+/// SentencePiece's BPE ("llama"). Errors as above.
+llvm::Expected<std::string> makeTokenizerJson(const GgufFile &file,
+                                              llvm::StringRef path);
+/// The text of tokenizer_config.json: special tokens and chat template.
+llvm::Expected<std::string> makeTokenizerConfig(const GgufFile &file,
+                                                llvm::StringRef path);
+
+/// The tensor's name in a HuggingFace checkpoint; the same name if it has none.
+std::string renameTensor(llvm::StringRef name);
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_IMPORT_GGUFMODEL_H

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Writes GGUF files of the tiny decoders, as llama.cpp's converter lays them out.
+
+    pip install gguf==0.19.0 safetensors
+    python3 test/data/make-tiny-gguf.py test/data/decoders test/data/gguf [FOLDER OUT]
+
+test/data/gguf/NAME.gguf holds the tensors of test/data/decoders/NAME in F32 under
+GGUF's names, queries and keys of Llama permuted to rotate adjacent pairs, so that
+the golden files of the decoders hold for them. With FOLDER and OUT it converts a
+folder with a byte-fallback BPE tokenizer.json too, scores made of the merges'
+ranks.
+"""
+import json
+import os
+import sys
+
+import gguf
+import numpy as np
+from safetensors.numpy import load_file
+
+# Name of the file, the decoder, GGUF's architecture.
+MODELS = {"llama": "llama", "llama3": "llama",
+          "llama-linear": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
+PARTS = {
+    "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm",
+    "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+}
+WHOLE = {"model.embed_tokens.weight": "token_embd.weight",
+         "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}
+
+
+def rename(name):
+    if name in WHOLE:
+        return WHOLE[name]
+    _, _, layer, rest = name.split(".", 3)
+    module, ending = rest.rsplit(".", 1)
+    return f"blk.{layer}.{PARTS[module]}.{ending}"
+
+
+def permute(tensor, heads):
+    """Halves of a head to adjacent pairs, as the converter does for Llama."""
+    shape = tensor.shape
+    tensor = tensor.reshape(heads, 2, shape[0] // heads // 2, *shape[1:])
+    return np.ascontiguousarray(tensor.swapaxes(1, 2).reshape(shape))
+
+
+def rope_factors(scaling, size):
+    """Llama 3's scaling as divisors of the frequencies."""
+    theta = scaling["rope_theta"]
+    frequencies = 1 / theta ** (np.arange(0, size, 2) / size)
+    lengths = 2 * np.pi / frequencies
+    low = scaling["original_max_position_embeddings"] / scaling["low_freq_factor"]
+    high = scaling["original_max_position_embeddings"] / scaling["high_freq_factor"]
+    factors = np.ones(size // 2)
+    for i, length in enumerate(lengths):
+        if length > low:
+            factors[i] = scaling["factor"]
+        elif length > high:
+            smooth = (scaling["original_max_position_embeddings"] / length
+                      - scaling["low_freq_factor"]) / (
+                          scaling["high_freq_factor"] - scaling["low_freq_factor"])
+            factors[i] = 1 / ((1 - smooth) / scaling["factor"] + smooth)
+    return factors.astype(np.float32)
+
+
+def add_tokenizer(writer, path):
+    with open(path) as file:
+        tokenizer = json.load(file)
+    model = tokenizer["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    special = {token["content"] for token in tokenizer["added_tokens"] if token["special"]}
+    scores, kinds = [], []
+    made = {}
+    for rank, merge in enumerate(model["merges"]):
+        left, right = merge if isinstance(merge, list) else merge.split(" ")
+        made.setdefault(left + right, -float(rank))
+    for token in tokens:
+        is_byte = len(token) == 6 and token.startswith("<0x")
+        kinds.append(6 if is_byte else 2 if token == "<unk>" else 3 if token in special else 1)
+        scores.append(made.get(token, -1e6))
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores(scores)
+    writer.add_token_types(kinds)
+    for name, add in (("<s>", writer.add_bos_token_id), ("</s>", writer.add_eos_token_id),
+                      ("<unk>", writer.add_unk_token_id)):
+        if name in model["vocab"]:
+            add(model["vocab"][name])
+
+
+def convert(folder, path, architecture):
+    with open(os.path.join(folder, "config.json")) as file:
+        config = json.load(file)
+    tensors = load_file(os.path.join(folder, "model.safetensors"))
+    heads = config["num_attention_heads"]
+    key_heads = config.get("num_key_value_heads", heads)
+    size = config.get("head_dim") or config["hidden_size"] // heads
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(key_heads)
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_key_length(size)
+    writer.add_rope_dimension_count(size)
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    writer.add_rope_freq_base(float(rope.get("rope_theta", config.get("rope_theta", 10000.0))))
+    if rope.get("rope_type") == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["factor"])
+    if rope.get("rope_type") == "llama3":
+        writer.add_tensor("rope_freqs.weight", rope_factors(rope, size))
+    tokenizer = os.path.join(folder, "tokenizer.json")
+    if os.path.exists(tokenizer):
+        add_tokenizer(writer, tokenizer)
+    elif config.get("eos_token_id") is not None:
+        writer.add_eos_token_id(config["eos_token_id"])
+    for name, tensor in tensors.items():
+        if architecture == "llama" and ".q_proj." in name:
+            tensor = permute(tensor, heads)
+        if architecture == "llama" and ".k_proj." in name:
+            tensor = permute(tensor, key_heads)
+        writer.add_tensor(rename(name), tensor.astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def main(decoders, out, folder=None, target=None):
+    os.makedirs(out, exist_ok=True)
+    for name, architecture in MODELS.items():
+        convert(os.path.join(decoders, name), os.path.join(out, name + ".gguf"), architecture)
+    if folder:
+        convert(folder, target, "llama")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

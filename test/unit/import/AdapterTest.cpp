@@ -1,0 +1,142 @@
+//===- AdapterTest.cpp - adapters that do not fit -------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Right adapters are test/numerics/adapters.test's; here they are bent.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/import/Adapter.h"
+#include "ImportFixture.h"
+
+using namespace attnc;
+
+namespace {
+
+class AdapterTest : public ImportFixture {
+protected:
+  void SetUp() override {
+    ImportFixture::SetUp();
+    copy("tiny-bert");
+    copy("adapters/tiny-bert-lora", "adapter");
+    options.adapter = path("adapter");
+  }
+  void bend(llvm::StringRef key, std::optional<llvm::json::Value> value) {
+    edit("adapter/adapter_config.json", key, std::move(value));
+  }
+  /// An adapter's file with these tensors of ones.
+  void
+  writeTensors(const std::vector<std::pair<std::string, std::vector<int64_t>>>
+                   &tensors) {
+    std::string header = "{", data;
+    for (const auto &[name, shape] : tensors) {
+      int64_t count = 1;
+      std::string dims;
+      for (int64_t dim : shape) {
+        count *= dim;
+        dims += (dims.empty() ? "" : ",") + std::to_string(dim);
+      }
+      header += (header.size() > 1 ? ",\"" : "\"") + name +
+                "\":{\"dtype\":\"F32\",\"shape\":[" + dims +
+                "],\"data_offsets\":[" + std::to_string(data.size()) + "," +
+                std::to_string(data.size() + 4 * count) + "]}";
+      for (int64_t i = 0; i < count; ++i)
+        data.append("\x00\x00\x80\x3f", 4);
+    }
+    write("adapter/adapter_model.safetensors",
+          makeSafetensors(header + "}", data));
+  }
+  ImportOptions options;
+  const std::string query = "base_model.model.encoder.layer.0.attention.self."
+                            "query";
+};
+
+TEST_F(AdapterTest, WhatCannotBeMerged) {
+  for (auto [key, value, part] :
+       std::vector<std::tuple<std::string, llvm::json::Value, std::string>>{
+           {"peft_type", "IA3", "is 'IA3'; known is LORA"},
+           {"bias", "all", "known is 'none'"},
+           {"lora_bias", true, "biases of the narrow matrices"},
+           {"layer_replication", llvm::json::Array{1}, "more than once"},
+           {"use_qalora", true, "groups of quantized weights"},
+           {"alpha_pattern", llvm::json::Object{{"layer.*", 3}},
+            "no module's name"},
+           {"something_new", 3, "something_new"}}) {
+    SCOPED_TRACE(key);
+    copy("adapters/tiny-bert-lora", "adapter");
+    bend(key, value);
+    EXPECT_EQ(import(options), nullptr);
+    EXPECT_NE(messages.find(part), std::string::npos) << messages;
+  }
+}
+
+TEST_F(AdapterTest, FilesThatAreAbsent) {
+  options.adapter = path("nowhere");
+  EXPECT_EQ(import(options), nullptr);
+  options.adapter = path("adapter");
+  llvm::sys::fs::remove(path("adapter/adapter_model.safetensors"));
+  expectRefused("A0201", {"adapter_model.safetensors"}, options);
+  llvm::sys::fs::remove(path("adapter/adapter_config.json"));
+  EXPECT_EQ(import(options), nullptr);
+}
+
+TEST_F(AdapterTest, TensorsThatDoNotFit) {
+  writeTensors({{query + ".lora_A.weight", {3, 20}}});
+  expectRefused("A0242", {"lacks lora_B"}, options);
+  writeTensors({{query + ".lora_B.weight", {20, 3}}});
+  expectRefused("A0242", {"lacks lora_A"}, options);
+  writeTensors({{query + ".lora_A.weight", {3, 21}},
+                {query + ".lora_B.weight", {20, 3}}});
+  expectRefused("A0243", {"[3, 21]", "[20, 3]", "[20, 20]"}, options);
+  writeTensors({{query + ".lora_A.weight", {0, 20}},
+                {query + ".lora_B.weight", {20, 0}}});
+  expectRefused("A0243", {"[0, 20]"}, options);
+  writeTensors({{"base_model.model.other.lora_A.weight", {3, 20}},
+                {"base_model.model.other.lora_B.weight", {20, 3}}});
+  expectRefused("A0242", {"'other'", "has no tensor in the model"}, options);
+  writeTensors({{"base_model.model.dense.lora_A.weight", {3, 20}},
+                {"base_model.model.dense.lora_B.weight", {20, 3}}});
+  expectRefused("A0242", {"may be any of"}, options);
+  writeTensors({{"base_model.model.classifier.weight", {2, 20}}});
+  expectRefused("A0242", {"no module of 'modules_to_save'"}, options);
+  writeTensors({});
+  expectRefused("A0242", {"no low-rank matrices"}, options);
+}
+
+TEST_F(AdapterTest, Magnitudes) {
+  writeTensors({{query + ".lora_A.weight", {3, 20}},
+                {query + ".lora_B.weight", {20, 3}},
+                {query + ".lora_magnitude_vector", {20}}});
+  expectRefused("A0242", {"lacks 'use_dora'"}, options);
+  bend("use_dora", true);
+  EXPECT_NE(import(options), nullptr) << messages;
+  writeTensors({{query + ".lora_A.weight", {3, 20}},
+                {query + ".lora_B.weight", {20, 3}},
+                {query + ".lora_magnitude_vector", {19}}});
+  expectRefused("A0243", {"19 magnitudes; expected 20"}, options);
+}
+
+TEST(LowRankUpdate, BothWaysRound) {
+  LowRankUpdate update;
+  update.rank = 1, update.in = 2, update.out = 3;
+  update.down = {1, 10};
+  update.up = {1, 2, 3};
+  update.scale = 0.5;
+  std::vector<float> rows = {0, 0, 0, 0, 0, 0}, columns = rows;
+  update.apply(rows);
+  EXPECT_EQ(rows, (std::vector<float>{0.5, 5, 1, 10, 1.5, 15}));
+  update.transposed = true;
+  update.apply(columns);
+  EXPECT_EQ(columns, (std::vector<float>{0.5, 1, 1.5, 5, 10, 15}));
+  // A row of zeros has no direction and stays.
+  update.magnitude = {5, 5, 5};
+  update.up = {0, 0, 0};
+  std::vector<float> lengths = {3, 0, 0, 4, 0, 0};
+  update.apply(lengths);
+  update.apply(lengths);
+  EXPECT_EQ(lengths, (std::vector<float>{3, 0, 0, 4, 0, 0}));
+}
+
+} // namespace
