@@ -40,17 +40,7 @@ extern "C" int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 }
 #endif
 
-// Of programs that count their branches; others end without it.
-extern "C" __attribute__((weak)) int __llvm_profile_write_file(void);
-
 namespace {
-
-/// Ends a forked child, in which nothing may run that runs at exit.
-[[noreturn]] void leave(int code) {
-  if (__llvm_profile_write_file)
-    __llvm_profile_write_file();
-  _exit(code);
-}
 
 attn_options withThreads(int32_t threads) {
   attn_options options = rightOptions();

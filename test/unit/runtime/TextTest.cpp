@@ -244,6 +244,94 @@ TEST(Text, Tokenizes) {
   EXPECT_THAT(mask, testing::ElementsAre(1, 1, 1, 1, 1, 1, 1, 1, 0, 0));
 }
 
+/// The toy with a tokenizer.json: tokens "a" to "e" are 0 to 4.
+WeightsWriter jsonWriter() {
+  const std::string text = R"({"pre_tokenizer": {"type": "WhitespaceSplit"},
+    "decoder": {"type": "Fuse"}, "model": {"type": "BPE", "merges": [],
+    "vocab": {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}}})";
+  WeightsWriter writer;
+  WeightsWriter::Item &file = writer.item("tokenizer/tokenizer.json");
+  file.data.assign(text.begin(), text.end());
+  file.shape = "[" + std::to_string(text.size()) + "]";
+  return writer;
+}
+
+TEST(Text, Detokenizes) {
+  AlignedBytes bytes(jsonWriter().bytes());
+  Counter counter;
+  attn_options options = textOptions();
+  options.weights_data = bytes.data();
+  options.weights_size = bytes.size();
+  options.allocator = &counter.allocator;
+  const int32_t ids[] = {0, 1, 4};
+  char text[8];
+  size_t needed = 0;
+  {
+    Opened opened(options, textLibrary);
+    ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+    // Whatever memory is refused, the next attempt works.
+    attn_status status = ATTN_ERROR_OUT_OF_MEMORY;
+    int failures = 0;
+    for (; status != ATTN_OK; ++failures) {
+      ASSERT_LT(failures, 50);
+      Opened fresh(options, textLibrary);
+      counter.failAt = counter.calls + failures;
+      status = attnrt_detokenize(fresh.model, ids, 3, text, 8, &needed);
+      counter.failAt = -1;
+      EXPECT_EQ(attnrt_detokenize(fresh.model, ids, 3, text, 8, &needed),
+                ATTN_OK);
+      EXPECT_STREQ(text, "abe");
+    }
+    EXPECT_GT(failures, 3);
+    for (size_t capacity : {size_t(0), size_t(1), size_t(3), size_t(4)}) {
+      memset(text, '?', sizeof(text));
+      EXPECT_EQ(attnrt_detokenize(opened.model, ids, 3,
+                                  capacity ? text : nullptr, capacity, &needed),
+                ATTN_OK);
+      EXPECT_EQ(needed, 3u);
+      if (capacity)
+        EXPECT_EQ(std::string(text),
+                  std::string("abe").substr(0, capacity - 1));
+    }
+    EXPECT_EQ(attnrt_detokenize(opened.model, nullptr, 0, nullptr, 0, nullptr),
+              ATTN_OK);
+    EXPECT_EQ(attnrt_detokenize(nullptr, ids, 3, text, 8, nullptr),
+              ATTN_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(attnrt_detokenize(opened.model, nullptr, 3, text, 8, nullptr),
+              ATTN_ERROR_INVALID_ARGUMENT);
+    EXPECT_THAT(attnrt_last_error(), HasSubstr("ids is NULL"));
+    EXPECT_EQ(attnrt_detokenize(opened.model, ids, 3, nullptr, 8, nullptr),
+              ATTN_ERROR_INVALID_ARGUMENT);
+    EXPECT_THAT(attnrt_last_error(), HasSubstr("buffer is NULL"));
+  }
+  EXPECT_EQ(counter.live, 0);
+  Opened letters(textOptions(), textLibrary);
+  EXPECT_EQ(attnrt_detokenize(letters.model, ids, 3, text, 8, nullptr),
+            ATTN_ERROR_UNAVAILABLE);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("has no tokenizer.json"));
+}
+
+TEST(Text, ThreadsDetokenizeAtOnce) {
+  AlignedBytes bytes(jsonWriter().bytes());
+  attn_options options = textOptions();
+  options.weights_data = bytes.data();
+  options.weights_size = bytes.size();
+  for (int round = 0; round < 20; ++round) {
+    Opened opened(options, textLibrary);
+    std::vector<std::thread> users;
+    std::atomic<int> wrong{0};
+    for (int32_t user = 0; user < 4; ++user)
+      users.emplace_back([&, user] {
+        char text[4] = "";
+        attnrt_detokenize(opened.model, &user, 1, text, 4, nullptr);
+        wrong += text[0] != 'a' + user;
+      });
+    for (std::thread &user : users)
+      user.join();
+    EXPECT_EQ(wrong, 0);
+  }
+}
+
 TEST(Text, Refuses) {
   Opened opened(textOptions(), textLibrary);
   Texts texts(3, 5);

@@ -148,6 +148,9 @@ private:
   bool isOpen = false;
 };
 
+/// Ends a forked child, in which nothing may run that runs at exit.
+[[noreturn]] void leave(int code);
+
 /// attnrt_info's text.
 std::string info(const attn_model *model);
 
