@@ -42,6 +42,18 @@ struct Capture {
   mlir::AffineMap map;
 };
 
+/// What the distance of query and key adds to scores. Its row in the tables is
+/// buckets[q - kv + offset], or q - kv + offset without buckets; beyond their
+/// ends tables are read at these.
+struct DistanceScores {
+  mlir::Value buckets; ///< i32, or null
+  int64_t offset = 0;
+  // Each null or:
+  mlir::Value ofQuery, ofKey; ///< [B, S, H, rows], added before the scale
+  mlir::Value ofHead;         ///< [rows, H], added behind it
+  double scale = 1;           ///< of the scores
+};
+
 /// cos and sin of the angles of every row, [rows.., angles].
 struct RotaryTables {
   mlir::Value cos, sin;
@@ -55,22 +67,6 @@ struct ProjectedHeads {
   mlir::Value query, key, value;
 };
 
-/// Which keys a query sees, padding aside.
-struct KeyReach {
-  bool causal = false;           ///< those before it, and its own
-  std::optional<int64_t> window; ///< those at most so far away
-};
-
-/// What the distance of query and key adds to scores. Its row in the tables is
-/// buckets[q - kv + offset], or q - kv + offset without buckets; beyond their
-/// ends tables are read at these.
-struct DistanceScores {
-  mlir::Value buckets; ///< i32, or null
-  int64_t offset = 0;
-  // Each null or:
-  mlir::Value ofQuery, ofKey; ///< [B, S, H, rows], added before the scale
-  mlir::Value ofHead;         ///< [rows, H], added behind it
-  double scale = 1;           ///< of the scores
 /// The rows of a call, packed: [tokens]. Sequence b of the batch owns rows
 /// offsets[b] to offsets[b + 1] - 1; its session has past[b] before them.
 struct PackedRows {
@@ -89,6 +85,10 @@ struct CacheSettings {
   double softCap = 0; ///< scores stay within (-cap, cap); 0: they may be any
 };
 
+/// Which keys a query sees, padding aside.
+struct KeyReach {
+  bool causal = false;           ///< those before it, and its own
+  std::optional<int64_t> window; ///< those at most so far away
 };
 
 class ProgramBuilder {
@@ -132,31 +132,6 @@ public:
   mlir::Value attention(llvm::StringRef name, mlir::Value query,
                         mlir::Value key, mlir::Value value, mlir::Value padding,
                         const DistanceScores &distances = {});
-  /// Images [B, C, H, W] cut into patches, row by row of the image: each a row
-  /// of its numbers [channel, row, column], after `leadingRows` rows of zeros.
-  /// What is left at the right and the lower edge stays out. (ProgramImages.cpp)
-  mlir::Value patches(llvm::StringRef name, mlir::Value image,
-                      int64_t patchHeight, int64_t patchWidth,
-                      int64_t leadingRows);
-  /// x [.., S, N] with x[.., index, :] being `row` [N].
-  mlir::Value replaceRow(llvm::StringRef name, mlir::Value x, int64_t index,
-                         mlir::Value row);
-  /// x [.., S, N] + table [.., S, N], whose leading dimensions are 1.
-  mlir::Value addToRows(llvm::StringRef name, mlir::Value x, mlir::Value table);
-  /// x[.., index, :]
-  mlir::Value row(llvm::StringRef name, mlir::Value x, int64_t index);
-  /// 1 where ids are `id`, 0 elsewhere.
-  mlir::Value equals(llvm::StringRef name, mlir::Value ids, int64_t id);
-  mlir::Value constant(llvm::StringRef name, llvm::ArrayRef<int32_t> elements);
-  /// Dimension i of the result is dimension dims[i] of x.
-  mlir::Value transpose(llvm::StringRef name, mlir::Value x,
-                        llvm::ArrayRef<unsigned> dims);
-  /// [.., H, K] by [H, K, N], head by head.
-  mlir::Value headLinear(llvm::StringRef name, mlir::Value heads,
-                         mlir::Value matrices);
-  /// [B, S, N] -> [B, S, N * size]: of each column the `size` rows around a
-  /// row, zeros beyond the sequence.
-  mlir::Value windows(llvm::StringRef name, mlir::Value x, int64_t size);
   /// Projections by a matrix [3 * heads * size, K] whose rows are those of the
   /// queries, the keys and the values; `bias` may be null.
   ProjectedHeads qkvProjection(llvm::StringRef name, mlir::Value rows,
@@ -170,9 +145,16 @@ public:
   /// cos and sin of positions [rows..], all below `count`, times frequencies;
   /// both times `scale`. (ProgramRotary.cpp)
   RotaryTables rotaryTables(llvm::StringRef name, mlir::Value positions,
+                            int64_t count, llvm::ArrayRef<float> frequencies,
+                            double scale = 1);
+  /// Heads [rows.., H, D], the first 2 * angles of each rotated: the pairs
+  /// stand in halves, or side by side if `interleaved`.
+  mlir::Value rope(llvm::StringRef name, mlir::Value heads,
+                   const RotaryTables &tables, bool interleaved = false);
   /// Images [B, C, H, W] cut into patches, row by row of the image: each a row
   /// of its numbers [channel, row, column], after `leadingRows` rows of zeros.
-  /// What is left at the right and the lower edge stays out. (ProgramImages.cpp)
+  /// What is left at the right and the lower edge stays out.
+  /// (ProgramImages.cpp)
   mlir::Value patches(llvm::StringRef name, mlir::Value image,
                       int64_t patchHeight, int64_t patchWidth,
                       int64_t leadingRows);
@@ -224,12 +206,6 @@ public:
   mlir::Value cachedAttention(llvm::StringRef name, const ProjectedHeads &heads,
                               const PackedRows &rows,
                               const CacheSettings &settings);
-                            int64_t count, llvm::ArrayRef<float> frequencies,
-                            double scale = 1);
-  /// Heads [rows.., H, D], the first 2 * angles of each rotated: the pairs stand
-  /// in halves, or side by side if `interleaved`.
-  mlir::Value rope(llvm::StringRef name, mlir::Value heads,
-                   const RotaryTables &tables, bool interleaved = false);
   /// x where mask [B, S] is not 0, 0 elsewhere.
   mlir::Value zeroPadding(llvm::StringRef name, mlir::Value x,
                           mlir::Value mask);
@@ -244,15 +220,15 @@ public:
   const llvm::StringSet<> &getUsedTensors() const { return used; }
 
 private:
-  mlir::Value appendToState(llvm::StringRef name, llvm::StringRef symbol,
-                            mlir::Value heads, const PackedRows &rows,
-                            const CacheSettings &settings);
   using Body = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
                                               mlir::ValueRange)>;
   mlir::Value map(llvm::StringRef name, mlir::RankedTensorType type,
                   llvm::ArrayRef<Capture> captures, Body body);
   mlir::Location at(llvm::StringRef name);
   void checkWeight(attn::WeightOp weight);
+  mlir::Value appendToState(llvm::StringRef name, llvm::StringRef symbol,
+                            mlir::Value heads, const PackedRows &rows,
+                            const CacheSettings &settings);
 
   mlir::ModuleOp module;
   const WeightTable &weights;
