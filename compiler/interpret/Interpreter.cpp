@@ -124,7 +124,9 @@ Error Evaluation::run(Operation &op) {
             attn::AttentionOp, attn::EmbeddingOp, attn::PositionsOp,
             attn::TokenPositionsOp, attn::PackIndexOp, attn::PackOp,
             attn::UnpackOp, attn::PoolOp, attn::GetWeightOp, attn::ConstantOp,
-            attn::RopeOp>([&](auto known) { return evaluate(known); })
+            attn::RopeOp, attn::GetStateOp, attn::PastOp,
+            attn::PackedPositionsOp, attn::AppendOp, attn::CachedAttentionOp>(
+          [&](auto known) { return evaluate(known); })
       .Default([&](Operation *unknown) {
         return errorAt(unknown, "the interpreter runs ops of the attn dialect");
       });

@@ -8,7 +8,9 @@
 //
 // Per case: the reference first, since inputs that it refuses must not reach
 // compiled code; then the library twice, into buffers with guards behind them;
-// then every element. What may be off by how much is derived in Verify.h.
+// then every element. Entries that append to states run on a session of their
+// own, most of them after another call of other lengths. What may be off by how
+// much is derived in Verify.h.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/Verify.h"
@@ -67,6 +69,8 @@ static double getRelativeBound(attn::EntryOp entry,
     else if (auto linear = dyn_cast<attn::HeadLinearOp>(op))
       add(linear.getWeight().getType().getDimSize(1), 1);
     else if (auto attention = dyn_cast<attn::AttentionOp>(op))
+      add(attention.getHeadSize(), 2);
+    else if (auto attention = dyn_cast<attn::CachedAttentionOp>(op))
       add(attention.getHeadSize(), 2);
   });
   entry.walk([&](Operation *op) {
@@ -193,7 +197,9 @@ public:
       : interpreter(interpreter), entry(entry), call(call),
         relative(getRelativeBound(entry, options.formats)),
         again(options.formats.isNarrow() ? Precision::Narrow
-                                         : Precision::Single) {
+                                         : Precision::Single),
+        reset(options.reset),
+        keeps(!entry.getBody().getOps<attn::AppendOp>().empty()) {
     auto wanted = options.outputs.find(entry.getSymName().str());
     for (unsigned i = 0; i < entry.getResultTypes().size(); ++i)
       if (options.outputs.empty())
@@ -210,6 +216,19 @@ public:
   std::string refusal; ///< why the reference refused the last case it did
 
 private:
+  /// A call that comes before the one that is compared.
+  struct History {
+    InputPlan plan;
+    std::vector<PlannedInput> inputs;
+    std::vector<TensorValue> values;
+  };
+
+  std::optional<History> makeHistory(const InputPlan &plan, uint64_t seed);
+  /// Runs the reference, after the history if there is one.
+  Expected<std::vector<TensorValue>> runReference(const InputPlan &plan,
+                                                  ArrayRef<TensorValue> inputs,
+                                                  Precision precision);
+  std::string begin();
   std::string callLibrary(const InputPlan &plan,
                           MutableArrayRef<PlannedInput> inputs,
                           std::vector<GuardedOutput> &outputs);
@@ -226,10 +245,80 @@ private:
   VerifyCall call;
   double relative;
   Precision again; ///< of the run that tells what rounding makes of a case
+  std::function<Error()> reset;
+  bool keeps; ///< the entry appends to states
+  std::optional<History> history;
   SmallVector<unsigned> results; ///< which the library has, in its order
 };
 
 } // namespace
+
+/// Lengths around blocks of states; none for every fourth case.
+std::optional<EntryVerifier::History>
+EntryVerifier::makeHistory(const InputPlan &plan, uint64_t seed) {
+  constexpr int64_t kLengths[] = {0, 1, 63, 17, 0, 64, 65, 130};
+  int64_t length = keeps ? kLengths[seed % std::size(kLengths)] : 0;
+  auto module = entry->getParentOfType<ModuleOp>();
+  InputPlan before = plan;
+  before.mask = MaskPattern::Ragged;
+  for (auto &[name, value] : before.sizes) {
+    if (name == "batch")
+      continue;
+    auto states = module.getOps<attn::StateOp>();
+    if (!states.empty())
+      length = std::min<int64_t>(
+          length, int64_t((*states.begin()).getPositions()) - value);
+    auto size = module.lookupSymbol<attn::SizeOp>(name);
+    length = std::min<int64_t>(length, size.getMaximum().value_or(length));
+    if (length < int64_t(size.getMinimum().value_or(0)))
+      return std::nullopt;
+    value = length;
+  }
+  if (length < 1)
+    return std::nullopt;
+  History made = {before, makeInputs(entry, before, ~seed), {}};
+  for (const PlannedInput &input : made.inputs)
+    made.values.push_back(input.value);
+  return made;
+}
+
+Expected<std::vector<TensorValue>>
+EntryVerifier::runReference(const InputPlan &plan, ArrayRef<TensorValue> inputs,
+                            Precision precision) {
+  SessionState session;
+  if (history) {
+    Expected<std::vector<TensorValue>> before =
+        interpreter.run(entry.getSymName(), history->plan.sizes,
+                        history->values, precision, &session);
+    if (!before)
+      return before.takeError();
+  }
+  return interpreter.run(entry.getSymName(), plan.sizes, inputs, precision,
+                         &session);
+}
+
+/// Brings the library's session to where the call begins.
+std::string EntryVerifier::begin() {
+  if (!keeps)
+    return "";
+  if (Error error = reset())
+    return "the session was not reset: " + llvm::toString(std::move(error));
+  if (!history)
+    return "";
+  SmallVector<VerifyBuffer> inputs, outputs;
+  for (PlannedInput &input : history->inputs)
+    inputs.push_back(input.buffer());
+  std::vector<GuardedOutput> unused;
+  for (unsigned result : results)
+    unused.emplace_back(
+        product(shapeAt(entry.getResultTypes()[result], history->plan.sizes)));
+  for (GuardedOutput &output : unused)
+    outputs.push_back(output.buffer());
+  if (Error error =
+          call(entry.getSymName(), history->plan.sizes, inputs, outputs))
+    return "the call before failed: " + llvm::toString(std::move(error));
+  return "";
+}
 
 /// Fills `outputs`; returns what is wrong beyond single elements.
 std::string EntryVerifier::callLibrary(const InputPlan &plan,
@@ -249,6 +338,8 @@ std::string EntryVerifier::callLibrary(const InputPlan &plan,
     SmallVector<VerifyBuffer> outputBuffers;
     for (GuardedOutput &output : *buffers)
       outputBuffers.push_back(output.buffer());
+    if (std::string failure = begin(); !failure.empty())
+      return failure;
     if (Error error =
             call(entry.getSymName(), plan.sizes, inputBuffers, outputBuffers))
       return "the call failed: " + llvm::toString(std::move(error));
@@ -299,8 +390,8 @@ EntryVerifier::measureErrors(const InputPlan &plan,
   for (unsigned number = 1; number <= runs; ++number) {
     interpreter.setSeed(number);
     // The reference took these inputs already.
-    std::vector<TensorValue> results = llvm::cantFail(
-        interpreter.run(entry.getSymName(), plan.sizes, inputs, again));
+    std::vector<TensorValue> results =
+        llvm::cantFail(runReference(plan, inputs, again));
     for (auto [result, value, sums] :
          llvm::zip_equal(results, expected, squares))
       addSquares(result, value, sums);
@@ -347,12 +438,15 @@ std::optional<VerifyCase> EntryVerifier::run(const InputPlan &plan,
   VerifyCase result;
   result.entry = entry.getSymName().str();
   result.description = describe(entry, plan);
+  history = makeHistory(plan, seed);
+  if (history)
+    result.description += ", after " + describe(entry, history->plan);
   std::vector<PlannedInput> inputs = makeInputs(entry, plan, seed);
   std::vector<TensorValue> values;
   for (const PlannedInput &input : inputs)
     values.push_back(input.value);
   Expected<std::vector<TensorValue>> expected =
-      interpreter.run(entry.getSymName(), plan.sizes, values);
+      runReference(plan, values, Precision::Double);
   if (!expected) {
     refusal = llvm::toString(expected.takeError());
     return std::nullopt;

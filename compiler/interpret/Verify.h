@@ -65,6 +65,8 @@ struct VerifyOptions {
   /// Outputs that the library has, by entry and in its order; an entry that is
   /// not here is left out. Empty: every entry with every output.
   std::map<std::string, std::vector<std::string>> outputs;
+  /// Forgets what the library's session keeps; for entries that append to it.
+  std::function<llvm::Error()> reset;
 };
 
 /// A row-major array of f32 or i32.

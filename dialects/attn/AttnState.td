@@ -65,7 +65,7 @@ def Attn_GetStateOp : Attn_Op<"get_state",
   }];
   let arguments = (ins FlatSymbolRefAttr:$state);
   let results = (outs Attn_StateType:$result);
-  let assemblyFormat = "$state attr-dict `:` type($result)";
+  let assemblyFormat = "$state attr-dict `:` qualified(type($result))";
 }
 
 def Attn_PastOp : Attn_Op<"past", [Pure]> {
@@ -128,7 +128,7 @@ def Attn_AppendOp : Attn_Op<"append",
                        Attn_StateType:$state);
   let assemblyFormat = [{
     $rows `,` $offsets `to` $state attr-dict
-    `:` type($rows) `,` type($offsets) `,` type($state)
+    `:` type($rows) `,` type($offsets) `,` qualified(type($state))
   }];
   let hasVerifier = 1;
 }
@@ -182,8 +182,8 @@ def Attn_CachedAttentionOp : Attn_Op<"cached_attention",
         $score_maps, $score)^)?
     (`mask` custom<CapturedRegion>($mask_captures, type($mask_captures),
         $mask_maps, $mask)^)?
-    attr-dict `:` type($query) `,` type($key) `,` type($value) `->`
-    type($result)
+    attr-dict `:` type($query) `,` qualified(type($key)) `,`
+    qualified(type($value)) `->` type($result)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
