@@ -36,6 +36,7 @@ protected:
     mlir::Value queryStart, keyStart; ///< first row of the sequence
     mlir::Value queryCount, keyCount; ///< rows of the sequence
     mlir::Value first;                ///< query row, within the sequence
+    mlir::Value split;                ///< which part of the keys, if split
   };
   /// Keys: [begin, fullBegin) and [fullEnd, end) are masked element by element.
   struct Span {
@@ -43,6 +44,7 @@ protected:
   };
 
   void chooseTile();
+  void chooseSplits();
   /// The grid over queries, heads and batches.
   llvm::SmallVector<GridSize> getGrid();
   Work findWork();
@@ -58,6 +60,13 @@ protected:
   Values softmax(mlir::Value scores, mlir::Value maxima);
   mlir::Value addValues(mlir::Value weights, mlir::Value sums);
   void storeResult(const Work &work, mlir::Value sums, mlir::Value totals);
+  /// Sums, maxima and totals of a part of the keys, to scratch.
+  void storePart(const Work &work, mlir::Value sums, mlir::Value maxima,
+                 mlir::Value totals);
+  /// The second program: results from all parts.
+  void buildMerge();
+  SizeExpr countRows();
+  mlir::Value partRow(mlir::Value split, mlir::Value row);
   void copy(mlir::Value argument, mlir::Value tile, mlir::Value start,
             mlir::Value head, mlir::Value row, mlir::Value rows, int64_t size);
   mlir::Value mapRows(mlir::ValueRange inputs, unsigned results,
@@ -75,6 +84,7 @@ protected:
   float scoreScale;  ///< scores are multiplied by it in the exponent
   bool scoreIsScale; ///< and that is all that the score region does
   AttentionTile t;
+  int64_t splits = 1; ///< parts that the keys are cut into
   mlir::Value queryTile, keyTile, valueTile;
   Values queryFragments;
   mlir::Value warpRow; ///< of this warp's rows, in the block

@@ -102,6 +102,10 @@ AttentionBuilder::Work AttentionBuilder::findWork() {
   Work work;
   Value zero = e.i32(0);
   work.batch = hasHeads() ? e.blockId(2) : zero;
+  if (splits > 1) {
+    work.split = e.rem(work.batch, e.i32(splits));
+    work.batch = e.div(work.batch, e.i32(splits));
+  }
   work.head = hasHeads() ? e.blockId(1) : zero;
   work.keyHead = e.div(work.head, e.i32(op.getQueryHeads() / op.getKeyHeads()));
   if (op.isPacked()) {
@@ -139,6 +143,11 @@ AttentionBuilder::Span AttentionBuilder::findSpan(const Work &work) {
       e.minimum(e.add(work.first, e.i32(t.queries)), work.queryCount), one);
   Value begin = zero, end = work.keyCount;         // some row sees these
   Value fullBegin = zero, fullEnd = work.keyCount; // every row sees these
+  if (splits > 1) {
+    Value part = e.mul(e.ceilDiv(work.keyCount, splits * t.keys), keys);
+    begin = fullBegin = e.mul(work.split, part);
+    end = fullEnd = e.minimum(end, e.add(begin, part));
+  }
   for (const KeyBound &limit : bounds) {
     if (limit.isUpper) {
       end = e.minimum(end, e.add(bound(limit, last), one));
@@ -399,6 +408,8 @@ void AttentionBuilder::buildBlock(const Work &work) {
   if (boundsSayAll)
     walk(span.fullBegin, span.fullEnd, /*masked=*/false);
   walk(span.fullEnd, span.end, /*masked=*/true);
+  if (splits > 1)
+    return storePart(work, state[0], state[1], state[2]);
   storeResult(work, state[0], state[2]);
 }
 
@@ -434,15 +445,20 @@ SmallVector<GridSize> AttentionBuilder::getGrid() {
   } else if (hasHeads()) {
     batches = shape[0];
   }
-  return {{longest, t.queries}, {op.getQueryHeads(), 1}, {batches, 1}};
+  return {{longest, t.queries},
+          {op.getQueryHeads(), 1},
+          {batches * SizeExpr(splits), 1}};
 }
 
 void AttentionBuilder::build() {
+  chooseSplits();
   e.begin("", 32 * t.warps, getGrid());
   allocate();
   Work work = findWork();
   e.ifThen(e.lessThan(work.first, work.queryCount), [&] { buildBlock(work); });
   e.end();
+  if (splits > 1)
+    buildMerge();
 }
 
 LogicalResult ProgramBuilder::buildAttention(attn::AttentionOp op) {

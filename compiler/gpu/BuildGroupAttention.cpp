@@ -39,6 +39,10 @@ bool GroupAttentionBuilder::canBuild(ProgramBuilder &e, attn::AttentionOp op) {
   const int64_t size = op.getHeadSize();
   if (size != op.getValueSize() || size % kPanel || size > 256)
     return false;
+  // Few queries leave these tiles empty; BuildSplitAttention cuts the keys.
+  SizeExpr rows = attn::getNamedShape(op.getQuery().getType())[1];
+  if (!op.isPacked() && rows.isNumber() && rows.number() <= 16)
+    return false;
   // Strides of tensor maps are multiples of 16 bytes.
   constexpr int64_t kAligned = 8;
   return llvm::all_of(ValueRange{op.getQuery(), op.getKey(), op.getValue()},
