@@ -40,8 +40,7 @@ static Stage lower(llvm::StringRef name, llvm::StringRef summary,
 }
 
 /// From kernels to loops, for processors.
-static std::vector<Stage>
-getProcessorStages(const PipelineOptions &options) {
+static std::vector<Stage> getProcessorStages(const PipelineOptions &options) {
   return {
       lower("lower-kernels", "kernels become loops over vectors",
             createLowerKernels, Stage::Lower),

@@ -27,7 +27,7 @@ struct PipelineOptions {
   std::set<std::string> disabledPasses; ///< stage names, e.g. "fuse-qkv"
   std::vector<std::string> outputs;     ///< outputs to keep; all if empty
   std::string gemm;                     ///< "" or "openblas"
-  std::string products = "bf16"; ///< on GPUs: bf16, f16, tf32, f32
+  std::string products = "bf16";        ///< on GPUs: bf16, f16, tf32, f32
   std::string weights = "f32";          ///< f32, bf16, i8, i4
   std::string activations;              ///< f32, bf16, i8; "": as the weights
   int64_t group = 32;                   ///< steps that share a scale of i4
