@@ -136,8 +136,8 @@ public:
   mlir::Value loadI32(mlir::Value pointer);
   /// A scalar or vector; elements as aligned as elements of 4 bytes are.
   void store(mlir::Value value, mlir::Value pointer, unsigned alignment = 4);
-  mlir::VectorType vectorType();                      ///< lanes x f32
-  mlir::VectorType indexVectorType();                 ///< lanes x i32
+  mlir::VectorType vectorType();      ///< lanes x f32
+  mlir::VectorType indexVectorType(); ///< lanes x i32
   /// All lanes; with `mask` (vector<LANESxi1>) only those set, others `0`.
   mlir::Value loadVector(mlir::Value pointer, mlir::Value mask = {},
                          mlir::Type elementType = {});
@@ -188,8 +188,8 @@ public:
 
   //===-- one function per computing op
   //-------------------------------------===//
-  mlir::LogicalResult emitLinear(attn::LinearOp op);       // EmitLinear.cpp
-  mlir::LogicalResult emitMatmul(attn::MatmulOp op);       // EmitMatmul.cpp
+  mlir::LogicalResult emitLinear(attn::LinearOp op); // EmitLinear.cpp
+  mlir::LogicalResult emitMatmul(attn::MatmulOp op); // EmitMatmul.cpp
   mlir::LogicalResult
   emitHeadLinear(attn::HeadLinearOp op);                   // EmitHeadLinear.cpp
   mlir::LogicalResult emitAttention(attn::AttentionOp op); // EmitAttention.cpp
@@ -204,8 +204,8 @@ public:
   mlir::LogicalResult emitRope(attn::RopeOp op);           // EmitRope.cpp
   mlir::LogicalResult emitPast(attn::PastOp op);           // EmitState.cpp
   mlir::LogicalResult
-  emitPackedPositions(attn::PackedPositionsOp op);     // EmitState.cpp
-  mlir::LogicalResult emitAppend(attn::AppendOp op);   // EmitState.cpp
+  emitPackedPositions(attn::PackedPositionsOp op);   // EmitState.cpp
+  mlir::LogicalResult emitAppend(attn::AppendOp op); // EmitState.cpp
   mlir::LogicalResult
   emitCachedAttention(attn::CachedAttentionOp op); // EmitCachedAttention.cpp
 
