@@ -54,13 +54,13 @@ def attention(size, regions):
     return f"""attn.size @batch min 1 max 64
 attn.size @seq min 1 max 4096
 attn.entry @f(%x: {row} {{attn.name = "x"}}, %y: {row} {{attn.name = "y"}}) -> ({row} {{attn.name = "z"}}) sizes ["batch", "seq"] {{
-  %u = attn.map element(%x at affine_map<(d0, d1, d2) -> (d0, d1, d2)> : {row}, %y at affine_map<(d0, d1, d2) -> (d0, d1, d2)> : {row}) {{
+  %sums = attn.map element(%x at affine_map<(d0, d1, d2) -> (d0, d1, d2)> : {row}, %y at affine_map<(d0, d1, d2) -> (d0, d1, d2)> : {row}) {{
   ^bb0(%a: f32, %e: f32):
     %s = arith.addf %a, %e : f32
     attn.yield %s : f32
   }} : {row}
-  %h = attn.split_heads %u : {row} -> {head}
-  %o = attn.attention %h, %h, %h{regions} : {head}, {head}, {head} -> {head}
+  %heads = attn.split_heads %sums : {row} -> {head}
+  %o = attn.attention %heads, %heads, %heads{regions} : {head}, {head}, {head} -> {head}
   %m = attn.merge_heads %o : {head} -> {row}
   attn.return %m : {row}
 }}
