@@ -13,11 +13,13 @@
 #                 split-file, mlir-opt, llc, llvm-mc, llvm-nm, ...), by PATH.
 # Substitutions:  %root the repository, %data test/data, %cc and %cxx the
 #                 compilers of the build, %python the interpreter of lit.
-#                 %model the trained encoder's folder ($ATTNC_TEST_MODEL).
+#                 %model the trained encoder's folder ($ATTNC_TEST_MODEL),
+#                 %decoder the trained decoder's ($ATTNC_TEST_STORIES, else
+#                 ../shared/data/stories260K).
 # Features:       avx2, avx512, amx what this machine executes; asm LLVM's tools
 #                 assemble x86-64; attnc the command line tool is built;
-#                 trained-encoder %model is there; gcc GCC is beside the
-#                 build's compiler; sanitizers that compiler links them;
+#                 trained-encoder %model is there, trained-decoder %decoder;
+#                 gcc GCC is beside the build's compiler; sanitizers that compiler links them;
 #                 numpy, pip %python has them (pip with what it needs to
 #                 install from a folder); onetbb g++ finds oneTBB;
 #                 long-tests $ATTNC_TEST_ALL is set.
@@ -100,6 +102,15 @@ add_feature(
     "trained-encoder", os.path.isfile(os.path.join(model, "model.safetensors"))
 )
 config.substitutions.append(("%model", model))
+# Inputs that are no part of this repository stand beside it.
+decoder = os.environ.get("ATTNC_TEST_STORIES") or os.path.join(
+    config.attnc_src_root, "..", "shared", "data", "stories260K"
+)
+decoder = os.path.normpath(decoder)
+add_feature("trained-decoder", os.path.isfile(os.path.join(decoder, "greedy.json")))
+config.substitutions.append(("%decoder", decoder))
+if "trained-decoder" not in config.available_features:
+    lit_config.note("no trained decoder in %s: its test is skipped" % decoder)
 
 
 def has_modules(*names):

@@ -1,0 +1,129 @@
+//===- SampleTest.cpp - choosing the next token ---------------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Which tokens each rule leaves, how often they are drawn, and that seeds
+// decide everything.
+//
+//===----------------------------------------------------------------------===//
+#include "Sample.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+#include <map>
+#include <vector>
+
+namespace {
+
+class Sampling : public testing::Test {
+protected:
+  int32_t choose(std::vector<float> logits, std::vector<int32_t> seen = {}) {
+    int32_t token = -1;
+    EXPECT_EQ(sampler.choose(logits.data(), static_cast<int64_t>(logits.size()),
+                             seen.data(), seen.size(), token),
+              ATTN_OK);
+    return token;
+  }
+  /// How often each token comes in `draws` draws.
+  std::map<int32_t, int> count(const std::vector<float> &logits, int draws) {
+    sampler.start(options);
+    std::map<int32_t, int> counts;
+    for (int i = 0; i < draws; ++i)
+      ++counts[choose(logits)];
+    return counts;
+  }
+
+  attnrt::Memory memory{nullptr, 0};
+  attnrt::Sampler sampler{memory};
+  attn_generate_options options = ATTN_GENERATE_INIT;
+  // Probabilities 8/15, 4/15, 2/15, 1/15, in another order.
+  const std::vector<float> logits = {std::log(2.0f), std::log(8.0f),
+                                     std::log(1.0f), std::log(4.0f)};
+};
+
+TEST_F(Sampling, ExponentialIsExact) {
+  for (double x = 0; x > -700; x -= 0.37)
+    EXPECT_NEAR(attnrt::exponential(x) / std::exp(x), 1, 4e-16) << x;
+  EXPECT_EQ(attnrt::exponential(0), 1);
+  EXPECT_EQ(attnrt::exponential(-INFINITY), 0);
+  EXPECT_EQ(attnrt::exponential(NAN), 0);
+}
+
+TEST_F(Sampling, GreedyTakesTheFirstOfTheLargest) {
+  sampler.start(options);
+  EXPECT_EQ(choose({1, 3, 2, 3}), 1);
+  EXPECT_EQ(choose({NAN, -2, -INFINITY, -1}), 3);
+  EXPECT_EQ(choose({NAN, NAN}), 0);
+}
+
+TEST_F(Sampling, DrawsByProbability) {
+  options.temperature = 1;
+  std::map<int32_t, int> counts = count(logits, 15000);
+  EXPECT_NEAR(counts[1], 8000, 300);
+  EXPECT_NEAR(counts[3], 4000, 300);
+  EXPECT_NEAR(counts[0], 2000, 200);
+  EXPECT_NEAR(counts[2], 1000, 150);
+  // Half the temperature squares the odds.
+  options.temperature = 0.5f;
+  counts = count(logits, 8500);
+  EXPECT_NEAR(counts[1], 6400, 300);
+  EXPECT_NEAR(counts[2], 100, 50);
+}
+
+TEST_F(Sampling, RulesLeaveOutTheUnlikely) {
+  auto kept = [&](int32_t topK, float topP, float minP) {
+    options = ATTN_GENERATE_INIT;
+    options.temperature = 1;
+    options.top_k = topK;
+    options.top_p = topP;
+    options.min_p = minP;
+    std::vector<int32_t> tokens;
+    for (auto [token, times] : count(logits, 3000))
+      tokens.push_back(token);
+    return tokens;
+  };
+  using Tokens = std::vector<int32_t>;
+  EXPECT_EQ(kept(0, 0, 0), (Tokens{0, 1, 2, 3}));
+  EXPECT_EQ(kept(1, 0, 0), (Tokens{1}));
+  EXPECT_EQ(kept(3, 0, 0), (Tokens{0, 1, 3}));
+  EXPECT_EQ(kept(9, 1, 0), (Tokens{0, 1, 2, 3}));
+  // 8/15 = 0.533, 12/15 = 0.8.
+  EXPECT_EQ(kept(0, 0.5f, 0), (Tokens{1}));
+  EXPECT_EQ(kept(0, 0.6f, 0), (Tokens{1, 3}));
+  EXPECT_EQ(kept(0, 0.81f, 0), (Tokens{0, 1, 3}));
+  // Of the two likeliest, 8/12 = 0.667 is the first one's share.
+  EXPECT_EQ(kept(2, 0.6f, 0), (Tokens{1}));
+  EXPECT_EQ(kept(2, 0.7f, 0), (Tokens{1, 3}));
+  // At least a quarter of the likeliest's.
+  EXPECT_EQ(kept(0, 0, 0.24f), (Tokens{0, 1, 3}));
+  EXPECT_EQ(kept(0, 0, 1), (Tokens{1}));
+  EXPECT_EQ(kept(3, 0.99f, 0.4f), (Tokens{1, 3}));
+}
+
+TEST_F(Sampling, SeedsDecide) {
+  options.temperature = 1;
+  auto draw = [&](uint64_t seed) {
+    options.seed = seed;
+    sampler.start(options);
+    std::vector<int32_t> tokens;
+    for (int i = 0; i < 40; ++i)
+      tokens.push_back(choose(logits));
+    return tokens;
+  };
+  EXPECT_EQ(draw(7), draw(7));
+  EXPECT_NE(draw(7), draw(8));
+}
+
+TEST_F(Sampling, PenaltyCountsATokenOnce) {
+  options.repetition_penalty = 2;
+  sampler.start(options);
+  EXPECT_EQ(choose({4, 3, -1}, {0, 0, 0}), 1);
+  // 4 / 2 = 2 stays the largest, -1 * 2 = -2.
+  EXPECT_EQ(choose({4, 1.5f, -1}, {0, 2, -5, 99}), 0);
+  EXPECT_EQ(choose({-1, -1.5f}, {0}), 1);
+}
+
+} // namespace
