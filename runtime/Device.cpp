@@ -104,7 +104,8 @@ attn_status chooseDevice(const attn_abi_library &library,
     return fail(ATTN_ERROR_INVALID_ARGUMENT,
                 "%s: options.variant %s is not for a GPU, but options.device "
                 "is \"%s\"",
-                library.name, options.variant, options.device);
+                library.name, options.variant,
+                options.device ? options.device : "cuda");
   if (request.kind == DeviceRequest::Processor && options.stream)
     return fail(ATTN_ERROR_INVALID_ARGUMENT,
                 "%s: options.stream is for GPUs; options.device is \"%s\"",
