@@ -40,10 +40,10 @@ cl::opt<bool> greedy("greedy",
 cl::list<int32_t> promptIds("prompt-ids",
                             cl::desc("Token ids to continue, as 1,2,3"),
                             cl::value_desc("IDS"), cl::CommaSeparated, IN_RUN);
-cl::opt<float> temperature(
-    "temperature", cl::init(1.0f),
-    cl::desc("With --prompt: divides the logits (default: 1)"),
-    cl::value_desc("T"), IN_RUN);
+cl::opt<float>
+    temperature("temperature", cl::init(1.0f),
+                cl::desc("With --prompt: divides the logits (default: 1)"),
+                cl::value_desc("T"), IN_RUN);
 cl::opt<int> topK("top-k",
                   cl::desc("With --prompt: draw from the K likeliest tokens"),
                   cl::value_desc("K"), IN_RUN);

@@ -109,8 +109,7 @@ VerifyOptions makeOptions(const Library &library) {
   options.quick = quick;
   options.seed = seed;
   options.reset = [&library]() -> Error {
-    attn_status status =
-        library.functions().session_reset(library.session());
+    attn_status status = library.functions().session_reset(library.session());
     return status ? library.lastError("resetting the session", status)
                   : Error::success();
   };

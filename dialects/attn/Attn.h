@@ -75,8 +75,7 @@ public:
 };
 
 /// What a session remembers; ops that read or append to a state.
-struct StateResource
-    : public mlir::SideEffects::Resource::Base<StateResource> {
+struct StateResource : public mlir::SideEffects::Resource::Base<StateResource> {
   llvm::StringRef getName() final { return "attn.state"; }
 };
 
@@ -92,8 +91,8 @@ bool isRegionScalarOp(mlir::Operation *op);
 #define GET_ATTRDEF_CLASSES
 #include "dialects/attn/AttnAttributes.h.inc"
 #define GET_TYPEDEF_CLASSES
-#include "dialects/attn/AttnTypes.h.inc"
 #include "dialects/attn/AttnInterfaces.h.inc"
+#include "dialects/attn/AttnTypes.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/attn/AttnOps.h.inc"
 

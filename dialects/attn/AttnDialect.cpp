@@ -21,8 +21,8 @@ using namespace mlir;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/attn/AttnAttributes.cpp.inc"
 #define GET_TYPEDEF_CLASSES
-#include "dialects/attn/AttnTypes.cpp.inc"
 #include "dialects/attn/AttnInterfaces.cpp.inc"
+#include "dialects/attn/AttnTypes.cpp.inc"
 
 namespace attnc::attn {
 

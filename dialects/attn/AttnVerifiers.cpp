@@ -241,9 +241,9 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
              << attribute.getValue();
   }
   if (name == kStopTokensAttr && !isa<DenseI32ArrayAttr>(attribute.getValue()))
-    return op->emitOpError() << "expects '" << name
-                             << "' to be array<i32: ...>, got "
-                             << attribute.getValue();
+    return op->emitOpError()
+           << "expects '" << name << "' to be array<i32: ...>, got "
+           << attribute.getValue();
   if ((name == kNameAttr || name == kStageAttr || name == kAdapterAttr) &&
       !isa<StringAttr>(attribute.getValue()))
     return op->emitOpError() << "expects '" << name << "' to be a string, got "

@@ -27,8 +27,8 @@ extern "C" {
 #endif
 
 /* One state of the session as kernels see it. Row p of sequence b lies in block
- * tables[b][p / block_positions] (attn_abi_states), `offset` bytes on; tables[b]
- * may be NULL where a call gives the sequence no rows. */
+ * tables[b][p / block_positions] (attn_abi_states), `offset` bytes on;
+ * tables[b] may be NULL where a call gives the sequence no rows. */
 typedef struct attn_frame_state {
   unsigned char *const *const *tables; /* [states.sequences] */
   int64_t offset;
@@ -46,7 +46,7 @@ typedef struct attn_frame {
   const unsigned char *const *weights; /* [library.weight_count], 64-aligned */
   unsigned char *scratch;              /* worker w owns scratch + w * stride */
   int64_t scratch_stride;              /* bytes, a multiple of 64 */
-  const int32_t *past;            /* [states.sequences]: rows before this call */
+  const int32_t *past; /* [states.sequences]: rows before this call */
   const attn_frame_state *states; /* [states.state_count] */
 } attn_frame;
 
@@ -147,7 +147,7 @@ typedef struct attn_abi_entry {
 /* States with one window: they share tables, and a block holds the rows of all
  * of them for block_positions positions. */
 typedef struct attn_abi_state_group {
-  int64_t window;       /* rows that the next one sees, itself included; 0: all */
+  int64_t window; /* rows that the next one sees, itself included; 0: all */
   uint64_t block_bytes; /* a multiple of 64 */
 } attn_abi_state_group;
 

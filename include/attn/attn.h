@@ -15,10 +15,10 @@
  *
  * Where the time goes: with ATTN_PROFILE=FILE in the environment NAME_open
  * begins FILE anew (`%n` in it is the library's name, `%p` the process), and
- * every call appends when each worker began and ended each phase, as events that
- * Perfetto and chrome://tracing read. The file is complete once the model and
- * its sessions are closed. A file that cannot be written fails NAME_open; one
- * that fills the disk later is reported by NAME_info, and calls go on.
+ * every call appends when each worker began and ended each phase, as events
+ * that Perfetto and chrome://tracing read. The file is complete once the model
+ * and its sessions are closed. A file that cannot be written fails NAME_open;
+ * one that fills the disk later is reported by NAME_info, and calls go on.
  *
  *===----------------------------------------------------------------------===*/
 #ifndef ATTN_ATTN_H
@@ -249,22 +249,20 @@ typedef struct attn_generate_result {
  *
  * A session of a library with states (a language model) keeps a number of
  * sequences, each a list of positions that calls append to; a call of batch B
- * appends to sequences 0 to B - 1 what its attention_mask keeps. These functions
- * are NULL in libraries without states:
- * session_reset: every sequence becomes empty; their memory is kept.
- * session_length: positions of a sequence.
+ * appends to sequences 0 to B - 1 what its attention_mask keeps. These
+ * functions are NULL in libraries without states: session_reset: every sequence
+ * becomes empty; their memory is kept. session_length: positions of a sequence.
  * session_truncate: only the first `length` positions of a sequence stay.
- * session_fork: sequence `to` becomes sequence `from`; what they share is stored
- *   once until one of them appends.
- * session_reserve: takes the memory that the first `sequences` sequences need
- *   for `length` positions, so that calls up to there allocate nothing.
- * session_save: a sequence as bytes; stores their number in *needed where that
- *   is given, and writes nothing if `buffer` is NULL.
- * session_load: makes a sequence of such bytes. Those of other weights, of
- *   another layout or damaged ones are refused and change nothing.
- * generate: appends the prompt to sequence 0, then token after token, each fed
- *   back, and tells the callback (or not, if NULL). The last token made is fed
- *   only by the next call of generate, before its prompt. `result` may be NULL.
+ * session_fork: sequence `to` becomes sequence `from`; what they share is
+ * stored once until one of them appends. session_reserve: takes the memory that
+ * the first `sequences` sequences need for `length` positions, so that calls up
+ * to there allocate nothing. session_save: a sequence as bytes; stores their
+ * number in *needed where that is given, and writes nothing if `buffer` is
+ * NULL. session_load: makes a sequence of such bytes. Those of other weights,
+ * of another layout or damaged ones are refused and change nothing. generate:
+ * appends the prompt to sequence 0, then token after token, each fed back, and
+ * tells the callback (or not, if NULL). The last token made is fed only by the
+ * next call of generate, before its prompt. `result` may be NULL.
  *   ATTN_ERROR_CONTEXT_FULL if the prompt itself does not fit, and then nothing
  *   is changed.
  * generate_text: the same with a text, tokenized with the tokenizer's special
