@@ -31,11 +31,11 @@ using namespace mlir;
 namespace attnc {
 
 void registerDialects(DialectRegistry &registry) {
-  registry.insert<attn::AttnDialect, kernel::KernelDialect, arith::ArithDialect,
-                  math::MathDialect, func::FuncDialect, scf::SCFDialect,
-                  cf::ControlFlowDialect, vector::VectorDialect,
-                  LLVM::LLVMDialect, DLTIDialect, warp::WarpDialect,
-                  NVVM::NVVMDialect>();
+  registry
+      .insert<attn::AttnDialect, kernel::KernelDialect, arith::ArithDialect,
+              math::MathDialect, func::FuncDialect, scf::SCFDialect,
+              cf::ControlFlowDialect, vector::VectorDialect, LLVM::LLVMDialect,
+              DLTIDialect, warp::WarpDialect, NVVM::NVVMDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   registerCodegenInterfaces(registry);
@@ -308,9 +308,8 @@ llvm::Error Compiler::lowerGpuTarget(const Target &target, ModuleOp module,
     return llvm::Error::success();
   }
   std::string ptx = gpu::emitPtx(*code, target);
-  if (llvm::Error error =
-          dumpText((prefix + "ptx.ptx").str(),
-                   [&](llvm::raw_ostream &os) { os << ptx; }))
+  if (llvm::Error error = dumpText((prefix + "ptx.ptx").str(),
+                                   [&](llvm::raw_ostream &os) { os << ptx; }))
     return error;
   if (options.emit == "ptx") {
     found = true;
