@@ -123,7 +123,7 @@ def Warp_GroupMmaOp : Warp_Op<"group_mma", [AttrSizedOperandSegments,
   let description = [{
     With 64 rows per group of four warps, 16 of which each warp holds: lhs is a
     tile in panels whose rows begin at `lhsRow`, or a fragment; rhs is a tile in
-    panels, N x K or, with `transpose`, K x N. `acc` is added to, and without it
+    panels, N x K or, with `transpose`, K x N. `acc`, in flight or not, is added to; without it
     the product starts from zero. The result, and `acc`, are in flight until
     `warp.group_wait`.
 
