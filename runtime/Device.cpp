@@ -36,8 +36,11 @@ static bool holdsProcessorVariant(const attn_abi_library &library) {
   return false;
 }
 
-/// Reads N of "cuda:N"; false if `text` is no such number.
+/// Reads N of "cuda:N"; false if `text` is not of this form.
 static bool readOrdinal(const char *text, int32_t &ordinal) {
+  for (const char *begin = "cuda:"; *begin; ++begin, ++text)
+    if (*text != *begin)
+      return false;
   ordinal = 0;
   if (!*text)
     return false;
@@ -60,8 +63,7 @@ static attn_status readDevice(const attn_abi_library &library,
     return ATTN_OK;
   }
   request.kind = DeviceRequest::Gpu;
-  if (strcmp(device, "cuda") == 0 || (strncmp(device, "cuda:", 5) == 0 &&
-                                      readOrdinal(device + 5, request.ordinal)))
+  if (strcmp(device, "cuda") == 0 || readOrdinal(device, request.ordinal))
     return ATTN_OK;
   return fail(ATTN_ERROR_INVALID_ARGUMENT,
               "%s: options.device is \"%s\"; expected \"cpu\", \"cuda\", "
