@@ -209,6 +209,17 @@ static StringRef getActivationName(StringRef torchClass) {
       .Default("");
 }
 
+/// A module works on the sentence's embedding and on nothing else.
+static void checkFeatures(ConfigReader &config) {
+  for (StringRef key : {"module_input_name", "module_output_name"})
+    if (std::string name = config.getString(key, "sentence_embedding");
+        name != "sentence_embedding")
+      config.report(key,
+                    "is " + quote(name) +
+                        "; only 'sentence_embedding' is implemented",
+                    "give a model without it", "A0122");
+}
+
 LogicalResult Reader::readDense(const Module &module) {
   std::optional<ConfigFile> file =
       folder.readConfig(joinPath(module.path, "config.json"));
@@ -230,13 +241,7 @@ LogicalResult Reader::readDense(const Module &module) {
                   "Sigmoid, and torch.nn.modules.linear.Identity",
                   "A0122");
   config.refuseIfSet("use_residual", "a residual connection");
-  for (StringRef key : {"module_input_name", "module_output_name"})
-    if (std::string name = config.getString(key, "sentence_embedding");
-        name != "sentence_embedding")
-      config.report(key,
-                    "is " + quote(name) +
-                        "; only 'sentence_embedding' is implemented",
-                    "give a model without it", "A0122");
+  checkFeatures(config);
   if (!config.failed() && dense.inputs != modules.pooledSize)
     config.report("in_features",
                   "is " + Twine(dense.inputs) + ", but the pooling gives " +
@@ -256,13 +261,7 @@ LogicalResult Reader::readNormalize(const Module &module) {
   if (!file)
     return failure();
   ConfigReader config(context, *file);
-  for (StringRef key : {"module_input_name", "module_output_name"})
-    if (std::string name = config.getString(key, "sentence_embedding");
-        name != "sentence_embedding")
-      config.report(key,
-                    "is " + quote(name) +
-                        "; only 'sentence_embedding' is implemented",
-                    "give a model without it", "A0122");
+  checkFeatures(config);
   return config.finish();
 }
 

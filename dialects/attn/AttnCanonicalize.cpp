@@ -169,26 +169,33 @@ template <typename Op> struct MergeEqualCaptures : OpRewritePattern<Op> {
   }
 };
 
+/// Calls `change` for the captures of element regions, of which an element is
+/// read at a time, until it has changed one.
+template <typename Op, typename Change>
+LogicalResult changeOneCapture(Op op, Change change) {
+  for (EditableRegion &editable : getRegions(op))
+    for (unsigned i = 0; !editable.isRow && i < editable.region.captures.size();
+         ++i)
+      if (!editable.isWhole(i) && change(editable, i))
+        return success();
+  return failure();
+}
+
 template <typename Op> struct InlineSplatCaptures : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
-    for (EditableRegion &editable : getRegions(op)) {
-      if (editable.isRow)
-        continue;
-      for (unsigned i = 0; i < editable.region.captures.size(); ++i) {
-        TypedAttr element = getSplatElement(editable.region.captures[i]);
-        if (!element || editable.isWhole(i))
-          continue;
-        rewriter.setInsertionPointToStart(&editable.region.block());
-        Value constant =
-            arith::ConstantOp::create(rewriter, op.getLoc(), element);
-        rewriter.replaceAllUsesWith(editable.argument(i), constant);
-        rewriter.modifyOpInPlace(op, [&] { editable.erase(op, i); });
-        return success();
-      }
-    }
-    return failure();
+    return changeOneCapture(op, [&](EditableRegion &editable, unsigned i) {
+      TypedAttr element = getSplatElement(editable.region.captures[i]);
+      if (!element)
+        return false;
+      rewriter.setInsertionPointToStart(&editable.region.block());
+      Value constant =
+          arith::ConstantOp::create(rewriter, op.getLoc(), element);
+      rewriter.replaceAllUsesWith(editable.argument(i), constant);
+      rewriter.modifyOpInPlace(op, [&] { editable.erase(op, i); });
+      return true;
+    });
   }
 };
 
@@ -196,23 +203,18 @@ template <typename Op> struct ReadThroughViews : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
-    for (EditableRegion &editable : getRegions(op)) {
-      if (editable.isRow)
-        continue;
-      for (unsigned i = 0; i < editable.region.captures.size(); ++i) {
-        MapOp view = getPureView(editable.region.captures[i]);
-        if (!view || editable.isWhole(i))
-          continue;
-        SmallVector<AffineMap> maps = editable.region.maps;
-        maps[i] = view.getElementEpilogue().maps[0].compose(maps[i]);
-        rewriter.modifyOpInPlace(op, [&] {
-          editable.captures.slice(i, 1).assign(view.getElementCaptures()[0]);
-          editable.setMaps(op, maps);
-        });
-        return success();
-      }
-    }
-    return failure();
+    return changeOneCapture(op, [&](EditableRegion &editable, unsigned i) {
+      MapOp view = getPureView(editable.region.captures[i]);
+      if (!view)
+        return false;
+      SmallVector<AffineMap> maps = editable.region.maps;
+      maps[i] = view.getElementEpilogue().maps[0].compose(maps[i]);
+      rewriter.modifyOpInPlace(op, [&] {
+        editable.captures.slice(i, 1).assign(view.getElementCaptures()[0]);
+        editable.setMaps(op, maps);
+      });
+      return true;
+    });
   }
 };
 
