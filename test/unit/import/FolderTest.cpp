@@ -149,7 +149,8 @@ TEST_F(Folder, ThatIsNone) {
   EXPECT_EQ(importFolder(context, path("file.txt"), {}), nullptr);
   expectSaid("A0101", {"file.txt is not a folder"});
   EXPECT_EQ(importModel(context, path("file.txt"), {}), nullptr);
-  expectSaid("A0191", {"file.txt is neither a folder nor a .gguf or .mlir file"});
+  expectSaid("A0191",
+             {"file.txt is neither a folder nor a .gguf or .mlir file"});
   write("model.onnx", "text");
   EXPECT_EQ(importModel(context, path("model.onnx"), {}), nullptr);
   expectSaid("A0190", {"model.onnx: ONNX is not read yet"});
