@@ -35,6 +35,11 @@ cl::opt<int64_t> seq("seq", cl::init(128),
                      cl::desc("Value of 'seq' (default: 128, if the library "
                               "takes that many)"),
                      cl::value_desc("S"), IN_BENCH);
+cl::opt<int64_t> context(
+    "context", cl::init(0),
+    cl::desc("Positions that a language model's sequences hold before each "
+             "call (default: 0)"),
+    cl::value_desc("N"), IN_BENCH);
 cl::opt<std::string> entryName("entry",
                                cl::desc("Entry point (default: the first)"),
                                cl::value_desc("NAME"), IN_BENCH);
@@ -128,12 +133,67 @@ struct Times {
   }
 };
 
+/// The sequences of a language model, which every call makes longer: back to
+/// the length that calls are timed at.
+class Sequences {
+public:
+  Sequences(Library &library, int64_t count)
+      : library(library), functions(library.functions()), count(count) {}
+  bool exist() const {
+    return functions.struct_size >= sizeof(attn_library) &&
+           functions.session_reset;
+  }
+
+  /// Appends random tokens until every sequence has `context` positions.
+  Error fill(const LibraryEntry &entry, std::map<std::string, int64_t> sizes,
+             std::mt19937 &random) {
+    if (context && !exist())
+      return createStringError("error[A0733]: --context is for language "
+                               "models; '%s' keeps nothing between calls",
+                               entry.name.c_str());
+    for (int64_t at = 0; at < context; at += sizes["seq"]) {
+      sizes["seq"] = std::min(context - at, library.sizes().at("seq").maximum);
+      std::vector<HostTensor> inputs, outputs;
+      for (const LibraryArgument &input : entry.inputs)
+        inputs.push_back(randomInput(input, sizes, random));
+      if (Error error = library.call(entry, sizes, inputs, outputs))
+        return error;
+    }
+    return Error::success();
+  }
+
+  Error rewind() {
+    if (!exist())
+      return Error::success();
+    if (!context) {
+      attn_status status = functions.session_reset(library.session());
+      return status ? library.lastError("emptying the session", status)
+                    : Error::success();
+    }
+    for (int64_t i = 0; i < count; ++i)
+      if (attn_status status =
+              functions.session_truncate(library.session(), i, context))
+        return library.lastError("taking back a call", status);
+    return Error::success();
+  }
+
+private:
+  Library &library;
+  const attn_library &functions;
+  int64_t count;
+};
+
 Error measureCalls(Library &library, const LibraryEntry &entry,
                    const std::map<std::string, int64_t> &sizes, Times &times) {
   std::mt19937 random(1);
   std::vector<HostTensor> inputs, outputs;
   for (const LibraryArgument &input : entry.inputs)
     inputs.push_back(randomInput(input, sizes, random));
+  auto batchSize = sizes.find("batch");
+  Sequences sequences(library,
+                      batchSize == sizes.end() ? 1 : batchSize->second);
+  if (Error error = sequences.fill(entry, sizes, random))
+    return error;
   Clock::time_point begin = Clock::now();
   if (Error error = library.call(entry, sizes, inputs, outputs))
     return error;
@@ -142,6 +202,8 @@ Error measureCalls(Library &library, const LibraryEntry &entry,
       Clock::now() + std::chrono::duration_cast<Clock::duration>(
                          std::chrono::duration<double>(seconds));
   while (Clock::now() < end || times.calls.size() < 5) {
+    if (Error error = sequences.rewind())
+      return error;
     begin = Clock::now();
     if (Error error = library.call(entry, sizes, inputs, outputs))
       return error;
@@ -254,7 +316,8 @@ int run() {
 Command benchCommand() {
   return {command,
           "  attnc bench out/libminilm.so --batch 1 --seq 128 --threads 1\n"
-          "  attnc bench out/libminilm.so --roofline --svg roofline.svg\n",
+          "  attnc bench out/libminilm.so --roofline --svg roofline.svg\n"
+          "  attnc bench out/libllama.so --seq 1 --context 1024\n",
           run};
 }
 
