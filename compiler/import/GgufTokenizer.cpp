@@ -172,11 +172,12 @@ Expected<json::Value> TokenizerMaker::makeSplits() const {
     return json::Value(json::Object{
         {"type", "Sequence"},
         {"pretokenizers",
-         json::Array{json::Object{{"type", "Split"},
-                                  {"pattern", json::Object{{"Regex", pattern}}},
-                                  {"behavior", "Isolated"},
-                                  {"invert", false}},
-                     byteLevel(false)}}});
+         json::Array{
+             json::Object{{"type", "Split"},
+                          {"pattern", json::Object{{"Regex", pattern.str()}}},
+                          {"behavior", "Isolated"},
+                          {"invert", false}},
+             byteLevel(false)}}});
   };
   static constexpr StringLiteral kTail =
       "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";

@@ -6,15 +6,18 @@ import sys
 model = sys.argv[1]
 listing = subprocess.run(["attnc", "compile", "--emit=list"], check=True,
                          capture_output=True, text=True).stdout
-stages = [line.split()[0] for line in listing.splitlines()]
+# Those of GPUs alone say so.
+stages = {line.split()[0]: line.endswith("(GPUs)") for line in listing.splitlines()}
 readers = {
     "ll": ["opt", "-passes=verify", "-disable-output"],
     "s": ["llvm-mc", "-triple=x86_64-linux-gnu", "-mcpu=native", "-filetype=null"],
+    "ptx": ["grep", "-q", "^.target sm_80"],  # ptxas has a test of its own
 }
 problems = []
-for stage in stages:
-    emitted = subprocess.run(["attnc", "compile", model, "--emit=" + stage],
-                             capture_output=True)
+for stage, is_gpus in stages.items():
+    target = ["--target", "sm_80"] if is_gpus else []
+    emitted = subprocess.run(
+        ["attnc", "compile", model, "--emit=" + stage] + target, capture_output=True)
     if emitted.returncode != 0 or emitted.stderr or len(emitted.stdout) < 1000:
         problems.append("%s: rc %d, %s" % (stage, emitted.returncode,
                                            emitted.stderr.decode()))

@@ -70,6 +70,9 @@ TEST_F(AdapterTest, WhatCannotBeMerged) {
     EXPECT_EQ(import(options), nullptr);
     EXPECT_NE(messages.find(part), std::string::npos) << messages;
   }
+  copy("adapters/tiny-bert-lora", "adapter");
+  bend("peft_type", "IA3");
+  expectRefused("A0241", {"merge this adapter with PEFT"}, options);
 }
 
 TEST_F(AdapterTest, FilesThatAreAbsent) {

@@ -177,7 +177,8 @@ TEST_F(Gguf, Metadata_Refused) {
     File file;
     return file.header(0, 1).put(llvm::StringRef("k")).put(type);
   };
-  EXPECT_THAT(one(7).put(uint8_t(2)).message(), HasSubstr("truth value 2"));
+  EXPECT_THAT(one(7).put(uint8_t(2)).message(),
+              HasSubstr("error[A0232]: x.gguf: 'k' has the truth value 2"));
   EXPECT_THAT(one(13).put(uint64_t(2)).message(), HasSubstr("unknown type 13"));
   EXPECT_THAT(one(8).put(llvm::StringRef("\xff")).message(),
               HasSubstr("not UTF-8"));
@@ -214,13 +215,16 @@ TEST_F(Gguf, Tensors_Refused) {
     return File().header(1, 0).tensor("t", offset, dims, type).data(64);
   };
   EXPECT_EQ(with(0, {3, 2}, 0).message(), "");
-  EXPECT_THAT(with(0, {3, 2}, 99).message(), HasSubstr("ggml's type 99"));
+  EXPECT_THAT(with(0, {3, 2}, 99).message(),
+              HasSubstr("error[A0234]: x.gguf: tensor 't' has ggml's type 99"));
   EXPECT_THAT(with(0, {3, 2}, 8).message(), HasSubstr("block of Q8_0"));
-  EXPECT_THAT(with(0, {3, 0}, 0).message(), HasSubstr("a dimension of 0"));
+  EXPECT_THAT(
+      with(0, {3, 0}, 0).message(),
+      HasSubstr("error[A0233]: x.gguf: tensor 't' has a dimension of 0"));
   EXPECT_THAT(with(0, {1, 1, 1, 1, 1}, 0).message(), HasSubstr("5 dimensions"));
   EXPECT_THAT(with(0, {uint64_t(1) << 40, uint64_t(1) << 40}, 0).message(),
               HasSubstr("more than 2^64 bytes"));
-  EXPECT_THAT(with(8, {3, 2}, 0).message(), HasSubstr("alignment 32"));
+  EXPECT_THAT(with(8, {3, 2}, 0).message(), HasSubstr("error[A0235]"));
   EXPECT_THAT(with(64, {3, 2}, 0).message(), HasSubstr("takes 24 bytes"));
   EXPECT_THAT(with(uint64_t(1) << 50, {3, 2}, 0).message(),
               HasSubstr("of which the file has 64"));

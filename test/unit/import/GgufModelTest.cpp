@@ -1,0 +1,257 @@
+//===- GgufModelTest.cpp - what a GGUF file says of its model -------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Configurations and tokenizers of files made here, right ones and bent ones;
+// test/numerics/gguf.test runs whole models.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/import/GgufModel.h"
+#include "ImportFixture.h"
+#include <gmock/gmock.h>
+
+using namespace attnc;
+using namespace llvm;
+using testing::HasSubstr;
+
+namespace {
+
+/// A model of two layers with everything that is needed.
+struct Model {
+  GgufFile file;
+  std::vector<float> factors = {1, 4};
+
+  Model() {
+    file.metadata = json::Object{
+        {"general.architecture", "llama"},
+        {"llama.block_count", 2},
+        {"llama.embedding_length", 8},
+        {"llama.feed_forward_length", 12},
+        {"llama.context_length", 32},
+        {"llama.attention.head_count", 2},
+        {"llama.attention.layer_norm_rms_epsilon", 1e-5},
+        {"tokenizer.ggml.model", "gpt2"},
+        {"tokenizer.ggml.tokens", json::Array{"<s>", "a", "b", "ab"}},
+        {"tokenizer.ggml.token_type", json::Array{3, 1, 1, 1}},
+        {"tokenizer.ggml.merges", json::Array{"a b"}},
+        {"tokenizer.ggml.bos_token_id", 0},
+        {"tokenizer.ggml.eos_token_id", 0}};
+    add("token_embd.weight", {4, 8});
+  }
+  void add(StringRef name, SmallVector<int64_t> shape,
+           WeightType type = WeightType::F32) {
+    file.tensors.push_back({name.str(), WeightEntry{type, shape, {}, 0}});
+  }
+  void addFactors(WeightType type = WeightType::F32) {
+    add("rope_freqs.weight", {2}, type);
+    file.tensors.back().entry.bytes = {
+        reinterpret_cast<const uint8_t *>(factors.data()), 8};
+  }
+  template <typename T> static std::string messageOf(Expected<T> value) {
+    return value ? "" : toString(value.takeError());
+  }
+  std::string refusal() const { return messageOf(makeConfig(file, "x.gguf")); }
+  std::string tokenizerRefusal() const {
+    return messageOf(makeTokenizerJson(file, "x.gguf"));
+  }
+  json::Object config() const {
+    auto config = makeConfig(file, "x.gguf");
+    EXPECT_TRUE(bool(config)) << refusal();
+    return config ? std::move(*config)
+                  : (consumeError(config.takeError()), json::Object());
+  }
+  json::Object tokenizer() const {
+    auto text = makeTokenizerJson(file, "x.gguf");
+    EXPECT_TRUE(bool(text)) << tokenizerRefusal();
+    if (!text) {
+      consumeError(text.takeError());
+      return {};
+    }
+    Expected<json::Value> value = json::parse(*text);
+    EXPECT_TRUE(bool(value)) << *text;
+    if (!value) {
+      consumeError(value.takeError());
+      return {};
+    }
+    return std::move(*value->getAsObject());
+  }
+};
+
+TEST(GgufConfig, WhatAFolderWouldSay) {
+  Model model;
+  json::Object config = model.config();
+  EXPECT_EQ(config.getString("model_type"), "llama");
+  EXPECT_EQ(config.getInteger("num_hidden_layers"), 2);
+  EXPECT_EQ(config.getInteger("vocab_size"), 4);
+  EXPECT_EQ(config.getBoolean("tie_word_embeddings"), true);
+  EXPECT_EQ(config.getBoolean("rope_interleaved"), true);
+  EXPECT_EQ(config.getArray("eos_token_id")->size(), 1u);
+  model.add("output.weight", {4, 8});
+  model.add("blk.0.attn_q.bias", {8});
+  config = model.config();
+  EXPECT_EQ(config.getBoolean("tie_word_embeddings"), false);
+  EXPECT_EQ(config.getBoolean("attention_bias"), true);
+}
+
+TEST(GgufConfig, RotaryScaling) {
+  Model model;
+  model.file.metadata["llama.rope.scaling.type"] = "linear";
+  model.file.metadata["llama.rope.scaling.factor"] = 2.0;
+  model.file.metadata["llama.rope.scaling.original_context_length"] = 16;
+  const json::Object linear =
+      std::move(*model.config().getObject("rope_scaling"));
+  EXPECT_EQ(linear.getString("rope_type"), "linear");
+  EXPECT_EQ(linear.getInteger("original_max_position_embeddings"), 16);
+  model.file.metadata["llama.rope.scaling.type"] = "longrope";
+  EXPECT_THAT(model.refusal(), HasSubstr("the rotary scaling 'longrope'"));
+  model.file.metadata["llama.rope.scaling.type"] = "none";
+  EXPECT_EQ(model.config().get("rope_scaling"), nullptr);
+  model.addFactors();
+  json::Object config = model.config();
+  const json::Array &factors =
+      *config.getObject("rope_scaling")->getArray("factors");
+  EXPECT_EQ(factors[1].getAsNumber(), 4.0);
+  model.file.tensors.pop_back();
+  model.addFactors(WeightType::F16);
+  EXPECT_THAT(model.refusal(), HasSubstr("holds F16; known is F32"));
+}
+
+TEST(GgufConfig, Refused) {
+  Model model;
+  model.file.metadata["llama.rope.dimension_count"] = 2;
+  EXPECT_THAT(model.refusal(), HasSubstr("2 of the 4 elements of a head"));
+  model.file.metadata["llama.attention.key_length"] = 2;
+  EXPECT_EQ(model.refusal(), "");
+  model.file.metadata["llama.expert_count"] = 8;
+  EXPECT_THAT(model.refusal(), HasSubstr("models of experts"));
+  model = Model();
+  model.file.metadata["general.architecture"] = "mamba";
+  EXPECT_THAT(model.refusal(),
+              HasSubstr("error[A0236]: x.gguf: the architecture 'mamba'"));
+  model = Model();
+  model.file.metadata["llama.block_count"] = "two";
+  EXPECT_THAT(model.refusal(),
+              HasSubstr("error[A0237]: x.gguf: 'llama.block_count' is a "
+                        "string; expected a number"));
+  model.file.metadata.erase("llama.block_count");
+  EXPECT_THAT(model.refusal(), HasSubstr("is absent"));
+  model = Model();
+  model.file.tensors.clear();
+  EXPECT_THAT(model.refusal(), HasSubstr("no tensor 'token_embd.weight'"));
+}
+
+TEST(GgufNames, OfTensors) {
+  EXPECT_EQ(renameTensor("output.weight"), "lm_head.weight");
+  EXPECT_EQ(renameTensor("blk.11.attn_q.bias"),
+            "model.layers.11.self_attn.q_proj.bias");
+  EXPECT_EQ(renameTensor("blk.0.ffn_norm.weight"),
+            "model.layers.0.post_attention_layernorm.weight");
+  EXPECT_EQ(renameTensor("blk.0.other.weight"), "blk.0.other.weight");
+  EXPECT_EQ(renameTensor("other"), "other");
+}
+
+TEST(GgufTokenizer, ByteLevel) {
+  Model model;
+  model.file.metadata["tokenizer.ggml.add_bos_token"] = true;
+  model.file.metadata["tokenizer.ggml.add_eos_token"] = true;
+  json::Object tokenizer = model.tokenizer();
+  EXPECT_EQ(tokenizer.getObject("model")->getObject("vocab")->getInteger("ab"),
+            3);
+  EXPECT_EQ(tokenizer.getArray("added_tokens")->size(), 1u);
+  EXPECT_EQ(tokenizer.getObject("post_processor")->getArray("single")->size(),
+            3u);
+  EXPECT_EQ(tokenizer.getObject("pre_tokenizer")->getString("type"),
+            "ByteLevel");
+  for (StringRef name : {"llama-bpe", "qwen2"}) {
+    model.file.metadata["tokenizer.ggml.pre"] = name;
+    EXPECT_EQ(model.tokenizer().getObject("pre_tokenizer")->getString("type"),
+              "Sequence");
+  }
+  model.file.metadata["tokenizer.ggml.pre"] = "tekken";
+  EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("the splits 'tekken'"));
+  model.file.metadata.erase("tokenizer.ggml.merges");
+  EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("'tokenizer.ggml.merges'"));
+}
+
+TEST(GgufTokenizer, SentencePiece) {
+  Model model;
+  model.file.metadata["tokenizer.ggml.model"] = "llama";
+  model.file.metadata["tokenizer.ggml.tokens"] =
+      json::Array{"<s>", "a", "b", "ab", "aba", "<0x0A>"};
+  model.file.metadata["tokenizer.ggml.token_type"] =
+      json::Array{3, 1, 1, 1, 1, 6};
+  EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("no list of 6 numbers"));
+  model.file.metadata["tokenizer.ggml.scores"] =
+      json::Array{0, -9, -9, -2, -1, 0};
+  model.file.metadata["tokenizer.ggml.unknown_token_id"] = 0;
+  json::Object tokenizer = model.tokenizer();
+  const json::Array &merges = *tokenizer.getObject("model")->getArray("merges");
+  ASSERT_EQ(merges.size(), 2u); // "aba" before "ab": the better score
+  EXPECT_EQ((*merges[0].getAsArray())[0], "ab");
+  EXPECT_EQ((*merges[1].getAsArray())[0], "a");
+  model.file.metadata["tokenizer.ggml.add_space_prefix"] = false;
+  EXPECT_EQ(model.tokenizer()
+                .getObject("normalizer")
+                ->getArray("normalizers")
+                ->size(),
+            1u);
+  model.file.metadata["tokenizer.ggml.scores"] =
+      json::Array{0, "x", -9, -2, -1, 0};
+  EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("holds no number at 1"));
+}
+
+TEST(GgufTokenizer, Refused) {
+  Model model;
+  model.file.metadata["tokenizer.ggml.model"] = "bert";
+  EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("the tokenizer 'bert'"));
+  model.file.metadata["tokenizer.ggml.model"] = "none";
+  EXPECT_EQ(cantFail(makeTokenizerJson(model.file, "x.gguf")), "");
+  model = Model();
+  model.file.metadata["tokenizer.ggml.token_type"] = json::Array{1};
+  EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("1 types of tokens for 4"));
+  EXPECT_THAT(Model::messageOf(makeTokenizerConfig(model.file, "x.gguf")),
+              HasSubstr("A0237"));
+  model.file.metadata["tokenizer.ggml.tokens"] = json::Array{"a", 3};
+  EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("holds a number"));
+  model.file.metadata.erase("tokenizer.ggml.tokens");
+  EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("is no list"));
+}
+
+TEST(GgufTokenizer, ConfigOfSpecialTokens) {
+  Model model;
+  model.file.metadata["tokenizer.chat_template"] = "{{ messages }}";
+  std::string text = cantFail(makeTokenizerConfig(model.file, "x.gguf"));
+  json::Value value = cantFail(json::parse(text));
+  const json::Object &config = *value.getAsObject();
+  EXPECT_EQ(config.getString("bos_token"), "<s>");
+  EXPECT_EQ(config.getString("chat_template"), "{{ messages }}");
+  EXPECT_EQ(config.get("pad_token"), nullptr);
+}
+
+class GgufFiles : public ImportFixture {};
+
+TEST_F(GgufFiles, FactorsMustFitTheHeads) {
+  copy("decoders/llama");
+  edit("config.json", "rope_parameters",
+       json::Object{{"rope_type", "factors"},
+                    {"factors", json::Array{1.0, 2.0}},
+                    {"rope_theta", 10000.0}});
+  expectRefused("A0109", {"factors", "are 2 numbers"});
+  edit("config.json", "rope_parameters",
+       json::Object{{"rope_type", "factors"}, {"factors", "x"}});
+  EXPECT_EQ(import(), nullptr);
+  edit("config.json", "rope_parameters",
+       json::Object{{"rope_type", "factors"}, {"factors", json::Array{"x"}}});
+  EXPECT_EQ(import(), nullptr);
+}
+
+TEST_F(GgufFiles, DamagedFilesAreRefused) {
+  write("model.gguf", "GGUF");
+  EXPECT_EQ(importModel(context, path("model.gguf"), {}), nullptr);
+  expectSaid("A0231", {"model.gguf"});
+}
+
+} // namespace
