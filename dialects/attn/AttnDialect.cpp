@@ -93,9 +93,16 @@ static FailureOr<SizeExpr> parseFactor(AsmParser &parser) {
     return SizeExpr(number);
   }
   StringRef name;
+  SMLoc at = parser.getCurrentLocation();
   if (parser.parseKeyword(&name))
     return failure();
-  return SizeExpr::name(name);
+  // MLIR's keywords may have dots and dollars in them.
+  std::optional<SizeExpr> size = SizeExpr::parse(name);
+  if (!size)
+    return parser.emitError(at) << "'" << name
+                                << "' is no name of a size; expected letters, "
+                                   "digits and underscores";
+  return *size;
 }
 
 Attribute SizesAttr::parse(AsmParser &parser, Type) {

@@ -185,7 +185,8 @@ static attn_status readMerges(const char *file, JsonReader reader,
         const char *begin = pair.data();
         if (size >= 8 && memcmp(begin, "#version", 8) == 0)
           continue;
-        auto space = static_cast<const char *>(memchr(begin, ' ', size));
+        const void *found = size ? memchr(begin, ' ', size) : nullptr;
+        auto space = static_cast<const char *>(found);
         leftSize = space ? static_cast<size_t>(space - begin) : size;
         rightStart = leftSize + 1;
         if (!space || memchr(space + 1, ' ', size - rightStart)) {

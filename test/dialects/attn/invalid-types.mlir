@@ -51,3 +51,8 @@ func.func @number_where_dynamic() {
 
 // expected-error @+1 {{a size is not negative}}
 func.func private @negative(tensor<?xi32, #attn.sizes<n + -1>>)
+
+// -----
+
+// expected-error @+1 {{'a.b' is no name of a size}}
+func.func private @dotted(tensor<?xi32, #attn.sizes<a.b>>)
