@@ -143,7 +143,16 @@ else
 fi
 
 # Emulator and stub driver are unit tests; here whole libraries run on them.
-check "GPU libraries, emulated" bash test/gpu/check-on-stub.sh
+# They need a Python with NumPy: the system's, or the benchmark's.
+numpy=
+for python in python3 build/benchmark/venv/bin/python; do
+  $python -c "import numpy" 2>/dev/null && numpy=$python && break
+done
+if [ -n "$numpy" ]; then
+  check "GPU libraries, emulated" env PYTHON=$numpy bash test/gpu/check-on-stub.sh
+else
+  skip "GPU libraries, emulated" "there is no NumPy, and the Python package index cannot be reached"
+fi
 if ! command -v ptxas >/dev/null && [ ! -x /usr/local/cuda/bin/ptxas ]; then
   skip "ptxas" "it is not installed: PTX was written, but not assembled"
 fi
