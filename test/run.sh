@@ -118,8 +118,7 @@ for sanitizer in asan tsan; do
   count unit-$sanitizer
 done
 
-# Fuzzers share the time evenly. Their seed is fixed: what a change is held to
-# should not be chance; test/fuzz/run-long.sh is for finding.
+# Fuzzers share the time evenly.
 fuzzers=(build/bin/fuzz-*)
 if [ -x "${fuzzers[0]}" ]; then
   each=$((fuzz_seconds / ${#fuzzers[@]}))
@@ -129,7 +128,7 @@ if [ -x "${fuzzers[0]}" ]; then
     mkdir -p "$corpus"
     seeds=test/fuzz/seeds/${name#fuzz-}
     [ -d "$seeds" ] || seeds=
-    check "$name" "$fuzzer" -seed=1 -max_total_time=$((each > 0 ? each : 1)) \
+    check "$name" "$fuzzer" -max_total_time=$((each > 0 ? each : 1)) \
       -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$corpus/" "$corpus" $seeds
   done
   check "random-programs" build/bin/random-programs --count 1000000000 \

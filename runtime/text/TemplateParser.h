@@ -39,6 +39,7 @@ private:
   Node *parseFor();
   Node *parseSet();
   Node *parseGeneration();
+  Node *closeBlock(Node *node);
   Node *parseOutput();
   Node *parseExpression();
   Node *parseOr();

@@ -197,6 +197,14 @@ TemplateNode *TemplateParser::parseStatement() {
                 "generation");
 }
 
+/// At the name that ends a body: passes it; `node` unless something failed.
+TemplateNode *TemplateParser::closeBlock(Node *node) {
+  if (status != ATTN_OK)
+    return nullptr;
+  advance();
+  return expectBlockEnd() ? node : nullptr;
+}
+
 /// Behind 'if' or 'elif'.
 TemplateNode *TemplateParser::parseIf() {
   static const char *const ends[] = {"elif", "else", "endif", nullptr};
@@ -215,10 +223,7 @@ TemplateNode *TemplateParser::parseIf() {
       return nullptr;
     node->c = parseBody(last);
   }
-  if (status != ATTN_OK)
-    return nullptr;
-  advance(); // endif
-  return expectBlockEnd() ? node : nullptr;
+  return closeBlock(node);
 }
 
 TemplateNode *TemplateParser::parseFor() {
@@ -247,10 +252,7 @@ TemplateNode *TemplateParser::parseFor() {
       return nullptr;
     node->c = parseBody(last);
   }
-  if (status != ATTN_OK)
-    return nullptr;
-  advance(); // endfor
-  return expectBlockEnd() ? node : nullptr;
+  return closeBlock(node);
 }
 
 TemplateNode *TemplateParser::parseSet() {
@@ -270,10 +272,7 @@ TemplateNode *TemplateParser::parseSet() {
   if (!expectBlockEnd())
     return nullptr;
   node->b = parseBody(ends);
-  if (status != ATTN_OK)
-    return nullptr;
-  advance(); // endset
-  return expectBlockEnd() ? node : nullptr;
+  return closeBlock(node);
 }
 
 /// Marks what an assistant says, for training; here it is what it holds.
@@ -282,10 +281,7 @@ TemplateNode *TemplateParser::parseGeneration() {
   if (!expectBlockEnd())
     return nullptr;
   Node *body = parseBody(ends);
-  if (status != ATTN_OK)
-    return nullptr;
-  advance(); // endgeneration
-  return expectBlockEnd() ? body : nullptr;
+  return closeBlock(body);
 }
 
 attn_status parseTemplate(const char *text, size_t size, TemplateArena &arena,
