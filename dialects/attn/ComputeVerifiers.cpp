@@ -382,26 +382,11 @@ LogicalResult AttentionOp::verify() {
       failed(verifyAttentionShapes(*this)))
     return failure();
   // attention_c2
-  if (getKeyHeads() == 0 || getQueryHeads() % getKeyHeads() != 0)
-    return emitOpError()
-           << "expects the number of query heads to be a multiple "
-              "of that of key heads, got "
-           << getQueryHeads() << " and " << getKeyHeads();
-  Type index = IntegerType::get(getContext(), 32);
-  Type number = Float32Type::get(getContext());
-  ScalarRegionRules rules;
-  rules.space = getAttentionSpace(*this);
-  // attention_c3, attention_c5, attention_c6
-  rules.name = "score region";
-  rules.leading = {number, index, index, index, index};
-  rules.yielded = number;
-  if (failed(verifyScalarRegion(*this, getScoreRegion(), rules)))
+  if (failed(expectGroups(*this, getQueryHeads(), getKeyHeads())))
     return failure();
-  // attention_c4, attention_c5, attention_c6
-  rules.name = "mask region";
-  rules.leading = {index, index, index, index};
-  rules.yielded = IntegerType::get(getContext(), 1);
-  return verifyScalarRegion(*this, getMaskRegion(), rules);
+  // attention_c3, attention_c4, attention_c5, attention_c6
+  return verifyAttentionRegions(*this, getScoreRegion(), getMaskRegion(),
+                                getAttentionSpace(*this));
 }
 
 } // namespace attnc::attn

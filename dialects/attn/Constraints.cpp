@@ -105,6 +105,16 @@ LogicalResult verifyNamedShapes(Operation *op) {
   return success();
 }
 
+LogicalResult expectGroups(Operation *op, int64_t queryHeads,
+                           int64_t keyHeads) {
+  if (keyHeads != 0 && queryHeads % keyHeads == 0)
+    return success();
+  return op->emitOpError()
+         << "expects the number of query heads to be a multiple of that of key "
+            "heads, got "
+         << queryHeads << " and " << keyHeads;
+}
+
 SizeOp lookupSize(Operation *op, StringRef name) {
   auto module = op->getParentOfType<ModuleOp>();
   return module ? module.lookupSymbol<SizeOp>(name) : SizeOp();

@@ -56,6 +56,17 @@ llvm::LogicalResult verifyRowRegion(mlir::Operation *op,
                                     const CapturedRegion &region,
                                     llvm::ArrayRef<SizeExpr> space);
 
+/// Score and mask region of an attention whose regions' index space is `space`:
+/// [batch, head, q, kv].
+llvm::LogicalResult
+verifyAttentionRegions(mlir::Operation *op, const CapturedRegion &score,
+                       const CapturedRegion &mask,
+                       llvm::ArrayRef<std::optional<SizeExpr>> space);
+
+/// Fails unless `queryHeads` is a multiple of `keyHeads`, which is not 0.
+llvm::LogicalResult expectGroups(mlir::Operation *op, int64_t queryHeads,
+                                 int64_t keyHeads);
+
 /// Element and row region of an op whose regions' index space is `space`; the
 /// element region's first argument is an accumulator if `accumulator`.
 llvm::LogicalResult verifyEpilogues(EpilogueOpInterface op,

@@ -234,6 +234,23 @@ LogicalResult verifyRowRegion(Operation *op, const CapturedRegion &region,
   return success();
 }
 
+LogicalResult verifyAttentionRegions(Operation *op, const CapturedRegion &score,
+                                     const CapturedRegion &mask,
+                                     ArrayRef<std::optional<SizeExpr>> space) {
+  Type index = IntegerType::get(op->getContext(), 32);
+  ScalarRegionRules rules;
+  rules.space.assign(space.begin(), space.end());
+  rules.name = "score region";
+  rules.yielded = Float32Type::get(op->getContext());
+  rules.leading = {rules.yielded, index, index, index, index};
+  if (failed(verifyScalarRegion(op, score, rules)))
+    return failure();
+  rules.name = "mask region";
+  rules.leading = {index, index, index, index};
+  rules.yielded = IntegerType::get(op->getContext(), 1);
+  return verifyScalarRegion(op, mask, rules);
+}
+
 LogicalResult verifyEpilogues(EpilogueOpInterface op, ArrayRef<SizeExpr> space,
                               Type element, bool accumulator) {
   ScalarRegionRules rules;

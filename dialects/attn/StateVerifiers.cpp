@@ -145,29 +145,15 @@ LogicalResult CachedAttentionOp::verify() {
   if (failed(verifyCachedShapes(*this)))
     return failure();
   // cached_attention_c2
-  if (getKeyHeads() == 0 || getQueryHeads() % getKeyHeads() != 0)
-    return emitOpError()
-           << "expects the number of query heads to be a multiple "
-              "of that of key heads, got "
-           << getQueryHeads() << " and " << getKeyHeads();
-  Type index = IntegerType::get(getContext(), 32);
-  Type number = Float32Type::get(getContext());
-  ScalarRegionRules rules;
+  if (failed(expectGroups(*this, getQueryHeads(), getKeyHeads())))
+    return failure();
+  // cached_attention_c3, cached_attention_c4, cached_attention_c5
   // No name of a size looks like this: q and kv index nothing.
   SizeExpr position = SizeExpr::name("(position)");
-  rules.space = {getNamedShape(getPast().getType())[0],
-                 SizeExpr(getQueryHeads()), position, position};
-  // cached_attention_c3, cached_attention_c5
-  rules.name = "score region";
-  rules.leading = {number, index, index, index, index};
-  rules.yielded = number;
-  if (failed(verifyScalarRegion(*this, getScoreRegion(), rules)))
-    return failure();
-  // cached_attention_c4, cached_attention_c5
-  rules.name = "mask region";
-  rules.leading = {index, index, index, index};
-  rules.yielded = IntegerType::get(getContext(), 1);
-  return verifyScalarRegion(*this, getMaskRegion(), rules);
+  return verifyAttentionRegions(*this, getScoreRegion(), getMaskRegion(),
+                                {getNamedShape(getPast().getType())[0],
+                                 SizeExpr(getQueryHeads()), position,
+                                 position});
 }
 
 //===----------------------------------------------------------------------===//

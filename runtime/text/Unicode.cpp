@@ -28,19 +28,6 @@ struct LowercaseRange {
 
 #include "UnicodeTables.inc"
 
-/// Index of the last value <= key; the first one must be.
-template <typename T>
-static size_t lastNotAbove(const T *values, size_t low, size_t high, T key) {
-  while (high - low > 1) {
-    size_t middle = low + (high - low) / 2;
-    if (values[middle] <= key)
-      low = middle;
-    else
-      high = middle;
-  }
-  return low;
-}
-
 static constexpr size_t kRangeCount = sizeof(flagRanges) / sizeof(uint32_t);
 static constexpr size_t kBlockCount = sizeof(flagBlocks) / sizeof(uint16_t) - 1;
 

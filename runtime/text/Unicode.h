@@ -28,6 +28,20 @@ enum CharacterFlag : uint8_t {
   kChinese = 128    ///< in BERT's ranges of CJK ideographs
 };
 
+/// Index of the last of `values[low]` to `values[high - 1]`, ascending, that is
+/// not above `key`; the first must not be.
+template <typename T>
+size_t lastNotAbove(const T *values, size_t low, size_t high, T key) {
+  while (high - low > 1) {
+    size_t middle = low + (high - low) / 2;
+    if (values[middle] <= key)
+      low = middle;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 /// The flags of a code point; 0 beyond U+10FFFF.
 uint8_t characterFlags(uint32_t code);
 

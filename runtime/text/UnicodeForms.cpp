@@ -19,19 +19,6 @@ namespace attnrt {
 
 #include "FormTables.inc"
 
-/// Index of the last value <= key; the first one must be.
-template <typename T>
-static size_t lastNotAbove(const T *values, size_t low, size_t high, T key) {
-  while (high - low > 1) {
-    size_t middle = low + (high - low) / 2;
-    if (values[middle] <= key)
-      low = middle;
-    else
-      high = middle;
-  }
-  return low;
-}
-
 template <typename T, size_t N> static constexpr size_t sizeOf(const T (&)[N]) {
   return N;
 }

@@ -10,14 +10,11 @@
 // what a mask leaves out is not looked at.
 //
 //===----------------------------------------------------------------------===//
-#include "AttentionProblem.h"
-#include "TargetTest.h"
+#include "RegionTest.h"
 #include <cmath>
 
 namespace attnc::test {
 namespace {
-
-const int64_t kLengths[] = {1, 5, 8, 16, 17, 33, 49, 65, 128};
 
 Region scale() {
   return {"%f = arith.constant 0.25 : f32\n"
@@ -124,43 +121,7 @@ Region causalOrFirst() {
           {}};
 }
 
-struct AttentionRegionTest : TargetTest {
-  std::unique_ptr<KernelRunner> compile(const AttentionKernel &kernel) {
-    return KernelRunner::compile(kernel.text(target()), target());
-  }
-
-  void checkPadded(const Region &score, const Region &mask) {
-    AttentionKernel kernel;
-    kernel.queryHeads = 4;
-    kernel.keyHeads = 2;
-    kernel.headSize = 20;
-    kernel.valueSize = 16;
-    kernel.score = score;
-    kernel.mask = mask;
-    auto runner = compile(kernel);
-    ASSERT_TRUE(runner);
-    for (int64_t length : kLengths)
-      for (auto [queries, keys] :
-           {std::pair(length, length), std::pair(int64_t(13), length),
-            std::pair(length, int64_t(29))}) {
-        AttentionProblem(kernel, {2, queries, keys, {}}, length).check(*runner);
-        if (HasFatalFailure())
-          return;
-      }
-  }
-
-  void checkPacked(const Region &score, const Region &mask) {
-    AttentionKernel kernel;
-    kernel.form = AttentionKernel::Packed;
-    kernel.queryHeads = kernel.keyHeads = 3;
-    kernel.oneBuffer = true;
-    kernel.score = score;
-    kernel.mask = mask;
-    auto runner = compile(kernel);
-    ASSERT_TRUE(runner);
-    AttentionProblem(kernel, {0, 0, 0, {65, 1, 0, 17, 128}}, 9).check(*runner);
-  }
-};
+struct AttentionRegionTest : RegionTest {};
 
 TEST_P(AttentionRegionTest, Scale) { checkPadded(scale(), {}); }
 TEST_P(AttentionRegionTest, Bias) { checkPadded(bias(), {}); }
