@@ -13,6 +13,7 @@
 #define ATTNC_COMPILER_INTERPRET_SESSIONSTATE_H
 
 #include "llvm/ADT/StringMap.h"
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -32,6 +33,20 @@ public:
     if (lengths.size() <= sequence)
       lengths.resize(sequence + 1);
     lengths[sequence] += count;
+  }
+  /// Only the first `length` rows of a sequence stay.
+  void truncate(size_t sequence, int64_t length) {
+    if (sequence < lengths.size())
+      lengths[sequence] = std::min(lengths[sequence], length);
+  }
+  /// Sequence `to` becomes sequence `from`.
+  void fork(size_t from, size_t to) {
+    for (auto &[name, rows] : states) {
+      if (rows.size() <= std::max(from, to))
+        rows.resize(std::max(from, to) + 1);
+      rows[to] = rows[from];
+    }
+    advance(to, length(from) - length(to));
   }
   /// Forgets everything.
   void reset() {

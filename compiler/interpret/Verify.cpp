@@ -14,8 +14,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/Verify.h"
+#include "compiler/interpret/SessionSteps.h"
 #include "compiler/interpret/Tensor.h"
-#include "compiler/interpret/VerifyInputs.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <cfloat>
 #include <chrono>
@@ -198,8 +198,9 @@ public:
         relative(getRelativeBound(entry, options.formats)),
         again(options.formats.isNarrow() ? Precision::Narrow
                                          : Precision::Single),
-        reset(options.reset),
-        keeps(!entry.getBody().getOps<attn::AppendOp>().empty()) {
+        options(options),
+        keeps(!entry.getBody().getOps<attn::AppendOp>().empty() ||
+              !entry.getBody().getOps<attn::PastOp>().empty()) {
     auto wanted = options.outputs.find(entry.getSymName().str());
     for (unsigned i = 0; i < entry.getResultTypes().size(); ++i)
       if (options.outputs.empty())
@@ -211,24 +212,16 @@ public:
             results.push_back(i);
   }
 
+  /// Steps before most of the cases of an entry with states.
+  std::vector<SessionStep> makeHistory(const InputPlan &plan, uint64_t seed);
   /// Nothing if the reference refuses the inputs.
-  std::optional<VerifyCase> run(const InputPlan &plan, uint64_t seed);
+  std::optional<VerifyCase> run(const InputPlan &plan, uint64_t seed,
+                                ArrayRef<SessionStep> steps);
   std::string refusal; ///< why the reference refused the last case it did
 
 private:
-  /// A call that comes before the one that is compared.
-  struct History {
-    InputPlan plan;
-    std::vector<PlannedInput> inputs;
-    std::vector<TensorValue> values;
-  };
-
-  std::optional<History> makeHistory(const InputPlan &plan, uint64_t seed);
-  /// Runs the reference, after the history if there is one.
-  Expected<std::vector<TensorValue>> runReference(const InputPlan &plan,
-                                                  ArrayRef<TensorValue> inputs,
-                                                  Precision precision);
   std::string begin();
+  std::string doStep(const SessionStep &step);
   std::string callLibrary(const InputPlan &plan,
                           MutableArrayRef<PlannedInput> inputs,
                           std::vector<GuardedOutput> &outputs);
@@ -245,17 +238,18 @@ private:
   VerifyCall call;
   double relative;
   Precision again; ///< of the run that tells what rounding makes of a case
-  std::function<Error()> reset;
-  bool keeps; ///< the entry appends to states
-  std::optional<History> history;
+  const VerifyOptions &options;
+  bool keeps;                    ///< the entry appends to states or reads them
+  ArrayRef<SessionStep> steps;   ///< before the case's call
   SmallVector<unsigned> results; ///< which the library has, in its order
 };
 
 } // namespace
 
-/// Lengths around blocks of states; none for every fourth case.
-std::optional<EntryVerifier::History>
-EntryVerifier::makeHistory(const InputPlan &plan, uint64_t seed) {
+/// One call of a length around the blocks of states; none for every fourth
+/// case.
+std::vector<SessionStep> EntryVerifier::makeHistory(const InputPlan &plan,
+                                                    uint64_t seed) {
   constexpr int64_t kLengths[] = {0, 1, 63, 17, 0, 64, 65, 130};
   int64_t length = keeps ? kLengths[seed % std::size(kLengths)] : 0;
   auto module = entry->getParentOfType<ModuleOp>();
@@ -271,52 +265,46 @@ EntryVerifier::makeHistory(const InputPlan &plan, uint64_t seed) {
     auto size = module.lookupSymbol<attn::SizeOp>(name);
     length = std::min<int64_t>(length, size.getMaximum().value_or(length));
     if (length < int64_t(size.getMinimum().value_or(0)))
-      return std::nullopt;
+      return {};
     value = length;
   }
   if (length < 1)
-    return std::nullopt;
-  History made = {before, makeInputs(entry, before, ~seed), {}};
-  for (const PlannedInput &input : made.inputs)
-    made.values.push_back(input.value);
-  return made;
+    return {};
+  return {SessionStep::call(entry, before, ~seed)};
 }
 
-Expected<std::vector<TensorValue>>
-EntryVerifier::runReference(const InputPlan &plan, ArrayRef<TensorValue> inputs,
-                            Precision precision) {
-  SessionState session;
-  if (history) {
-    Expected<std::vector<TensorValue>> before =
-        interpreter.run(entry.getSymName(), history->plan.sizes,
-                        history->values, precision, &session);
-    if (!before)
-      return before.takeError();
+/// Does a step to the library's session.
+std::string EntryVerifier::doStep(const SessionStep &step) {
+  if (step.kind != SessionStep::Call) {
+    Error error = options.step(step);
+    return error
+               ? describe(entry, step) + ": " + llvm::toString(std::move(error))
+               : "";
   }
-  return interpreter.run(entry.getSymName(), plan.sizes, inputs, precision,
-                         &session);
+  SmallVector<VerifyBuffer> inputs, outputs;
+  std::vector<PlannedInput> planned = step.inputs;
+  for (PlannedInput &input : planned)
+    inputs.push_back(input.buffer());
+  std::vector<GuardedOutput> unused;
+  for (unsigned result : results)
+    unused.emplace_back(
+        product(shapeAt(entry.getResultTypes()[result], step.plan.sizes)));
+  for (GuardedOutput &output : unused)
+    outputs.push_back(output.buffer());
+  if (Error error = call(entry.getSymName(), step.plan.sizes, inputs, outputs))
+    return "the call before failed: " + llvm::toString(std::move(error));
+  return "";
 }
 
 /// Brings the library's session to where the call begins.
 std::string EntryVerifier::begin() {
   if (!keeps)
     return "";
-  if (Error error = reset())
+  if (Error error = options.reset())
     return "the session was not reset: " + llvm::toString(std::move(error));
-  if (!history)
-    return "";
-  SmallVector<VerifyBuffer> inputs, outputs;
-  for (PlannedInput &input : history->inputs)
-    inputs.push_back(input.buffer());
-  std::vector<GuardedOutput> unused;
-  for (unsigned result : results)
-    unused.emplace_back(
-        product(shapeAt(entry.getResultTypes()[result], history->plan.sizes)));
-  for (GuardedOutput &output : unused)
-    outputs.push_back(output.buffer());
-  if (Error error =
-          call(entry.getSymName(), history->plan.sizes, inputs, outputs))
-    return "the call before failed: " + llvm::toString(std::move(error));
+  for (const SessionStep &step : steps)
+    if (std::string failure = doStep(step); !failure.empty())
+      return failure;
   return "";
 }
 
@@ -390,8 +378,8 @@ EntryVerifier::measureErrors(const InputPlan &plan,
   for (unsigned number = 1; number <= runs; ++number) {
     interpreter.setSeed(number);
     // The reference took these inputs already.
-    std::vector<TensorValue> results =
-        llvm::cantFail(runReference(plan, inputs, again));
+    std::vector<TensorValue> results = llvm::cantFail(
+        runAfter(interpreter, entry, steps, plan.sizes, inputs, again));
     for (auto [result, value, sums] :
          llvm::zip_equal(results, expected, squares))
       addSquares(result, value, sums);
@@ -434,19 +422,20 @@ void EntryVerifier::compare(const InputPlan &plan, ArrayRef<TensorValue> inputs,
 }
 
 std::optional<VerifyCase> EntryVerifier::run(const InputPlan &plan,
-                                             uint64_t seed) {
+                                             uint64_t seed,
+                                             ArrayRef<SessionStep> before) {
   VerifyCase result;
   result.entry = entry.getSymName().str();
   result.description = describe(entry, plan);
-  history = makeHistory(plan, seed);
-  if (history)
-    result.description += ", after " + describe(entry, history->plan);
+  steps = before;
+  for (const SessionStep &step : steps)
+    result.description += ", after " + describe(entry, step);
   std::vector<PlannedInput> inputs = makeInputs(entry, plan, seed);
   std::vector<TensorValue> values;
   for (const PlannedInput &input : inputs)
     values.push_back(input.value);
-  Expected<std::vector<TensorValue>> expected =
-      runReference(plan, values, Precision::Double);
+  Expected<std::vector<TensorValue>> expected = runAfter(
+      interpreter, entry, steps, plan.sizes, values, Precision::Double);
   if (!expected) {
     refusal = llvm::toString(expected.takeError());
     return std::nullopt;
@@ -460,9 +449,10 @@ std::optional<VerifyCase> EntryVerifier::run(const InputPlan &plan,
 
 Expected<VerifyCase> verifyCase(Interpreter &interpreter, attn::EntryOp entry,
                                 const InputPlan &plan, uint64_t seed,
-                                VerifyCall call) {
-  EntryVerifier verifier(interpreter, entry, {}, call);
-  if (std::optional<VerifyCase> result = verifier.run(plan, seed))
+                                ArrayRef<SessionStep> steps,
+                                const VerifyOptions &options, VerifyCall call) {
+  EntryVerifier verifier(interpreter, entry, options, call);
+  if (std::optional<VerifyCase> result = verifier.run(plan, seed, steps))
     return std::move(*result);
   return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                  verifier.refusal);
@@ -482,13 +472,16 @@ verifyLibrary(ModuleOp module, const WeightTable *weights,
       continue;
     EntryVerifier verifier(interpreter, entry, options, call);
     size_t before = report.cases.size();
-    for (const InputPlan &plan : planInputs(entry, options))
+    for (const InputPlan &plan : planInputs(entry, options)) {
+      uint64_t seed = options.seed + report.cases.size();
+      std::vector<SessionStep> history = verifier.makeHistory(plan, seed);
       if (std::optional<VerifyCase> result =
-              verifier.run(plan, options.seed + report.cases.size())) {
+              verifier.run(plan, seed, history)) {
         if (progress)
           progress(*result);
         report.cases.push_back(std::move(*result));
       }
+    }
     if (report.cases.size() == before)
       return llvm::createStringError(
           llvm::inconvertibleErrorCode(),

@@ -54,6 +54,11 @@
 
 namespace attnc {
 
+namespace interpret {
+struct InputPlan;
+struct SessionStep;
+} // namespace interpret
+
 struct VerifyOptions {
   bool quick = false; ///< fewer lengths
   uint64_t seed = 1;
@@ -67,6 +72,8 @@ struct VerifyOptions {
   std::map<std::string, std::vector<std::string>> outputs;
   /// Forgets what the library's session keeps; for entries that append to it.
   std::function<llvm::Error()> reset;
+  /// Does another step than a call to the library's session.
+  std::function<llvm::Error(const interpret::SessionStep &)> step;
 };
 
 /// A row-major array of f32 or i32.
@@ -118,15 +125,14 @@ verifyLibrary(mlir::ModuleOp module, const WeightTable *weights,
               const VerifyOptions &options, VerifyCall call,
               llvm::function_ref<void(const VerifyCase &)> progress = {});
 
-namespace interpret {
-struct InputPlan;
-}
-/// One case of the caller's own: the entry with every output, on the inputs
-/// that `plan` and `seed` make. Fails where the reference refuses them.
-llvm::Expected<VerifyCase> verifyCase(Interpreter &interpreter,
-                                      attn::EntryOp entry,
-                                      const interpret::InputPlan &plan,
-                                      uint64_t seed, VerifyCall call);
+/// One case of the caller's own: the entry on the inputs that `plan` and `seed`
+/// make, in a session that `steps` happened to. Fails where the reference
+/// refuses them. The interpreter has the formats of `options`.
+llvm::Expected<VerifyCase>
+verifyCase(Interpreter &interpreter, attn::EntryOp entry,
+           const interpret::InputPlan &plan, uint64_t seed,
+           llvm::ArrayRef<interpret::SessionStep> steps,
+           const VerifyOptions &options, VerifyCall call);
 
 } // namespace attnc
 

@@ -137,6 +137,9 @@ AttentionShape::AttentionShape(Random &random, const Shapes &shapes,
     value = {"tokens", keyHeads, valueSize};
     result = {"tokens", heads, valueSize};
     space = {"batch", heads, "", ""};
+    break;
+  case AttentionForm::Cached: // see StateTemplates.cpp
+    break;
   }
   if (random.chance(0.7))
     score = makeScoreRegion(random, form, space);

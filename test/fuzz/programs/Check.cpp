@@ -10,9 +10,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Check.h"
-#include "Random.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using llvm::Error;
@@ -40,6 +40,14 @@ Setting Setting::make(uint64_t seed) {
     for (const Stage &stage : getStages({}, Target::native()))
       if (stage.kind == Stage::Optimize && random.chance(0.3))
         setting.disabledPasses.insert(stage.name);
+  // OpenBLAS multiplies in f32 alone.
+  const Target *target = Target::find(setting.target);
+  if (target && target->hasMicroKernels && random.chance(0.4)) {
+    setting.weights = random.pick({"bf16", "i8", "i4"});
+    if (setting.weights != "i4" && random.chance(0.3))
+      setting.activations = "f32";
+    setting.group = random.pick({32, 32, 8, 16, 64});
+  }
   setting.inputs = random.next() >> 1;
   return setting;
 }
@@ -48,6 +56,8 @@ std::string Setting::text() const {
   return "target=" + target + " quick=" + std::to_string(quick) +
          " optimize=" + std::to_string(optimize) +
          " disabled=" + llvm::join(disabledPasses, ",") +
+         " weights=" + weights + " activations=" + activations +
+         " group=" + std::to_string(group) +
          " inputs=" + std::to_string(inputs) +
          " cases=" + std::to_string(cases) + " plant=" + std::to_string(plant);
 }
@@ -66,6 +76,10 @@ std::optional<Setting> Setting::parse(llvm::StringRef text) {
       value.split(passes, ',', -1, /*KeepEmpty=*/false);
       for (llvm::StringRef pass : passes)
         setting.disabledPasses.insert(pass.str());
+    } else if (name == "weights") {
+      setting.weights = value.str();
+    } else if (name == "activations") {
+      setting.activations = value.str();
     } else if (!isNumber) {
       return std::nullopt;
     } else if (name == "quick") {
@@ -76,6 +90,8 @@ std::optional<Setting> Setting::parse(llvm::StringRef text) {
       setting.inputs = number;
     } else if (name == "plant") {
       setting.plant = number;
+    } else if (name == "group") {
+      setting.group = number;
     } else if (name == "cases") {
       setting.cases = number;
     } else {
@@ -85,40 +101,6 @@ std::optional<Setting> Setting::parse(llvm::StringRef text) {
   if (!Target::find(setting.target))
     return std::nullopt;
   return setting;
-}
-
-//===----------------------------------------------------------------------===//
-// Inputs
-//===----------------------------------------------------------------------===//
-
-/// Sizes around the edges of tiles, small ones more often.
-static int64_t pickSize(Random &random, int64_t minimum, int64_t maximum) {
-  int64_t size = random.chance(0.5)
-                     ? random.between(1, 9)
-                     : random.pick({11, 15, 16, 17, 23, 24, 25, 31, 32, 33, 40,
-                                    47, 48, 49, 63, 64});
-  return std::clamp(size, minimum, maximum);
-}
-
-static interpret::InputPlan makePlan(attn::EntryOp entry, Random &random) {
-  using namespace interpret;
-  InputPlan plan;
-  auto module = entry->getParentOfType<ModuleOp>();
-  for (auto name : entry.getSizes().getAsValueRange<StringAttr>()) {
-    auto size = module.lookupSymbol<attn::SizeOp>(name);
-    plan.sizes[name.str()] =
-        pickSize(random, *size.getMinimum(), *size.getMaximum());
-  }
-  plan.mask =
-      random.pick({MaskPattern::Full, MaskPattern::Ragged, MaskPattern::Ragged,
-                   MaskPattern::RowMasked, MaskPattern::Holes,
-                   MaskPattern::LeftPadding, MaskPattern::LeftOut});
-  plan.ids =
-      random.pick({IdPattern::Random, IdPattern::Random, IdPattern::Random,
-                   IdPattern::Minimum, IdPattern::Maximum});
-  if (random.chance(0.1))
-    plan.numbers = random.pick({NumberPattern::Denormal, NumberPattern::Mixed});
-  return plan;
 }
 
 //===----------------------------------------------------------------------===//
@@ -175,6 +157,9 @@ Checker::compile(const Program &program, const Setting &setting,
   choices.plant = setting.plant;
   choices.pipeline.optimize = setting.optimize;
   choices.pipeline.disabledPasses = setting.disabledPasses;
+  choices.pipeline.weights = setting.weights;
+  choices.pipeline.activations = setting.activations;
+  choices.pipeline.group = setting.group;
   CompileFacts facts;
   OwningOpRef<ModuleOp> module(cast<ModuleOp>(program.module.get()->clone()));
   auto compiled = CompiledModule::compile(std::move(module), program.weights,
@@ -187,54 +172,89 @@ Checker::compile(const Program &program, const Setting &setting,
   return compiled;
 }
 
-/// The call of verifyCase: other workers every time.
-static auto makeCall(CompiledModule &compiled, attn::EntryOp entry,
-                     uint64_t seed) {
-  return [&compiled, entry, random = Random(seed), workers = 0](
-             llvm::StringRef name, const std::map<std::string, int64_t> &sizes,
+namespace {
+
+/// What verifyCase calls: other workers every time.
+class Caller {
+public:
+  Caller(CompiledModule &compiled, attn::EntryOp entry, uint64_t seed)
+      : compiled(compiled), entry(entry), random(seed) {}
+
+  Error call(llvm::StringRef name, const std::map<std::string, int64_t> &sizes,
              llvm::ArrayRef<VerifyBuffer> inputs,
-             llvm::ArrayRef<VerifyBuffer> outputs) mutable {
+             llvm::ArrayRef<VerifyBuffer> outputs) {
     llvm::SmallVector<int64_t> ordered;
-    attn::EntryOp op = entry;
-    for (auto size : op.getSizes().getAsValueRange<StringAttr>())
+    for (auto size : entry.getSizes().getAsValueRange<StringAttr>())
       ordered.push_back(sizes.at(size.str()));
-    // 1 to 3, and not as many as the time before.
-    workers =
-        workers ? 1 + (workers + random.below(2)) % 3 : random.between(1, 3);
+    if (!usesStates(entry))
+      chooseWorkers();
     return compiled.call(name, ordered, inputs, outputs, workers,
                          random.next());
-  };
-}
+  }
+  /// How workers get another session: its history begins again.
+  VerifyOptions getOptions() {
+    VerifyOptions options;
+    options.formats = compiled.getFormats();
+    options.reset = [this] {
+      chooseWorkers();
+      return compiled.reset(workers);
+    };
+    options.step = [this](const interpret::SessionStep &step) {
+      return compiled.step(step, workers);
+    };
+    return options;
+  }
 
-static std::string describe(attn::EntryOp entry,
-                            const interpret::InputPlan &plan,
-                            const VerifyCase &result) {
-  std::string text = interpret::describe(entry, plan) + ": " + result.failure;
+private:
+  /// 1 to 3, and not as many as the time before.
+  void chooseWorkers() {
+    workers =
+        workers ? 1 + (workers + random.below(2)) % 3 : random.between(1, 3);
+  }
+
+  CompiledModule &compiled;
+  attn::EntryOp entry;
+  Random random;
+  int workers = 0;
+};
+
+} // namespace
+
+static std::string describe(const VerifyCase &result) {
+  std::string text = result.description + ": " + result.failure;
+  llvm::raw_string_ostream os(text);
   for (const OutputError &output : result.outputs)
-    text += "\n  " + output.output + ": max abs " +
-            std::to_string(output.maxAbs) + ", allowed " +
-            std::to_string(output.allowed) + ", scale " +
-            std::to_string(output.scale);
+    os << "\n  " << output.output << ": max abs "
+       << llvm::format("%.3g, allowed %.3g, scale %.3g", output.maxAbs,
+                       output.allowed, output.scale);
   return text;
 }
 
 bool Checker::runCase(const Program &program, attn::EntryOp entry,
                       Interpreter &interpreter, CompiledModule &compiled,
                       Finding &finding, Counts &counts) {
-  auto call = makeCall(compiled, entry, finding.seed);
+  std::vector<interpret::SessionStep> steps =
+      makeSteps(entry, finding.plan, finding.seed);
+  Caller caller(compiled, entry, finding.seed);
+  const VerifyOptions options = caller.getOptions();
+  interpreter.setFormats(options.formats);
   Expected<VerifyCase> result =
-      verifyCase(interpreter, entry, finding.plan, finding.seed, call);
+      verifyCase(interpreter, entry, finding.plan, finding.seed, steps, options,
+                 [&](auto... arguments) { return caller.call(arguments...); });
   if (!result) {
     finding.what = "the reference: " + llvm::toString(result.takeError());
     return false;
   }
   ++counts.cases;
+  counts.narrow += options.formats.isNarrow();
+  counts.steps += steps.size();
   counts.outputs += result->outputs.size();
   if (result->failure.empty())
     return true;
-  finding.what = describe(entry, finding.plan, *result);
+  finding.what = describe(*result);
   bool compared = !result->outputs.empty();
-  if (!compared || isBeyondCondition(program, entry, finding, *result))
+  if (!compared || isBeyondCondition(program, entry, finding, steps,
+                                     options.formats, *result))
     return false;
   ++counts.illConditioned;
   return true;

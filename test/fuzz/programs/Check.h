@@ -13,7 +13,7 @@
 #define ATTNC_TEST_FUZZ_PROGRAMS_CHECK_H
 
 #include "CompiledModule.h"
-#include "compiler/interpret/VerifyInputs.h"
+#include "Random.h"
 
 namespace attnc::fuzz {
 
@@ -24,9 +24,11 @@ struct Setting {
   bool quick = true;
   bool optimize = true;
   std::set<std::string> disabledPasses;
-  uint64_t inputs = 1; ///< seed of sizes and inputs
-  unsigned cases = 2;  ///< per program
-  bool plant = false;  ///< a mistake
+  std::string weights = "f32", activations; ///< as PipelineOptions has them
+  int64_t group = 32;                       ///< of i4
+  uint64_t inputs = 1;                      ///< seed of sizes and inputs
+  unsigned cases = 2;                       ///< per program
+  bool plant = false;                       ///< a mistake
 
   static Setting make(uint64_t seed);
   /// "target=x86-64-v3 quick=1 ...", which parse() reads back.
@@ -40,6 +42,8 @@ struct Counts {
   /// Cases beyond verify's bound, but within what data that is off by the
   /// rounding of f32 does to the reference.
   uint64_t illConditioned = 0;
+  uint64_t narrow = 0;  ///< cases with narrow weights
+  uint64_t steps = 0;   ///< that came before cases of entries with states
   uint64_t refused = 0; ///< inputs that the reference does not take
 };
 
@@ -56,6 +60,15 @@ struct Program {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   WeightTable weights;
 };
+
+/// Whether what an entry computes depends on earlier calls.
+bool usesStates(attn::EntryOp entry);
+/// Calls, forks, copies and truncations of a session before a case; makes the
+/// case's own call short enough for what is left of the positions.
+std::vector<interpret::SessionStep>
+makeSteps(attn::EntryOp entry, interpret::InputPlan &plan, uint64_t seed);
+/// Sizes around the edges of tiles, patterns of masks, ids and numbers.
+interpret::InputPlan makePlan(attn::EntryOp entry, Random &random);
 
 /// Everything that the checks of a process share.
 class Checker {
@@ -81,7 +94,10 @@ private:
   /// Whether outputs are further from the reference than its own condition
   /// explains.
   bool isBeyondCondition(const Program &program, attn::EntryOp entry,
-                         const Finding &finding, const VerifyCase &result);
+                         const Finding &finding,
+                         llvm::ArrayRef<interpret::SessionStep> steps,
+                         const NarrowFormats &formats,
+                         const VerifyCase &result);
   /// Fills `finding.what` if there is a difference.
   bool runCase(const Program &program, attn::EntryOp entry,
                Interpreter &interpreter, CompiledModule &compiled,

@@ -71,6 +71,8 @@ struct CompiledModule::State {
   std::unique_ptr<llvm::orc::LLJIT> jit;
   GuardedMemory weights; ///< the weights file
   const attn_library *library = nullptr;
+  std::string weightFormat, rowFormat;
+  int64_t group = 0;
   OpenModel models[kMostWorkers];
 };
 
@@ -105,6 +107,13 @@ static llvm::orc::SymbolMap getRuntimeSymbols(llvm::orc::LLJIT &jit) {
   ATTNC_RUNTIME_FUNCTION(attnrt_cancel);
   ATTNC_RUNTIME_FUNCTION(attnrt_call);
   ATTNC_RUNTIME_FUNCTION(attnrt_call_by_name);
+  ATTNC_RUNTIME_FUNCTION(attnrt_session_reset);
+  ATTNC_RUNTIME_FUNCTION(attnrt_session_length);
+  ATTNC_RUNTIME_FUNCTION(attnrt_session_truncate);
+  ATTNC_RUNTIME_FUNCTION(attnrt_session_fork);
+  ATTNC_RUNTIME_FUNCTION(attnrt_session_reserve);
+  ATTNC_RUNTIME_FUNCTION(attnrt_session_save);
+  ATTNC_RUNTIME_FUNCTION(attnrt_session_load);
 #undef ATTNC_RUNTIME_FUNCTION
   return symbols;
 }
@@ -236,6 +245,9 @@ CompiledModule::compile(OwningOpRef<ModuleOp> module,
   if (!jit)
     return jit.takeError();
   state->jit = std::move(*jit);
+  state->weightFormat = library->variants.front().weights;
+  state->rowFormat = library->variants.front().activations;
+  state->group = library->variants.front().group;
   auto table = state->jit->lookup(library->name + "_library");
   if (!table)
     return table.takeError();
@@ -279,6 +291,50 @@ Error CompiledModule::call(llvm::StringRef entry, llvm::ArrayRef<int64_t> sizes,
   for (auto [from, to] : llvm::zip(out, outputs))
     memcpy(to.data, from.data, to.bytes);
   return Error::success();
+}
+
+Error CompiledModule::reset(int workers) {
+  if (state->library->session_reset(state->models[workers - 1].session))
+    return makeError(state->library->last_error());
+  return Error::success();
+}
+
+/// One sequence as bytes, made another of them.
+static attn_status copySequence(const attn_library &library,
+                                attn_session *session, int64_t from,
+                                int64_t to) {
+  size_t bytes = 0;
+  if (attn_status status =
+          library.session_save(session, from, nullptr, 0, &bytes))
+    return status;
+  GuardedMemory memory(bytes, 1);
+  if (attn_status status =
+          library.session_save(session, from, memory.data(), bytes, &bytes))
+    return status;
+  memory.freeze();
+  return library.session_load(session, to, memory.data(), bytes);
+}
+
+Error CompiledModule::step(const interpret::SessionStep &step, int workers) {
+  using interpret::SessionStep;
+  attn_session *session = state->models[workers - 1].session;
+  const attn_library &library = *state->library;
+  attn_status status =
+      step.kind == SessionStep::Truncate
+          ? library.session_truncate(session, step.sequence, step.length)
+      : step.kind == SessionStep::Fork
+          ? library.session_fork(session, step.sequence, step.to)
+          : copySequence(library, session, step.sequence, step.to);
+  return status ? makeError(library.last_error()) : Error::success();
+}
+
+NarrowFormats CompiledModule::getFormats() const {
+  NarrowFormats formats;
+  formats.weights = state->weightFormat;
+  formats.activations = state->rowFormat;
+  if (state->group)
+    formats.group = state->group;
+  return formats;
 }
 
 } // namespace attnc::fuzz

@@ -17,7 +17,7 @@
 #include "attn/attn.h"
 #include "compiler/Pipelines.h"
 #include "compiler/import/Weights.h"
-#include "compiler/interpret/Verify.h"
+#include "compiler/interpret/SessionSteps.h"
 #include <memory>
 
 namespace attnc::fuzz {
@@ -51,6 +51,12 @@ public:
                    llvm::ArrayRef<VerifyBuffer> inputs,
                    llvm::ArrayRef<VerifyBuffer> outputs, int workers,
                    uint64_t seed);
+  /// Forgets what the session with so many workers keeps.
+  llvm::Error reset(int workers);
+  /// Does another step than a call to that session.
+  llvm::Error step(const interpret::SessionStep &step, int workers);
+  /// What its products multiply in.
+  NarrowFormats getFormats() const;
 
 private:
   struct State;

@@ -12,7 +12,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Check.h"
-#include "Random.h"
 #include <cmath>
 #include <fstream>
 
@@ -60,7 +59,7 @@ static Error perturbWeights(const Program &program, unsigned run,
 static llvm::SmallVector<Value, 2> getIndices(OpBuilder &b, Operation *op) {
   Region *region = op->getParentRegion();
   Operation *parent = op->getParentOp();
-  if (isa<attn::AttentionOp>(parent)) {
+  if (isa<attn::AttentionOp, attn::CachedAttentionOp>(parent)) {
     unsigned query = region->getRegionNumber() == 0 ? 3 : 2;
     return {region->getArgument(query), region->getArgument(query + 1)};
   }
@@ -138,24 +137,38 @@ static double getDistance(const TensorValue &a, const TensorValue &b) {
   return a.integers == b.integers ? most : INFINITY;
 }
 
+static void perturb(TensorValue &value, Random &random) {
+  for (double &element : value.numbers)
+    element *= 1 + kDataError * (2 * random.unit() - 1);
+}
+
+/// With narrow products, what rounding does to a reference that rounds both
+/// sides of them as the code does.
 bool Checker::isBeyondCondition(const Program &program, attn::EntryOp entry,
                                 const Finding &finding,
+                                llvm::ArrayRef<interpret::SessionStep> before,
+                                const NarrowFormats &formats,
                                 const VerifyCase &result) {
-  std::vector<interpret::PlannedInput> inputs =
-      interpret::makeInputs(entry, finding.plan, finding.seed);
   auto run = [&](unsigned number, const WeightTable &weights) {
+    std::vector<interpret::SessionStep> steps = before;
     std::vector<TensorValue> values;
     Random random(finding.seed + number);
-    for (interpret::PlannedInput &input : inputs) {
-      TensorValue &value = values.emplace_back(input.value);
-      for (double &element : value.numbers)
-        if (number)
-          element *= 1 + kDataError * (2 * random.unit() - 1);
+    for (auto &input : interpret::makeInputs(entry, finding.plan, finding.seed))
+      values.push_back(input.value);
+    if (number) {
+      for (TensorValue &value : values)
+        perturb(value, random);
+      for (interpret::SessionStep &step : steps)
+        for (interpret::PlannedInput &input : step.inputs)
+          perturb(input.value, random);
     }
     OwningOpRef<ModuleOp> perturbed = perturbRegions(*program.module, random);
     Interpreter interpreter(number ? *perturbed : *program.module, &weights,
                             /*threads=*/1);
-    return interpreter.run(entry.getSymName(), finding.plan.sizes, values);
+    interpreter.setFormats(formats);
+    return interpret::runAfter(
+        interpreter, entry, steps, finding.plan.sizes, values,
+        formats.isNarrow() ? Precision::Narrow : Precision::Double);
   };
   auto expected = run(0, program.weights);
   if (!expected)

@@ -96,6 +96,13 @@ std::string ModuleWriter::finish(const std::string &weightsFile) const {
   text += "} {\n" + size("batch", kMostBatch) + size("seq", kMostSeq) +
           size("mem", kMostMemory) +
           "attn.size @tokens derived \"batch * seq\"\n";
+  for (size_t i = 0; i < layers.size(); ++i)
+    for (bool ofKeys : {true, false})
+      text += (ofKeys ? "attn.state @k" : "attn.state @v") + std::to_string(i) +
+              " positions " + std::to_string(positions) + " : " +
+              EntryWriter::makeStateType(
+                  ofKeys ? layers[i].key : layers[i].value, layers[i].window) +
+              "\n";
   for (const std::string &weight : weights)
     text += weight + "\n";
   for (const std::string &entry : entries)
@@ -230,9 +237,53 @@ std::pair<TensorText, TensorText> EntryWriter::getPacking() {
   return {rows, offsets};
 }
 
+std::string EntryWriter::makeStateType(const Dims &row, int64_t window) {
+  return "!attn.state<" + makeType(row) +
+         (window ? ", window = " + std::to_string(window) : "") + ">";
+}
+
+TensorText EntryWriter::getPast() {
+  if (past.name.empty()) {
+    std::string type = makeType({"batch"}, true);
+    past = emitAside("attn.past", type, {"batch"}, true);
+  }
+  return past;
+}
+
+std::string EntryWriter::appendTo(const std::string &state, const Dims &row,
+                                  int64_t window) {
+  Dims dims = {"tokens"};
+  dims.insert(dims.end(), row.begin(), row.end());
+  TensorText value = get(dims), at = getPacking().second;
+  std::string handle = nextName(), type = makeStateType(row, window);
+  body += "  " + handle + " = attn.get_state @" + state + " : " + type +
+          "\n  attn.append " + value.name + ", " + at.name + " to " + handle +
+          " : " + value.type() + ", " + at.type() + ", " + type + "\n";
+  return handle;
+}
+
+std::pair<std::string, std::string> EntryWriter::getAppended(size_t number) {
+  auto [known, isNew] = appended.try_emplace(number);
+  if (isNew) {
+    const Layer &layer = module.getLayers()[number];
+    std::string digits = std::to_string(number);
+    known->second.first = appendTo("k" + digits, layer.key, layer.window);
+    known->second.second = appendTo("v" + digits, layer.value, layer.window);
+  }
+  return known->second;
+}
+
 TensorText EntryWriter::emit(const std::string &op, const std::string &types,
                              const Dims &dims, bool integer) {
   return emitMany(op, types, {{"", dims, integer}}).front();
+}
+
+TensorText EntryWriter::emitAside(const std::string &op,
+                                  const std::string &types, const Dims &dims,
+                                  bool integer) {
+  TensorText made = {nextName(), dims, integer};
+  body += "  " + made.name + " = " + op + " : " + types + "\n";
+  return made;
 }
 
 std::vector<TensorText>
@@ -274,6 +325,9 @@ std::string EntryWriter::write(const std::string &keyword,
 }
 
 std::string EntryWriter::finish() {
+  // All states grow together.
+  for (size_t i = 0; !appended.empty() && i < module.getLayers().size(); ++i)
+    getAppended(i);
   std::vector<TensorText> returned = {results.back()};
   for (int64_t i = random.below(3); i > 0; --i)
     returned.push_back(random.pick(random.chance(0.9) ? results : values));

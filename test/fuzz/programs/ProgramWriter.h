@@ -46,11 +46,22 @@ struct SourceTensor {
   double center, spread; ///< normal elements
 };
 
+/// States of the keys and values of one layer: @k0, @v0.
+struct Layer {
+  Dims key, value; ///< rows
+  int64_t window = 0;
+};
+
 class ModuleWriter {
 public:
   /// Rows that every embedding table has; every integer value is below it.
   static constexpr int64_t kTableRows = 96;
   static constexpr int64_t kMostSeq = 64, kMostBatch = 5, kMostMemory = 40;
+
+  ModuleWriter() = default;
+  /// Programs that may append to states of so many positions.
+  ModuleWriter(std::vector<Layer> layers, int64_t positions)
+      : layers(std::move(layers)), positions(positions) {}
 
   /// The symbol of a weight of these dimensions, new or known.
   std::string getWeight(const Dims &dims, Random &random);
@@ -58,10 +69,13 @@ public:
   /// The module; `weightsFile` is where the sources will be.
   std::string finish(const std::string &weightsFile) const;
   const std::vector<SourceTensor> &getSources() const { return sources; }
+  const std::vector<Layer> &getLayers() const { return layers; }
 
 private:
   std::string addSource(const std::vector<int64_t> &shape);
 
+  std::vector<Layer> layers;
+  int64_t positions = 0;
   std::vector<SourceTensor> sources;
   std::map<Dims, std::vector<std::string>> known;
   std::vector<std::string> weights, entries;
@@ -101,9 +115,19 @@ public:
   /// Rows and offsets of the packed form, made at the first call.
   std::pair<TensorText, TensorText> getPacking();
 
+  /// The lengths of the session's sequences.
+  TensorText getPast();
+  /// Handles of a layer's states, to which this entry appended.
+  std::pair<std::string, std::string> getAppended(size_t layer);
+  /// "!attn.state<tensor<2x4xf32>, window = 8>"
+  static std::string makeStateType(const Dims &row, int64_t window);
+
   /// `op` with operands and regions, before " : types".
   TensorText emit(const std::string &op, const std::string &types,
                   const Dims &dims, bool integer = false);
+  /// The same, of a value that nothing else may read.
+  TensorText emitAside(const std::string &op, const std::string &types,
+                       const Dims &dims, bool integer);
   /// Several results.
   std::vector<TensorText> emitMany(const std::string &op,
                                    const std::string &types,
@@ -120,6 +144,8 @@ private:
                       const std::string &attributes);
   TensorText addConstant(const Dims &dims, bool integer);
   TensorText makePacked(const Dims &dims, bool integer);
+  std::string appendTo(const std::string &state, const Dims &row,
+                       int64_t window);
   std::string nextName() { return "%" + std::to_string(count++); }
 
   ModuleWriter &module;
@@ -129,7 +155,8 @@ private:
   std::vector<TensorText> values;  ///< everything that an op may read
   std::vector<TensorText> results; ///< of ops, in order
   std::map<Dims, TensorText> masks;
-  TensorText rows, offsets;
+  TensorText rows, offsets, past;
+  std::map<size_t, std::pair<std::string, std::string>> appended;
   unsigned count = 0;
 };
 

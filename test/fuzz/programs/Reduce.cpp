@@ -153,14 +153,15 @@ static bool dropRegion(attn::EntryOp entry, unsigned number) {
               return drop(map.getRow(), map.getRowCapturesMutable(),
                           map.getRowMapsAttrName());
             })
-            .Case([&](attn::AttentionOp attention) {
-              return drop(attention.getScore(),
-                          attention.getScoreCapturesMutable(),
-                          attention.getScoreMapsAttrName()) ||
-                     drop(attention.getMask(),
-                          attention.getMaskCapturesMutable(),
-                          attention.getMaskMapsAttrName());
-            })
+            .Case<attn::AttentionOp, attn::CachedAttentionOp>(
+                [&](auto attention) {
+                  return drop(attention.getScore(),
+                              attention.getScoreCapturesMutable(),
+                              attention.getScoreMapsAttrName()) ||
+                         drop(attention.getMask(),
+                              attention.getMaskCapturesMutable(),
+                              attention.getMaskMapsAttrName());
+                })
             .Default([](Operation *) { return false; });
     if (done) {
       eraseDead(entry);

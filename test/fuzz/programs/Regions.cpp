@@ -398,6 +398,7 @@ static std::vector<std::vector<int>> getCaptureMaps(AttentionForm form) {
   case AttentionForm::Padded:
     return {{0, 1, 2, 3}, {1, 2, 3}, {0, 3}, {2, 3}, {1}, {0, 2}, {3}};
   case AttentionForm::Packed:
+  case AttentionForm::Cached:
     return {{1}, {0}, {0, 1}};
   }
   return {};
@@ -423,7 +424,8 @@ RegionText makeScoreRegion(Random &random, AttentionForm form,
     writer.addArgument("i32", writer.integers);
   score = writer.binary("mulf", score, writer.number(0.1 + random.unit()));
   std::vector<Text> biases;
-  if (random.chance(0.25)) { // a bias by distance, per head
+  // A bias by distance, per head; states are not looked up beside.
+  if (form != AttentionForm::Cached && random.chance(0.25)) {
     region.captures.push_back({{space[1], "9"}, {1}, false, true});
     Text table = writer.addTable({"9"}, false);
     Text distance = writer.binary("subi", "%a4", "%a3", "i32");

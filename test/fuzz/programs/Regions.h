@@ -27,7 +27,7 @@ RegionText makeElementRegion(Random &random, const Dims &space,
 /// A row region under rows of `space`'s last dimension.
 RegionText makeRowRegion(Random &random, const Dims &space);
 
-enum class AttentionForm { Single, Padded, Packed };
+enum class AttentionForm { Single, Padded, Packed, Cached };
 /// Dimensions of b, h, q, kv.
 RegionText makeScoreRegion(Random &random, AttentionForm form,
                            const Dims &space);

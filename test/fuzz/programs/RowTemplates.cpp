@@ -17,7 +17,11 @@ namespace attnc::fuzz {
 using Text = std::string;
 
 Shapes::Shapes(Random &random) {
+  // Narrow weights are for panels of 48 columns or more.
+  const bool wide = random.chance(0.3);
   auto columns = [&] {
+    if (wide)
+      return random.pick({48, 49, 63, 64, 65, 80, 95, 96, 97});
     return random.pick({1,  2,  3,  4,  5,  7,  8,  12, 15, 16, 17, 20, 24, 31,
                         32, 33, 40, 47, 48, 49, 63, 64, 65, 80, 95, 96, 97});
   };
@@ -39,6 +43,20 @@ Shapes::Shapes(Random &random) {
                               {"batch", "mem"},
                               {"batch", "seq", "2"}};
   rows = {{"batch", "seq"}, random.pick(others)};
+  if (random.chance(0.25))
+    addLayers(random);
+}
+
+void Shapes::addLayers(Random &random) {
+  rows.push_back({"tokens"});
+  // Blocks of states have 64 positions; attention takes 512 at once.
+  positions = random.pick({64, 100, 130, 200, 300, 700});
+  for (int64_t i = random.between(1, 3); i > 0; --i)
+    layers.push_back({{text(random.chance(0.7) ? keyHeads : 1), text(size)},
+                      {},
+                      random.pick({0, 0, 0, 1, 2, 5, 17, 63, 64, 65, 130})});
+  for (Layer &layer : layers)
+    layer.value = {layer.key[0], text(valueSize)};
 }
 
 static Dims operator+(Dims dims, int64_t last) {
@@ -277,6 +295,11 @@ static std::vector<Template> makeTemplates(Random &random,
                                  makeEncoderAttention,
                                  makeAttentionInParts};
   std::vector<Template> templates;
+  if (!shapes.layers.empty())
+    for (int64_t i = random.between(1, 3); i > 0; --i)
+      templates.push_back(random.chance(0.8)
+                              ? makeCachedAttention(random, shapes)
+                              : makePositionsInSession(random, shapes));
   for (int64_t i = random.between(4, 7); i > 0; --i)
     templates.push_back(
         makers[random.below(std::size(makers))](random, shapes));
@@ -287,7 +310,7 @@ ModuleWriter makeModule(uint64_t seed, unsigned programs) {
   Random random(seed);
   Shapes shapes(random);
   std::vector<Template> templates = makeTemplates(random, shapes);
-  ModuleWriter module;
+  ModuleWriter module(shapes.layers, shapes.positions);
   for (unsigned i = 0; i < programs; ++i) {
     std::string text;
     while (text.empty()) { // an entry must have something to return

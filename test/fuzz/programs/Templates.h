@@ -29,6 +29,9 @@ struct Shapes {
   int64_t width, inner; ///< columns of rows
   int64_t heads, keyHeads, size, valueSize;
   std::vector<Dims> rows; ///< leading dimensions
+  std::vector<Layer> layers;
+  int64_t positions = 0; ///< of their states
+  void addLayers(Random &random);
   std::string text(int64_t number) const { return std::to_string(number); }
 };
 
@@ -46,6 +49,9 @@ Template makeHeadLinear(Random &random, const Shapes &shapes);
 Template makeAttention(Random &random, const Shapes &shapes);
 Template makeEncoderAttention(Random &random, const Shapes &shapes);
 Template makeAttentionInParts(Random &random, const Shapes &shapes);
+// Where there are layers:
+Template makeCachedAttention(Random &random, const Shapes &shapes);
+Template makePositionsInSession(Random &random, const Shapes &shapes);
 
 /// A module of `programs` entries; `description` says what it is made of.
 ModuleWriter makeModule(uint64_t seed, unsigned programs);

@@ -58,7 +58,8 @@ static double now() {
 static void print(const Counts &counts, double spent, size_t findings) {
   outs() << counts.programs << " programs in " << counts.modules
          << " modules with " << counts.kernels << " kernels, " << counts.cases
-         << " cases, " << counts.outputs << " outputs ("
+         << " cases (" << counts.narrow << " narrow, " << counts.steps
+         << " steps of sessions before), " << counts.outputs << " outputs ("
          << counts.illConditioned << " cases ill-conditioned), " << findings
          << " findings, " << format("%.1f", spent) << " s, "
          << format("%.1f", counts.programs / spent) << " programs/s\n";
