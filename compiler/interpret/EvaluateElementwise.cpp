@@ -80,12 +80,13 @@ Error Evaluation::finishRows(const attn::CapturedRegion &region,
     return error;
   int64_t columns = tensor.columns();
   auto rowDims = ArrayRef<int64_t>(tensor.shape).drop_back();
+  const std::optional<Noise> noise = drawNoise();
   parallel.forRange(tensor.rows(), columns * program.cost(),
                     [&](int64_t begin, int64_t end) {
                       RowProgram::Frame frame = program.makeFrame();
                       for (int64_t row = begin; row < end; ++row)
                         program.run(frame, tensor.numberData() + row * columns,
-                                    indexOfRow(row, rowDims));
+                                    indexOfRow(row, rowDims), row, noise);
                     });
   return Error::success();
 }

@@ -180,17 +180,25 @@ RowProgram::Frame RowProgram::makeFrame() const {
   return frame;
 }
 
-void RowProgram::run(Frame &frame, double *row, ArrayRef<int64_t> index) const {
+void RowProgram::run(Frame &frame, double *row, ArrayRef<int64_t> index,
+                     int64_t number, const std::optional<Noise> &noise) const {
   frame.slots[0] = row;
-  for (auto [number, source] : llvm::enumerate(sources)) {
+  for (auto [capture, source] : llvm::enumerate(sources)) {
     int64_t offset = source.offset;
     for (auto [dim, stride] : llvm::enumerate(source.strides))
       if (stride)
         offset += stride * index[dim];
-    frame.slots[1 + number] = source.tensor.numberData() + offset;
+    frame.slots[1 + capture] = source.tensor.numberData() + offset;
   }
-  for (const Step &step : steps)
+  const size_t arguments = 1 + sources.size();
+  for (auto [i, step] : llvm::enumerate(steps)) {
     step(frame);
+    const int64_t size = slotSizes[arguments + i];
+    // The last is the op's result, which gets its own.
+    if (noise && i + 1 < steps.size())
+      noise->addToRow(frame.storage[arguments + i].data(), size,
+                      (number * steps.size() + i) * size);
+  }
   if (frame.slots[yielded] != row)
     std::copy_n(frame.slots[yielded], columns, row);
 }

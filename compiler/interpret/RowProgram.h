@@ -13,6 +13,7 @@
 #define ATTNC_COMPILER_INTERPRET_ROWPROGRAM_H
 
 #include "compiler/interpret/ElementProgram.h"
+#include "compiler/interpret/Noise.h"
 
 namespace attnc::interpret {
 
@@ -40,8 +41,10 @@ public:
              llvm::ArrayRef<Tensor> captures, ShapeOf shapeOf);
 
   Frame makeFrame() const;
-  /// Replaces the row of the given leading indices by what the region yields.
-  void run(Frame &frame, double *row, llvm::ArrayRef<int64_t> index) const;
+  /// Replaces row `number`, that of the given leading indices, by what the
+  /// region yields. Every result but the last gets an error of `noise`.
+  void run(Frame &frame, double *row, llvm::ArrayRef<int64_t> index,
+           int64_t number, const std::optional<Noise> &noise) const;
   /// Rough arithmetic operations per element.
   int64_t cost() const { return 4 + 40 * int64_t(steps.size()); }
 
