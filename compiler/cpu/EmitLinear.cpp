@@ -66,7 +66,13 @@ LogicalResult LinearEmitter::setUp() {
   if (blockDepth < depth && blockDepth % unroll != 0)
     return op.emitError("error[A0505]: depth blocks of ")
            << blockDepth << " are no multiple of " << unroll;
-  blockRows = getBlockRows(e.target, blockDepth * kWordBytes, tileRows);
+  if (tile.getBlock() % tileRows != 0)
+    return op.emitError("error[A0504]: blocks of ")
+           << tile.getBlock() << " rows are no multiple of the tile's "
+           << tileRows;
+  blockRows = tile.getBlock()
+                  ? tile.getBlock()
+                  : e.model.getBlockRows(blockDepth * kWordBytes, tileRows);
   kernel::PrecisionAttr precision = e.kernel.getPrecisionAttr();
   if (!precision || precision.getActivations() == kernel::Format::f32) {
     widens = panels.getFormat() != kernel::Format::f32;
@@ -80,8 +86,8 @@ LogicalResult LinearEmitter::setUp() {
     return op.emitError(
         "error[A0509]: a kernel with narrow rows needs panels of their format, "
         "scratch, and a tile of the whole depth; run --attn-choose-tiles");
-  narrow = NarrowRows::plan(e.target, precision.getActivations(), panels, depth,
-                            tileRows);
+  narrow = NarrowRows::plan(e.model, precision.getActivations(), panels, depth,
+                            tileRows, tile.getBlock());
   blockRows = narrow->blockRows;
   return success();
 }
@@ -95,8 +101,8 @@ void LinearEmitter::emit() {
   if (op.getRowEpilogue().empty()) {
     // With few tiles a worker's share of rows would be uneven, and every
     // worker would read all weights.
-    Value byRows =
-        e.lessThan(e.mul(e.workers, e.i64(kTilesPerWorker - 1)), rowTiles);
+    Value byRows = e.lessThan(
+        e.mul(e.workers, e.i64(e.model.getTilesPerWorker() - 1)), rowTiles);
     auto [from, to] = e.workerRange(strips);
     auto choose = [&](Value whenRows, Value otherwise) -> Value {
       return arith::SelectOp::create(e.b, e.loc, byRows, whenRows, otherwise);
@@ -124,8 +130,8 @@ void LinearEmitter::emit() {
 
 std::pair<Value, Value> LinearEmitter::workersRows(Value rowTiles) {
   // Whole tiles while there are many, else single rows, for even shares.
-  Value many =
-      e.lessThan(e.mul(e.workers, e.i64(kTilesPerWorker - 1)), rowTiles);
+  Value many = e.lessThan(
+      e.mul(e.workers, e.i64(e.model.getTilesPerWorker() - 1)), rowTiles);
   Value unit =
       arith::SelectOp::create(e.b, e.loc, many, e.i64(tileRows), e.i64(1));
   Value units = e.div(e.add(rows, e.sub(unit, e.i64(1))), unit);
@@ -164,11 +170,15 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
                       e.add(panelStart, e.mul(part, e.i64(tileColumns))));
   strip.scales =
       e.at(strip.weight, e.i64(panels.getScaleOffset(depth) / kWordBytes));
-  // Each tile fetches its share of the next panel: one line per iteration,
-  // after every strip of this panel all of it.
+  // Each tile fetches its share of the next panel, so that all of it has come
+  // after every strip of this one: several lines per iteration if tiles are
+  // few.
+  const int64_t stripWords = panelWords / perPanel * blockDepth / depth;
+  strip.lines = prefetchedLines(e.sub(blockTo, blockFrom), stripWords);
   Value next = e.add(panelStart, e.i64(panelWords));
+  next = e.add(next, e.mul(strip.depthFrom, e.i64(panelWidth / pack)));
   strip.prefetch = e.at(e.pointerOf(op.getWeight()),
-                        e.add(next, e.mul(part, e.i64(panelWords / perPanel))));
+                        e.add(next, e.mul(part, e.i64(stripWords))));
   // What follows the weights may be no memory at all, which a prefetch ignores.
 
   if (narrow && narrow->usesTiles())
@@ -182,7 +192,7 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
   // Few tiles widen what they load; for many it is done once.
   if (widens)
     e.ifThenElse(
-        e.lessThan(span, e.i64(kTilesToWiden * tileRows)),
+        e.lessThan(span, e.i64(e.model.getTilesToWiden() * tileRows)),
         [&] {
           e.loop(blockFrom, fullTo, tileRows, [&](Value row) {
             emitTile(strip, row, e.sub(row, blockFrom), tileRows);
@@ -213,6 +223,40 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
   }
 }
 
+int64_t LinearEmitter::tileIterations() {
+  const int64_t steps = !narrow               ? unroll
+                        : narrow->usesTiles() ? kTileWords * pack
+                                              : kWords * pack;
+  return std::max<int64_t>(blockDepth / steps, 1);
+}
+
+Value LinearEmitter::prefetchedLines(Value span, int64_t stripWords) {
+  // A few rows of whole panels are done as fast as the processor's own
+  // prefetchers stream; ours only take turns from them.
+  const int64_t fewest = panelWidth > tileColumns ? 1
+                         : pack > 1               ? tileRows
+                                                  : kRowsToPrefetch;
+  Value iterations = e.mul(e.ceilDiv(span, tileRows), e.i64(tileIterations()));
+  const int64_t lines = llvm::divideCeil(stripWords, kLine);
+  Value each = e.div(e.add(iterations, e.i64(lines - 1)), iterations);
+  return arith::SelectOp::create(e.b, e.loc, e.lessThan(span, e.i64(fewest)),
+                                 e.i64(1), each);
+}
+
+Value LinearEmitter::tilePrefetch(const Strip &strip, Value rowInBlock) {
+  Value share = e.mul(rowInBlock, e.i64(tileIterations() * kLine / tileRows));
+  return e.at(strip.prefetch, e.mul(share, strip.lines));
+}
+
+void LinearEmitter::emitPrefetch(const Strip &strip, Value tilePlace,
+                                 Value iteration) {
+  Value first = e.mul(e.mul(iteration, e.i64(kLine)), strip.lines);
+  Value place = e.at(tilePlace, first);
+  e.loop(e.i64(0), strip.lines, 1, [&](Value line) {
+    e.prefetch(e.at(place, e.mul(line, e.i64(kLine))), kPrefetchToL2);
+  });
+}
+
 void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
                              int64_t count) {
   const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
@@ -220,14 +264,12 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
       e.at(e.outputs[0], e.add(e.mul(row, e.i64(columns)), strip.column));
   Value input =
       e.at(e.pointerOf(op.getInput()), e.mul(row, e.i64(inputStride)));
-  Value prefetch =
-      e.at(strip.prefetch,
-           e.mul(rowInBlock, e.i64(depth / unroll * kLine / tileRows)));
+  Value prefetch = tilePrefetch(strip, rowInBlock);
   auto steps = [&](Value k, int64_t count, ValueRange carried) {
     SmallVector<Value> now(carried);
     if (count == unroll)
-      e.prefetch(e.at(prefetch, e.mul(e.div(k, e.i64(unroll)), e.i64(kLine))),
-                 kPrefetchToL2);
+      emitPrefetch(strip, prefetch,
+                   e.div(e.sub(k, strip.depthFrom), e.i64(unroll)));
     for (int64_t step = 0; step < count; ++step)
       multiplyAdd(strip, e.at(input, k), k, step, vectors, now);
     return now;
@@ -252,7 +294,7 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
         Value place = e.at(out, e.i64(r * columns + v * e.lanes));
         Value mask = columnMask(strip, v);
         Value sum = sums[r * vectors + v];
-        if (panels.getFormat() == kernel::Format::i8)
+        if (panels.getFormat() == kernel::Format::i8 && !panels.getGroup())
           sum = arith::MulFOp::create(
               e.b, e.loc, sum,
               e.loadVector(e.at(strip.scales, e.i64(v * e.lanes))));

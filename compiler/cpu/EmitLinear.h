@@ -14,7 +14,6 @@
 #define ATTNC_COMPILER_CPU_EMITLINEAR_H
 
 #include "compiler/cpu/Emitter.h"
-#include "compiler/schedule/NarrowRows.h"
 
 namespace attnc::cpu {
 
@@ -37,28 +36,38 @@ public:
 private:
   /// tileColumns columns of a panel, over one block of depth.
   struct Strip {
-    mlir::Value index, column;    ///< number, first column
-    mlir::Value weight, prefetch; ///< at depth 0; of the next panel
-    mlir::Value scales;           ///< of its columns, behind the words
+    mlir::Value index, column; ///< number, first column
+    mlir::Value weight;        ///< at depth 0
+    mlir::Value prefetch;      ///< what this strip fetches of the next panel
+    mlir::Value lines;         ///< of it, per iteration of a tile
+    mlir::Value scales;        ///< of its columns, behind the words
     mlir::Value depthFrom, depthTo;
     int64_t width;       ///< columns that exist
     mlir::Value widened; ///< the strip as f32 from depthFrom on, or null
   };
-  static constexpr int64_t kChain = 128; ///< steps of depth in one sum
+  static constexpr int64_t kChain = kChainSteps; ///< of depth in one sum
   static constexpr int64_t kWordBytes = 4;
   static constexpr int64_t kLine = 16; ///< words per cache line
   static constexpr unsigned kPrefetchToL2 = 2;
-  /// A strip of narrow weights becomes f32 once for so many tiles of rows; for
-  /// fewer, in every one.
-  static constexpr int64_t kTilesToWiden = 3;
-  /// Workers share out tiles of rows from this many per worker on.
-  static constexpr int64_t kTilesPerWorker = 4;
+  /// Rows from which f32 panels are prefetched entirely.
+  static constexpr int64_t kRowsToPrefetch = 3;
+  /// Words of depth in an iteration of a narrow tile, and of a tile of AMX.
+  static constexpr int64_t kWords = 4, kTileWords = 16;
 
   std::pair<mlir::Value, mlir::Value> workersRows(mlir::Value rowTiles);
   void emitDepthBlock(mlir::Value blockFrom, mlir::Value blockTo,
                       mlir::Value stripFrom, mlir::Value stripTo,
                       mlir::Value depthFrom);
   void emitStrip(Strip strip, mlir::Value blockFrom, mlir::Value blockTo);
+  /// Iterations of a tile's innermost loop over a block of depth.
+  int64_t tileIterations();
+  /// Lines that an iteration fetches of the next panel, `stripWords` being this
+  /// strip's share of it, where a block has `span` rows.
+  mlir::Value prefetchedLines(mlir::Value span, int64_t stripWords);
+  /// What a tile fetches of the next panel, and its part in one iteration.
+  mlir::Value tilePrefetch(const Strip &strip, mlir::Value rowInBlock);
+  void emitPrefetch(const Strip &strip, mlir::Value tilePlace,
+                    mlir::Value iteration);
   void emitTile(const Strip &strip, mlir::Value row, mlir::Value rowInBlock,
                 int64_t count);
   void multiplyAdd(const Strip &strip, mlir::Value input, mlir::Value k,
@@ -101,8 +110,8 @@ private:
   void configureTiles();
   void emitTileBlock(const Strip &strip, mlir::Value row,
                      mlir::Value rowInBlock, mlir::Value count);
-  void multiplyTiles(const Strip &strip, mlir::Value rowsAt, int64_t down,
-                     mlir::Value sums);
+  void multiplyTiles(const Strip &strip, mlir::Value rowsAt,
+                     mlir::Value prefetch, int64_t down, mlir::Value sums);
   void callTile(llvm::StringRef name, llvm::ArrayRef<int64_t> tiles,
                 mlir::Value place = {}, int64_t stride = 0);
   mlir::Value finishBytes(const Strip &strip, mlir::Value sum,

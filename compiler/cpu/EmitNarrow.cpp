@@ -138,19 +138,14 @@ void LinearEmitter::emitNarrowTile(const Strip &strip, Value row,
                                    Value rowInBlock, int64_t count) {
   const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
   const int64_t words = (depth + pack - 1) / pack;
-  // Words per iteration: a line of the next panel is fetched in each.
-  constexpr int64_t kWords = 4;
   Value scratch = e.scratch();
   Value rowsAt =
       e.at(scratch, e.mul(rowInBlock, e.i64(narrow->rowBytes / kWordBytes)));
-  Value prefetch =
-      e.at(strip.prefetch,
-           e.mul(rowInBlock, e.i64(words / kWords * kLine / tileRows)));
+  Value prefetch = tilePrefetch(strip, rowInBlock);
   auto steps = [&](Value word, int64_t number, ValueRange carried) {
     SmallVector<Value> now(carried);
     if (number == kWords)
-      e.prefetch(e.at(prefetch, e.mul(word, e.i64(kLine / kWords))),
-                 kPrefetchToL2);
+      emitPrefetch(strip, prefetch, e.div(word, e.i64(kWords)));
     for (int64_t step = 0; step < number; ++step)
       multiplyWord(rowsAt, strip.weight, e.add(word, e.i64(step)), vectors,
                    now);

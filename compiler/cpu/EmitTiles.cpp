@@ -59,7 +59,7 @@ void LinearEmitter::configureTiles() {
 
 /// `down` times kAcross tiles of sums over the whole depth, stored at `sums`.
 void LinearEmitter::multiplyTiles(const Strip &strip, Value rowsAt,
-                                  int64_t down, Value sums) {
+                                  Value prefetch, int64_t down, Value sums) {
   const StringRef multiply = narrow->isBf16() ? "tdpbf16ps" : "tdpbssd";
   const int64_t weightStride = panelWidth * kWordBytes;
   for (int64_t tile = 0; tile < down * kAcross; ++tile)
@@ -68,7 +68,7 @@ void LinearEmitter::multiplyTiles(const Strip &strip, Value rowsAt,
   e.loop(e.i64(0), e.i64(steps), 1, [&](Value step) {
     Value rowWords = e.at(rowsAt, e.mul(step, e.i64(kRowBytes / kWordBytes)));
     Value weight = e.at(strip.weight, e.mul(step, e.i64(kRows * panelWidth)));
-    e.prefetch(e.at(strip.prefetch, e.mul(step, e.i64(kLine))), kPrefetchToL2);
+    emitPrefetch(strip, prefetch, step);
     for (int64_t r = 0; r < down; ++r) {
       callTile("tileloadd64", {kOfRows},
                e.atBytes(rowWords, e.i64(r * kRows * narrow->rowBytes)),
@@ -93,10 +93,11 @@ void LinearEmitter::emitTileBlock(const Strip &strip, Value row,
   Value rowsAt =
       e.at(scratch, e.mul(rowInBlock, e.i64(narrow->rowBytes / kWordBytes)));
   Value sums = e.at(scratch, e.i64(narrow->tileOffset / kWordBytes));
+  Value prefetch = tilePrefetch(strip, rowInBlock);
   e.ifThenElse(
       e.lessThan(e.i64(kRows), count),
-      [&] { multiplyTiles(strip, rowsAt, 2, sums); },
-      [&] { multiplyTiles(strip, rowsAt, 1, sums); });
+      [&] { multiplyTiles(strip, rowsAt, prefetch, 2, sums); },
+      [&] { multiplyTiles(strip, rowsAt, prefetch, 1, sums); });
 
   Value scales =
       e.at(scratch, e.add(e.i64(narrow->scaleOffset / kWordBytes), rowInBlock));
