@@ -11,10 +11,13 @@
 #include "compiler/Compile.h"
 #include "compiler/LoweredProgram.h"
 #include "compiler/Passes.h"
+#include "compiler/TuningFile.h"
 #include "compiler/cpu/Codegen.h"
 #include "compiler/gpu/GpuProgram.h"
 #include "compiler/gpu/Ptx.h"
+#include "compiler/import/StoredWeights.h"
 #include "compiler/package/Package.h"
+#include "compiler/schedule/DescribeSchedule.h"
 #include "dialects/warp/Warp.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
@@ -79,6 +82,7 @@ private:
   bool emitting() const { return !options.emit.empty(); }
   LogicalResult sawStage(llvm::StringRef stage, ModuleOp module,
                          llvm::StringRef prefix = "");
+  LogicalResult sawSchedule(llvm::StringRef stage, ModuleOp module);
   llvm::Error dumpText(llvm::StringRef name,
                        llvm::function_ref<void(llvm::raw_ostream &)> print);
   llvm::Error addDigests(ModuleOp module);
@@ -105,6 +109,7 @@ private:
   std::vector<llvm::SmallString<0>> objects; ///< one per target
   unsigned dumped = 0;
   bool found = false; ///< the stage of --emit was reached
+  bool tuned = false; ///< the tiles of `tuning` were given to kernels
 };
 
 llvm::Error
@@ -139,6 +144,24 @@ LogicalResult Compiler::sawStage(llvm::StringRef stage, ModuleOp module,
     found = true;
     print(emitted);
   }
+  return success();
+}
+
+/// What happens around the choice of tiles.
+LogicalResult Compiler::sawSchedule(llvm::StringRef stage, ModuleOp module) {
+  if (stage == "choose-precision")
+    for (auto variant : module.getOps<kernel::VariantOp>()) {
+      options.sawKernels(variant);
+      if (!options.tuning)
+        continue;
+      if (llvm::Error error = options.tuning->apply(module, variant)) {
+        llvm::errs() << llvm::toString(std::move(error)) << "\n";
+        return failure();
+      }
+      tuned = true;
+    }
+  if (stage == "choose-tiles" && options.printSchedule)
+    printSchedule(module, llvm::errs());
   return success();
 }
 
@@ -205,12 +228,18 @@ llvm::Error Compiler::import() {
   const Target *wanted = getScheduledTarget(scheduled ? *scheduled : module);
   if (targets.empty())
     targets.push_back(
-        wanted ? wanted : &Target::native(options.pipeline.weights != "f32"));
+        wanted ? wanted : &Target::native(options.pipeline.isNarrow()));
   if (wanted && (targets.size() > 1 || targets.front() != wanted))
     return llvm::createStringError(
         "error[A0013]: the program is scheduled for the target '%s' already\n"
         "note: leave out --target, or start from an earlier stage",
         wanted->name.data());
+  if (!model->weights.choices().empty() &&
+      llvm::any_of(targets, [](const Target *target) { return target->isGpu(); }))
+    return llvm::createStringError(
+        "error[A0246]: a GPU is among the targets, and adapters are kept apart "
+        "on processors only\nnote: compile for processors, or merge one "
+        "adapter: --adapter=DIR");
   return llvm::Error::success();
 }
 
@@ -239,6 +268,9 @@ llvm::Expected<CompileResult> Compiler::run() {
   if (emitting() && found)
     return CompileResult();
 
+  // Rewrites have made weights of others.
+  if (options.pipeline.weights == "stored")
+    markStoredWeights(model->weights, module);
   for (const Target *target : targets)
     if (llvm::Error error = compileTarget(*target, targets.size() > 1))
       return error;
@@ -258,12 +290,22 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
   // The other targets start from the same optimized program.
   OwningOpRef<ModuleOp> module(cast<ModuleOp>((*model->module)->clone()));
   std::string prefix = several ? target.name.str() + "-" : "";
-  StageRunner runner{options.pipeline, &target,
+  PipelineOptions pipeline = options.pipeline;
+  if (options.targets.empty())
+    pipeline.native = &target;
+  StageRunner runner{pipeline, &target,
                      [&](const Stage &stage, ModuleOp module) {
-                       return sawStage(stage.name, module, prefix);
+                       if (failed(sawStage(stage.name, module, prefix)))
+                         return failure();
+                       return sawSchedule(stage.name, module);
                      }};
   if (failed(runner.run(*module, {Stage::Schedule}, options.emit)))
     return alreadyReported();
+  if (options.tuning && !tuned && !(emitting() && found))
+    return llvm::createStringError(
+        "error[A0422]: '%s' cannot be used: the program's tiles are chosen "
+        "already, or '%s' has none to choose\nnote: leave out --tuning",
+        options.tuning->path.c_str(), target.name.data());
   if (emitting() && found)
     return llvm::Error::success();
   if (!startsLowered)
@@ -281,6 +323,7 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
   if (llvm::Error error =
           checkTokenizer(context, *library, model->files, model->maxLength))
     return error;
+  setGenerateDefaults(*library, model->generation);
 
   options.progress("generate code");
   if (failed(runner.run(*module, {Stage::Lower}, options.emit)))
@@ -407,15 +450,19 @@ llvm::Expected<CompileResult> Compiler::package() {
   packageOptions.directory = options.outputDirectory;
   packageOptions.embedWeights = options.embedWeights;
   packageOptions.sanitizer = options.codegen.sanitizer;
+  packageOptions.knownContent = options.knownContent;
   // A lowered program declares no weights; the one it came from does.
   if (model->module->getOps<attn::WeightOp>().empty())
     model->module = std::move(scheduled);
+  describeAdapters(*library, *model->module, model->weights);
   llvm::Expected<std::vector<std::string>> files =
       writePackage(*library, *model, objects, packageOptions);
   if (!files)
     return files.takeError();
   CompileResult result;
   result.files = *files;
+  result.name = library->name;
+  result.contentDigest = library->contentDigest;
   for (const auto &object : objects)
     result.codeBytes += object.size();
   return result;

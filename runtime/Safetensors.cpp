@@ -21,10 +21,6 @@
 
 namespace attnrt {
 
-bool Slice::equals(const char *literal) const {
-  return text && strlen(literal) == size && memcmp(text, literal, size) == 0;
-}
-
 int Slice::compare(const Slice &left, const Slice &right) {
   size_t shared = left.size < right.size ? left.size : right.size;
   int order = shared ? memcmp(left.text, right.text, shared) : 0;

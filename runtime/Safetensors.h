@@ -14,22 +14,13 @@
 #define ATTN_RUNTIME_SAFETENSORS_H
 
 #include "Json.h"
+#include "Slice.h"
 
 #include "attn/attn.h"
 
 namespace attnrt {
 
 class Memory;
-
-/// Bytes of text that end at `size`, not in a NUL: slices of the file.
-struct Slice {
-  const char *text = nullptr;
-  size_t size = 0;
-
-  bool equals(const char *literal) const;
-  /// memcmp order, shorter first.
-  static int compare(const Slice &left, const Slice &right);
-};
 
 struct Tensor {
   Slice name;

@@ -41,21 +41,24 @@ bool Sampler::isBetter(const Candidate &a, const Candidate &c) {
   return a.logit > c.logit || (a.logit == c.logit && a.token < c.token);
 }
 
-void Sampler::penalize(float *logits, int64_t count, const int32_t *seen,
-                       size_t seenCount) {
+attn_status Sampler::penalize(float *logits, int64_t count, const int32_t *seen,
+                              size_t seenCount) {
   float penalty = rules.repetition_penalty;
   if (penalty == 0 || penalty == 1)
-    return;
+    return ATTN_OK;
+  size_t size = static_cast<size_t>(count);
+  if (!marks.resize(size))
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  memset(marks.data(), 0, size);
   // Each token once, however often it was seen.
   for (size_t i = 0; i < seenCount; ++i) {
-    bool isFirst = seen[i] >= 0 && seen[i] < count;
-    for (size_t j = 0; j < i && isFirst; ++j)
-      isFirst = seen[j] != seen[i];
-    if (!isFirst)
+    if (seen[i] < 0 || seen[i] >= count || marks[seen[i]])
       continue;
+    marks[seen[i]] = 1;
     float &logit = logits[seen[i]];
     logit = logit > 0 ? logit / penalty : logit * penalty;
   }
+  return ATTN_OK;
 }
 
 /// Lets the candidate at `at` sink to its place in a heap of `count`.
@@ -139,35 +142,123 @@ double Sampler::draw() {
   return static_cast<double>(z >> 11) * 0x1p-53;
 }
 
-attn_status Sampler::choose(float *logits, int64_t count, const int32_t *seen,
-                            size_t seenCount, int32_t &token) {
-  penalize(logits, count, seen, seenCount);
-  for (int64_t i = 0; i < count; ++i)
+/// The penalty, and -inf for NaN.
+attn_status Sampler::prepare(float *logits, int64_t count, const int32_t *seen,
+                             size_t seenCount) {
+  attn_status status = penalize(logits, count, seen, seenCount);
+  for (int64_t i = 0; i < count && status == ATTN_OK; ++i)
     if (logits[i] != logits[i])
       logits[i] = -__builtin_inff();
-  if (rules.temperature == 0) {
-    token = 0;
-    for (int64_t i = 1; i < count; ++i)
-      if (logits[i] > logits[token])
-        token = static_cast<int32_t>(i);
-    return ATTN_OK;
-  }
+  return status;
+}
+
+/// Ranks what may be drawn: best(0) to best(kept - 1).
+attn_status Sampler::rank(const float *logits, int64_t count, size_t &kept,
+                          double &total) {
   if (!candidates.resize(static_cast<size_t>(count)))
     return ATTN_ERROR_OUT_OF_MEMORY;
   for (int64_t i = 0; i < count; ++i)
     candidates[i] = {logits[i], static_cast<int32_t>(i)};
-  double total = 0;
-  size_t kept = keep(total);
-  const Candidate *best = candidates.data() + candidates.size() - 1;
-  float highest = best->logit;
+  kept = keep(total);
+  return ATTN_OK;
+}
+
+/// Draws one of the first `kept`, whose weights sum to `total`.
+int32_t Sampler::pick(size_t kept, double total) {
+  float highest = best(0).logit;
   double left = draw() * total;
   size_t at = 0;
   for (; at + 1 < kept; ++at) {
-    left -= weigh(*(best - at), highest);
+    left -= weigh(best(at), highest);
     if (left < 0)
       break;
   }
-  token = (best - at)->token;
+  return best(at).token;
+}
+
+static int32_t findLargest(const float *logits, int64_t count) {
+  int32_t token = 0;
+  for (int64_t i = 1; i < count; ++i)
+    if (logits[i] > logits[token])
+      token = static_cast<int32_t>(i);
+  return token;
+}
+
+attn_status Sampler::choose(float *logits, int64_t count, const int32_t *seen,
+                            size_t seenCount, int32_t &token) {
+  attn_status status = prepare(logits, count, seen, seenCount);
+  if (status != ATTN_OK)
+    return status;
+  if (rules.temperature == 0) {
+    token = findLargest(logits, count);
+    return ATTN_OK;
+  }
+  size_t kept = 0;
+  double total = 0;
+  status = rank(logits, count, kept, total);
+  if (status == ATTN_OK)
+    token = pick(kept, total);
+  return status;
+}
+
+attn_status Sampler::guess(float *logits, int64_t count, const int32_t *seen,
+                           size_t seenCount, double *shares, int32_t &token) {
+  attn_status status = prepare(logits, count, seen, seenCount);
+  if (status == ATTN_OK && rules.temperature == 0)
+    token = findLargest(logits, count);
+  if (status != ATTN_OK || rules.temperature == 0)
+    return status;
+  size_t kept = 0;
+  double total = 0;
+  status = rank(logits, count, kept, total);
+  if (status != ATTN_OK)
+    return status;
+  token = pick(kept, total);
+  memset(shares, 0, static_cast<size_t>(count) * sizeof(double));
+  for (size_t at = 0; at < kept; ++at)
+    shares[best(at).token] = weigh(best(at), best(0).logit) / total;
+  return status;
+}
+
+attn_status Sampler::judge(float *logits, int64_t count, const int32_t *seen,
+                           size_t seenCount, int32_t guessed, double *shares,
+                           int32_t &token) {
+  attn_status status = prepare(logits, count, seen, seenCount);
+  if (status != ATTN_OK)
+    return status;
+  if (rules.temperature == 0) {
+    token = findLargest(logits, count);
+    return ATTN_OK;
+  }
+  size_t kept = 0;
+  double total = 0;
+  status = rank(logits, count, kept, total);
+  if (status != ATTN_OK)
+    return status;
+  float highest = best(0).logit;
+  double wanted = 0, missing = 0;
+  for (size_t at = 0; at < kept; ++at) {
+    double share = weigh(best(at), highest) / total;
+    double &given = shares[best(at).token];
+    if (best(at).token == guessed)
+      wanted = share / given;
+    // From here on, what the draft gave too little.
+    given = share > given ? share - given : 0;
+    missing += given;
+  }
+  token = guessed;
+  if (draw() < wanted)
+    return ATTN_OK;
+  // Nothing is missing where the two agree but for rounding.
+  double left = draw() * missing;
+  for (size_t at = 0; at < kept && missing > 0; ++at) {
+    double share = shares[best(at).token];
+    if (share > 0)
+      token = best(at).token;
+    left -= share;
+    if (share > 0 && left < 0)
+      break;
+  }
   return ATTN_OK;
 }
 

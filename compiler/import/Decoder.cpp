@@ -13,10 +13,10 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Decoder.h"
 #include "compiler/import/Diagnostics.h"
+#include "compiler/import/GenerationConfig.h"
 #include "compiler/import/Json.h"
 
 using namespace mlir;
-namespace json = llvm::json;
 
 namespace attnc {
 
@@ -34,6 +34,12 @@ static const Architecture kArchitectures[] = {
     {"mistral", "MistralForCausalLM", readMistral},
     {"qwen2", "Qwen2ForCausalLM", readQwen2},
     {"qwen3", "Qwen3ForCausalLM", readQwen3},
+    {"gemma", "GemmaForCausalLM", readGemma},
+    {"gemma2", "Gemma2ForCausalLM", readGemma2},
+    {"phi3", "Phi3ForCausalLM", readPhi3},
+    {"gpt_neox", "GPTNeoXForCausalLM", readGptNeox},
+    {"falcon", "FalconForCausalLM", readFalcon},
+    {"bloom", "BloomForCausalLM", readBloom},
 };
 
 static const Architecture *findArchitecture(const ConfigFile &file) {
@@ -45,30 +51,6 @@ static const Architecture *findArchitecture(const ConfigFile &file) {
 }
 
 bool isDecoder(const ConfigFile &file) { return findArchitecture(file); }
-
-/// `eos_token_id`: a number, a list of numbers, or nothing.
-static void readStopTokens(ConfigReader &config, const ConfigFile &file,
-                           int64_t vocabulary,
-                           SmallVectorImpl<int32_t> &tokens) {
-  constexpr StringLiteral key = "eos_token_id";
-  const json::Value *given = file.fields.get(key);
-  if (!given || given->kind() == json::Value::Null)
-    return;
-  auto add = [&](const json::Value &value) {
-    std::optional<int64_t> token = value.getAsInteger();
-    if (token && *token >= 0 && *token < vocabulary)
-      tokens.push_back(static_cast<int32_t>(*token));
-    else if (!config.failed())
-      config.report(key, "holds no token of the vocabulary",
-                    "give one number or a list of numbers below " +
-                        Twine(vocabulary));
-  };
-  if (const json::Array *list = given->getAsArray())
-    for (const json::Value &value : *list)
-      add(value);
-  else
-    add(*given);
-}
 
 std::unique_ptr<Decoder> readDecoder(MLIRContext *context,
                                      const ConfigFile &file,
@@ -114,11 +96,12 @@ mlir::Value Decoder::weight(Call &call, StringRef tensor,
 
 mlir::Value Decoder::weight(Call &call, StringRef symbol,
                             ArrayRef<std::string> tensors,
-                            ArrayRef<int64_t> shape, bool transpose) const {
+                            ArrayRef<int64_t> shape,
+                            const WeightRecipe &recipe) const {
   std::vector<std::string> sources;
   for (const std::string &tensor : tensors)
     sources.push_back(getSource(tensor));
-  return call.program.weight(symbol, symbol, sources, shape, transpose);
+  return call.program.weight(symbol, symbol, sources, shape, recipe);
 }
 
 //===----------------------------------------------------------------------===//
@@ -145,6 +128,7 @@ void Decoder::emitEntry(ProgramBuilder &program, StringRef entry, bool last,
   mlir::Value mask = program.getInput("attention_mask");
   Call call = {program, program.packRows(mask), {}, maxPositions};
   call.rotary = emitRotary(program, call.rows.positions);
+  call.alibi = emitAlibi(call);
   mlir::Value rows = emitEmbedding(
       call, program.pack("ids", program.getInput("input_ids"), call.rows));
   for (int64_t layer = 0; layer < layers; ++layer)

@@ -65,6 +65,9 @@ LogicalResult ModelFolder::openGguf() {
   if (!config)
     return reportError(context, config.takeError());
   raw_string_ostream(made["config.json"]) << json::Value(std::move(*config));
+  if (json::Object sampling = makeGenerationConfig(*file); !sampling.empty())
+    raw_string_ostream(made["generation_config.json"])
+        << json::Value(std::move(sampling));
   Expected<std::string> tokenizer = makeTokenizerJson(*file, root);
   if (!tokenizer)
     return reportError(context, tokenizer.takeError());
@@ -284,6 +287,7 @@ std::vector<ModelFile> ModelFolder::findTravellers(StringRef subfolder) const {
                                                  "merges.txt",
                                                  "tokenizer_config.json",
                                                  "special_tokens_map.json",
+                                                 "chat_template.jinja",
                                                  "sentence_bert_config.json"};
   std::vector<ModelFile> files;
   if (!made.empty()) {

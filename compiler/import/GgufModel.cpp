@@ -194,6 +194,21 @@ Expected<json::Object> makeConfig(const GgufFile &file, StringRef path) {
   return ConfigMaker(file, path).run();
 }
 
+json::Object makeGenerationConfig(const GgufFile &file) {
+  json::Object config;
+  for (auto [key, field] : {std::pair("temp", "temperature"),
+                            {"top_k", "top_k"},
+                            {"top_p", "top_p"},
+                            {"min_p", "min_p"},
+                            {"penalty_repeat", "repetition_penalty"}})
+    if (const json::Value *value =
+            file.metadata.get(("general.sampling." + Twine(key)).str()))
+      config[field] = *value;
+  if (!config.empty())
+    config["do_sample"] = true;
+  return config;
+}
+
 std::string renameTensor(StringRef name) {
   static constexpr std::pair<StringLiteral, StringLiteral> kWhole[] = {
       {"token_embd.weight", "model.embed_tokens.weight"},

@@ -21,6 +21,10 @@ namespace attnc {
 llvm::Expected<llvm::json::Object> makeConfig(const GgufFile &file,
                                               llvm::StringRef path);
 
+/// The fields of generation_config.json: how its authors draw tokens, if the
+/// file says it.
+llvm::json::Object makeGenerationConfig(const GgufFile &file);
+
 /// The text of tokenizer.json; empty if the file has no tokenizer. Known are
 /// byte-level BPE ("gpt2") with the splits of some families, and
 /// SentencePiece's BPE ("llama"). Errors as above.

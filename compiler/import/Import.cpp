@@ -19,8 +19,10 @@
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Encoder.h"
 #include "compiler/import/Folder.h"
+#include "compiler/import/GenerationConfig.h"
 #include "compiler/import/LibraryName.h"
 #include "compiler/import/SentenceTransformers.h"
+#include "compiler/import/SeparateAdapters.h"
 #include "compiler/import/Towers.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/FileSystem.h"
@@ -43,6 +45,7 @@ public:
 private:
   LogicalResult read();
   LogicalResult chooseBounds();
+  LogicalResult checkLimit();
   LogicalResult emit();
   void emitEncoderEntries(ProgramBuilder &program);
   void emitTowerEntries(ProgramBuilder &program);
@@ -87,6 +90,11 @@ LogicalResult FolderImport::read() {
     good = succeeded(addAdapter(context, options.adapter, model->weights));
   if (!sentence && isDecoder(*config)) {
     decoder = readDecoder(&context, *config, model->weights);
+    if (decoder)
+      good &= succeeded(readGenerationConfig(&context, folder,
+                                             decoder->getVocabulary(),
+                                             decoder->stopTokens,
+                                             model->generation));
     model->files = folder.findTravellers(inner);
     return success(decoder && good);
   }
@@ -130,11 +138,37 @@ LogicalResult FolderImport::chooseBounds() {
                   "ask for no more");
   else if (options.maxSeq)
     maxSeq = options.maxSeq;
+  if (failed(checkLimit()))
+    return failure();
   StringRef inner = sentence ? StringRef(sentence->encoderFolder) : "";
   FailureOr<int64_t> length = folder.readTextLength(inner, maxSeq);
   if (failed(length))
     return failure();
   model->maxLength = *length;
+  return success();
+}
+
+/// A model whose longer sequences are rotated otherwise, those rows too that a
+/// cache holds: what was not asked for is left out, what was is refused.
+LogicalResult FolderImport::checkLimit() {
+  const int64_t limit = decoder ? decoder->getLimit() : 0;
+  if (!limit || maxSeq <= limit)
+    return success();
+  if (options.maxSeq)
+    return reportError(&context, "A0141",
+                       "sequences of more than " + Twine(limit) +
+                           " positions, up to the " + Twine(maxSeq) +
+                           " asked for, have other rotary frequencies (longrope"
+                           "), for rows too that a cache holds already",
+                       "ask for at most " + Twine(limit) + ": --max-seq=" +
+                           Twine(limit));
+  reportWarning(&context, "A0134",
+                "of the model's " + Twine(maxSeq) + " positions " +
+                    Twine(limit) +
+                    " are compiled: longer sequences have other rotary "
+                    "frequencies (longrope)",
+                "--max-seq=" + Twine(limit) + " says that this is meant");
+  maxSeq = limit;
   return success();
 }
 
@@ -238,6 +272,9 @@ LogicalResult FolderImport::emit() {
   bool good = succeeded(checkExtraTensors(program.getUsedTensors()));
   good &= !program.failed();
   if (!good)
+    return failure();
+  if (!options.adapters.empty() &&
+      failed(addSeparateAdapters(module, options.adapters, model->weights)))
     return failure();
   return mlir::verify(module);
 }

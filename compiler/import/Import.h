@@ -23,6 +23,7 @@ struct ImportOptions {
   int64_t maxSeq = 0;    ///< upper bound of `seq`; 0: the model's own
   bool allowExtraTensors = false;
   std::string adapter; ///< a PEFT folder to merge; empty: none
+  std::vector<std::string> adapters; ///< kept apart: "DIR" or "NAME=DIR"
 };
 
 /// A file that travels in the weights: the tokenizer's, the licence.
@@ -35,11 +36,18 @@ struct ModelFile {
   llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> read() const;
 };
 
+/// How the model's authors choose tokens: attn_generate_options of attn/attn.h.
+struct GenerationDefaults {
+  int64_t maxTokens = 0, topK = 0;
+  double temperature = 0, topP = 0, minP = 0, repetitionPenalty = 0;
+};
+
 struct ImportedModel {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   WeightTable weights;
   std::vector<ModelFile> files;
   int64_t maxLength = 0; ///< tokens of a text, by the folder's own limits
+  GenerationDefaults generation; ///< of a language model
   std::string source;    ///< what was read, for messages and `describe`
 };
 

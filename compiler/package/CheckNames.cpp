@@ -40,7 +40,9 @@ static Error checkEntry(const EntryDescription &entry) {
       "library",      "session_bytes",   "tokenize",       "encode_text",
       "describe",     "session_reset",   "session_length", "session_truncate",
       "session_fork", "session_reserve", "session_save",   "session_load",
-      "generate",     "generate_text",   "detokenize"};
+      "generate",     "generate_text",   "detokenize",     "generation",
+      "session_feed", "generate_batch",  "chat",           "chat_prompt",
+      "chat_tokenize", "session_adapter"};
   if (Error error = checkName("entry", entry.name))
     return error;
   if (taken.contains(entry.name))

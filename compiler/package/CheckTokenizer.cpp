@@ -14,8 +14,10 @@
 #include "compiler/package/Package.h"
 #include "runtime/Errors.h"
 #include "runtime/Memory.h"
-#include "runtime/text/Tokenizer.h"
+#include "runtime/text/Detokenizer.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace llvm;
@@ -50,6 +52,28 @@ static int64_t largestId(const LibraryDescription &library) {
         largest =
             largest < 0 ? input.maximum : std::min(largest, input.maximum);
   return largest;
+}
+
+/// Of all tokens with their ids: equal for two models that speak of the same
+/// tokens. Empty if their bytes are not known.
+static std::string digestTokens(ArrayRef<attnrt::TokenizerFile> files,
+                                attnrt::Memory &memory) {
+  const attnrt::TokenizerFile *file =
+      llvm::find_if(files, [](const attnrt::TokenizerFile &file) {
+        return StringRef(file.name) == "tokenizer.json";
+      });
+  attnrt::Detokenizer tokens(memory);
+  if (file == files.end() || tokens.open(*file) != ATTN_OK)
+    return "";
+  std::string text;
+  raw_string_ostream os(text);
+  for (int32_t id = 0; id < tokens.size(); ++id) {
+    attnrt::Slice token;
+    if (tokens.getToken(id, token))
+      os << id << "," << token.size << ":" << StringRef(token.text, token.size);
+  }
+  return toHex(BLAKE3::hash<16>(arrayRefFromStringRef(text)),
+               /*LowerCase=*/true);
 }
 
 Error checkTokenizer(mlir::MLIRContext &context, LibraryDescription &library,
@@ -104,6 +128,12 @@ Error checkTokenizer(mlir::MLIRContext &context, LibraryDescription &library,
         "the tokenizer gives ids up to " + Twine(facts.vocabularySize - 1) +
             ", the model's embedding takes ids up to " + Twine(largest),
         "take the tokenizer's files that belong to these weights");
+
+  if (library.decodeEntry >= 0) {
+    library.tokensDigest = digestTokens(opened, memory);
+    if (Error error = findChatTemplate(context, library, files))
+      return error;
+  }
 
   library.maxLength = textLimit;
   auto lower = [&](int64_t limit) {

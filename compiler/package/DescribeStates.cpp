@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Reads the states off a scheduled module. The entry that generates text is
-// `decode`, which gives the logits of the last positions.
+// `decode`, which gives the logits of the last positions; `score` gives those
+// of all positions, by which guesses of a draft are judged.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/DescribeStates.h"
@@ -35,10 +36,13 @@ static int64_t countSequences(const LibraryDescription &library) {
 }
 
 /// Of everything that says where a row lies.
-static std::string fingerprint(const StatesDescription &states) {
+static std::string fingerprint(const StatesDescription &states,
+                               const StateLayout &layout) {
   std::string text;
   raw_string_ostream os(text);
   os << states.blockPositions;
+  for (const StatePlace &place : layout.places)
+    os << ";" << stringifyStateFormat(attn::StateOp(place.state).getFormat());
   for (const StatesDescription::Group &group : states.groups)
     os << ";" << group.window << "," << group.blockBytes;
   for (const StatesDescription::State &state : states.states)
@@ -47,16 +51,19 @@ static std::string fingerprint(const StatesDescription &states) {
                /*LowerCase=*/true);
 }
 
-static bool generatesText(const EntryDescription &entry) {
+/// Takes ids and a mask to logits, of the last positions or of all.
+static bool givesLogits(const EntryDescription &entry, StringRef name,
+                        size_t rank) {
   auto hasInput = [&](StringRef name) {
     return any_of(entry.inputs, [&](const ArgumentDescription &input) {
       return input.name == name && input.dims.size() == 2;
     });
   };
-  return entry.name == "decode" && entry.growth && entry.inputs.size() == 2 &&
+  return entry.name == name && entry.growth && entry.inputs.size() == 2 &&
          entry.sizes.size() == 2 && entry.outputs.size() == 1 &&
-         entry.outputs[0].dims.size() == 2 &&
-         entry.outputs[0].dims[1].isNumber() && hasInput("input_ids") &&
+         entry.outputs[0].dtype == ATTN_F32 &&
+         entry.outputs[0].dims.size() == rank &&
+         entry.outputs[0].dims.back().isNumber() && hasInput("input_ids") &&
          hasInput("attention_mask");
 }
 
@@ -68,17 +75,23 @@ void describeStates(mlir::ModuleOp module, LibraryDescription &library) {
   states.blockPositions = kStateBlock;
   for (const StateGroup &group : layout.groups)
     states.groups.push_back({group.window, group.blockBytes});
+  auto narrowest = attn::StateFormat::f32;
   for (const StatePlace &place : layout.places) {
     attn::StateOp state = place.state;
+    narrowest = std::max(narrowest, state.getFormat());
     states.positions = state.getPositions();
     states.states.push_back({state.getSymName().str(),
                              static_cast<int32_t>(place.group), place.offset});
   }
+  states.format = stringifyStateFormat(narrowest).str();
   states.sequences = countSequences(library);
-  states.fingerprint = fingerprint(states);
-  for (auto [index, entry] : enumerate(library.entries))
-    if (generatesText(entry))
+  states.fingerprint = fingerprint(states, layout);
+  for (auto [index, entry] : enumerate(library.entries)) {
+    if (givesLogits(entry, "decode", 2))
       library.decodeEntry = index;
+    if (givesLogits(entry, "score", 3))
+      library.scoreEntry = index;
+  }
   if (auto stops = module->getAttrOfType<mlir::DenseI32ArrayAttr>(
           attn::AttnDialect::kStopTokensAttr))
     library.stopTokens.assign(stops.asArrayRef().begin(),
@@ -90,6 +103,7 @@ void writeStates(json::OStream &json, const LibraryDescription &library) {
   json.attribute("positions", states.positions);
   json.attribute("sequences", states.sequences);
   json.attribute("block_positions", states.blockPositions);
+  json.attribute("format", states.format);
   json.attributeArray("groups", [&] {
     for (const StatesDescription::Group &group : states.groups)
       json.object([&] {
@@ -98,8 +112,19 @@ void writeStates(json::OStream &json, const LibraryDescription &library) {
       });
   });
   json.attribute("fingerprint", states.fingerprint);
-  if (library.decodeEntry >= 0)
+  if (library.decodeEntry >= 0) {
     json.attribute("generates", library.entries[library.decodeEntry].name);
+    json.attribute("chats", library.chat.has_value());
+    json.attributeObject("defaults", [&] {
+      const attn_generate_options &defaults = library.generateDefaults;
+      json.attribute("max_tokens", defaults.max_tokens);
+      json.attribute("temperature", defaults.temperature);
+      json.attribute("top_k", defaults.top_k);
+      json.attribute("top_p", defaults.top_p);
+      json.attribute("min_p", defaults.min_p);
+      json.attribute("repetition_penalty", defaults.repetition_penalty);
+    });
+  }
   json.attributeArray("stop_tokens", [&] {
     for (int32_t token : library.stopTokens)
       json.value(token);

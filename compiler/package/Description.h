@@ -14,6 +14,7 @@
 
 #include "attn/abi.h"
 #include "compiler/gpu/GpuProgram.h"
+#include "compiler/import/Weights.h"
 #include "compiler/schedule/ProgramInfo.h"
 #include "compiler/schedule/Work.h"
 #include "dialects/kernel/Kernel.h"
@@ -50,9 +51,17 @@ struct StatesDescription {
     int64_t offset;
   };
   int64_t positions = 0, blockPositions = 0, sequences = 0;
+  std::string format = "f32"; ///< they are kept in it, or wider
   std::vector<Group> groups;
   std::vector<State> states;
   std::string fingerprint; ///< hex
+};
+
+/// How prompts are made of messages; attn_abi_chat.
+struct ChatDescription {
+  std::string text; ///< the template
+  /// Texts of special tokens; empty: there is none.
+  std::string bosToken, eosToken, padToken, unkToken;
 };
 
 struct EntryDescription {
@@ -110,6 +119,14 @@ struct WeightDescription {
   attn_dtype dtype = ATTN_F32; ///< in the file; ATTN_U8: words and scales
   std::vector<int64_t> shape;  ///< as it stands in the file
   uint64_t bytes = 0;
+  std::optional<unsigned> choice; ///< the adapter that it is of
+};
+
+/// An adapter that sessions choose.
+struct AdapterDescription {
+  std::string name;
+  /// What stands for each weight that code reads, by index.
+  std::vector<int32_t> weights;
 };
 
 struct LibraryDescription {
@@ -124,8 +141,15 @@ struct LibraryDescription {
   int32_t embedEntry = -1;
   int64_t maxLength = 0;
   StatesDescription states;
+  /// Weights from `weights[adapters.front().weights.size()]` on are theirs.
+  std::vector<AdapterDescription> adapters;
   int32_t decodeEntry = -1; ///< that generates text
+  int32_t scoreEntry = -1;  ///< the same for all positions
   std::vector<int32_t> stopTokens;
+  attn_generate_options generateDefaults = ATTN_GENERATE_INIT;
+  std::string tokensDigest; ///< hex, of all tokens with their ids; or empty
+  std::optional<ChatDescription> chat;
+  bool chatIsKnown = false;      ///< `chat` was looked for
   std::string layoutFingerprint; ///< hex
   std::string contentDigest;     ///< hex; known once the weights are written
 
@@ -135,6 +159,10 @@ struct LibraryDescription {
 
 /// Reads a module whose programs have slots (after PlanArena).
 llvm::Expected<LibraryDescription> describeLibrary(mlir::ModuleOp module);
+
+/// Adds the adapters of `table`, with weights of their own where they differ.
+void describeAdapters(LibraryDescription &library, mlir::ModuleOp module,
+                      const WeightTable &table);
 
 /// Hex digest of the tensors' keys, types and shapes.
 std::string fingerprintLayout(llvm::ArrayRef<WeightDescription> weights);

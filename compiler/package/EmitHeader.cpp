@@ -136,6 +136,14 @@ attn_status {0}_cancel({0}_session *session);
 const attn_library *{0}_library(void);
 )";
 
+static constexpr const char *kAdapter = R"(
+/* The session computes with the adapter of this name from its next call on:
+ *   {1}
+ * With NULL it computes without any, as when it was opened. What its sequences
+ * hold already stays as it was computed. */
+attn_status {0}_session_adapter({0}_session *session, const char *adapter);
+)";
+
 static constexpr const char *kText = R"(
 /* Text to token ids: see attn/text.h. */
 attn_status {0}_tokenize(const {0} *model, attn_text_batch *batch);
@@ -169,11 +177,46 @@ attn_status {0}_session_load({0}_session *session, int64_t sequence,
 )";
 
 static constexpr const char *kGenerate = R"(
-/* Continues sequence 0 by a prompt of token ids and what the model makes of it;
- * `options`, `callback` and `result` may be NULL. See attn/attn.h. */
+/* Facts: {1} tokens, where the model stops, how its authors choose tokens. */
+const attn_generation *{0}_generation(void);
+
+/* Continues a sequence, 0 unless the options name another one, by a prompt of
+ * token ids and what the model makes of it; `options` (NULL: as its authors
+ * choose tokens), `callback` and `result` may be NULL. See attn/attn.h. */
 attn_status {0}_generate({0}_session *session,
     const attn_generate_options *options, const int32_t *ids, size_t count,
     attn_token_callback callback, void *context, attn_generate_result *result);
+
+/* Continues `count` sequences at once, each by its own prompt, with its own
+ * options and its own end; `callback` may be NULL. */
+attn_status {0}_generate_batch({0}_session *session,
+    const attn_generate_request *requests, size_t count,
+    attn_sequence_callback callback, void *context);
+
+/* Appends ids to a sequence; logits: f32[{1}] behind the last one, the caller's,
+ * or NULL. For choosing tokens by oneself. */
+attn_status {0}_session_feed({0}_session *session, int64_t sequence,
+    const int32_t *ids, size_t count, float *logits);
+)";
+
+static constexpr const char *kChat = R"(
+/* Answers a conversation: `messages` [count], all of them each time; what the
+ * sequence holds of them already is not computed again. Text of messages never
+ * becomes special tokens. `options`, `callback` and `result` may be NULL. */
+attn_status {0}_chat({0}_session *session,
+    const attn_generate_options *options, const attn_message *messages,
+    size_t count, attn_token_callback callback, void *context,
+    attn_generate_result *result);
+
+/* The prompt of a conversation as text, and as token ids; `continues`: up to
+ * where the assistant's turn begins. At most `capacity` bytes with the NUL, or
+ * ids; *needed is the whole length. */
+attn_status {0}_chat_prompt(const {0} *model, const attn_message *messages,
+    size_t count, int32_t continues, char *buffer, size_t capacity,
+    size_t *needed);
+attn_status {0}_chat_tokenize(const {0} *model, const attn_message *messages,
+    size_t count, int32_t continues, int32_t *ids, size_t capacity,
+    size_t *needed);
 )";
 
 static constexpr const char *kGenerateText = R"(
@@ -201,9 +244,12 @@ static void emitStates(raw_ostream &os, const LibraryDescription &library) {
                 mask);
   if (library.decodeEntry < 0)
     return;
-  os << formatv(kGenerate, library.name);
+  os << formatv(kGenerate, library.name,
+                library.entries[library.decodeEntry].outputs[0].dims[1].str());
   if (library.hasText)
     os << formatv(kGenerateText, library.name);
+  if (library.chat)
+    os << formatv(kChat, library.name);
 }
 
 std::string emitHeader(const LibraryDescription &library) {
@@ -215,6 +261,12 @@ std::string emitHeader(const LibraryDescription &library) {
   for (const EntryDescription &entry : library.entries)
     emitEntry(os, library, entry);
   emitStates(os, library);
+  if (!library.adapters.empty()) {
+    std::string names;
+    for (const AdapterDescription &adapter : library.adapters)
+      names += (names.empty() ? "" : "\n *   ") + adapter.name;
+    os << formatv(kAdapter, library.name, names);
+  }
   if (library.hasText) {
     os << formatv(kText, library.name);
     if (library.embedEntry >= 0) {

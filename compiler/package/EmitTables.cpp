@@ -153,10 +153,61 @@ private:
   Constant *generation() {
     if (library.decodeEntry < 0)
       return null();
+    const StatesDescription &states = library.states;
+    const SizeExpr &vocabulary =
+        library.entries[library.decodeEntry].outputs[0].dims[1];
+    generationFacts = place(record(
+        {number(sizeof(attn_generation), i64), number(vocabulary.number(), i64),
+         number(states.positions, i64), number(states.sequences, i64),
+         numbers(library.stopTokens), number(library.stopTokens.size(), i64),
+         place(generateOptions(library.generateDefaults)),
+         library.tokensDigest.empty() ? null() : text(library.tokensDigest)},
+        sizeof(attn_generation)));
     return place(
-        record({number(library.decodeEntry, i32), numbers(library.stopTokens),
-                number(library.stopTokens.size(), i32)},
+        record({number(library.decodeEntry, i32),
+                number(library.scoreEntry, i32), generationFacts, chat()},
                sizeof(attn_abi_generation)));
+  }
+
+  Constant *generateOptions(const attn_generate_options &options) {
+    auto real = [&](float value) {
+      return ConstantFP::get(Type::getFloatTy(module.getContext()), value);
+    };
+    return record({number(sizeof(options), i64),
+                   number(options.max_tokens, i64), real(options.temperature),
+                   number(options.top_k, i32), real(options.top_p),
+                   real(options.min_p), real(options.repetition_penalty),
+                   number(options.seed, i64), null(), number(0, i64), null(),
+                   number(0, i64), number(0, i32), number(0, i64), null(),
+                   null(), number(0, i64)},
+                  sizeof(options));
+  }
+
+  Constant *chat() {
+    if (!library.chat)
+      return null();
+    auto token = [&](StringRef value) {
+      return value.empty() ? null() : text(value);
+    };
+    const ChatDescription &chat = *library.chat;
+    return place(record({text(chat.text), number(chat.text.size(), i64),
+                         token(chat.bosToken), token(chat.eosToken),
+                         token(chat.padToken), token(chat.unkToken)},
+                        sizeof(attn_abi_chat)));
+  }
+
+  Constant *adapters() {
+    if (library.adapters.empty())
+      return null();
+    SmallVector<Constant *> described;
+    for (const AdapterDescription &adapter : library.adapters)
+      described.push_back(
+          record({text(adapter.name), numbers(adapter.weights)},
+                 sizeof(attn_abi_adapter)));
+    return place(
+        record({array(described), number(described.size(), i32),
+                number(library.adapters.front().weights.size(), i32)},
+               sizeof(attn_abi_adapters)));
   }
 
   Constant *buildLibraryTable() {
@@ -186,7 +237,8 @@ private:
                 number(weights.size(), i32), text(library.layoutFingerprint),
                 text(library.contentDigest), textTable,
                 embeddedWeights.empty() ? null() : embed(),
-                number(embeddedBytes, i64), states(), generation()},
+                number(embeddedBytes, i64), states(), generation(),
+                adapters()},
                sizeof(attn_abi_library)));
   }
 
@@ -265,9 +317,9 @@ private:
     struct Sequences {
       StringRef name;
       SmallVector<Type *> parameters;
-      bool generates = false, needsText = false;
+      bool generates = false, needsText = false, needsChat = false;
     };
-    Type *p = ptr, *n = i64;
+    Type *p = ptr, *n = i64, *i = i32;
     const Sequences functions[] = {
         {"session_reset", {p}},
         {"session_length", {p, n, p}},
@@ -278,13 +330,25 @@ private:
         {"session_load", {p, n, p, n}},
         {"generate", {p, p, p, n, p, p, p}, true},
         {"generate_text", {p, p, p, n, p, p, p}, true, true},
-        {"detokenize", {p, p, n, p, n, p}, true, true}};
+        {"detokenize", {p, p, n, p, n, p}, true, true},
+        {"generation", {}, true},
+        {"session_feed", {p, n, p, n, p}, true},
+        {"generate_batch", {p, p, n, p, p}, true},
+        {"chat_prompt", {p, p, n, i, p, n, p}, true, true, true},
+        {"chat_tokenize", {p, p, n, i, p, n, p}, true, true, true},
+        {"chat", {p, p, p, n, p, p, p}, true, true, true}};
     SmallVector<Constant *> result;
     bool hasStates = !library.states.states.empty();
     for (const Sequences &function : functions) {
       std::string callee = "attnrt_" + function.name.str();
       bool isThere = hasStates && (library.hasText || !function.needsText) &&
-                     (library.decodeEntry >= 0 || !function.generates);
+                     (library.decodeEntry >= 0 || !function.generates) &&
+                     (library.chat || !function.needsChat);
+      if (isThere && function.name == "generation") {
+        result.push_back(define(function.name, FunctionType::get(ptr, false)));
+        builder.CreateRet(generationFacts);
+        continue;
+      }
       result.push_back(
           isThere ? forward(function.name, callee, i32, function.parameters)
                   : null());
@@ -339,6 +403,11 @@ private:
                                              tokenize,
                                              encodeText};
     hostFunctions.append(sequences);
+    hostFunctions.push_back(
+        library.adapters.empty()
+            ? null()
+            : forward("session_adapter", "attnrt_session_adapter", i32,
+                      {ptr, ptr}));
     Constant *hostTable = place(record(hostFunctions, sizeof(attn_library)));
     define("library", FunctionType::get(ptr, false));
     builder.CreateRet(hostTable);
@@ -348,7 +417,8 @@ private:
   uint64_t embeddedBytes;
   std::unique_ptr<Module> owned;
   IRBuilder<> builder;
-  Constant *description = nullptr; ///< the JSON, which two tables name
+  Constant *description = nullptr;     ///< the JSON, which two tables name
+  Constant *generationFacts = nullptr; ///< likewise
 };
 
 } // namespace

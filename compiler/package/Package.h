@@ -69,6 +69,16 @@ llvm::Error checkTokenizer(mlir::MLIRContext &context,
                            LibraryDescription &library,
                            std::vector<ModelFile> &files, int64_t textLimit);
 
+/// How the model's authors choose tokens, as the options of a library.
+void setGenerateDefaults(LibraryDescription &library,
+                         const GenerationDefaults &defaults);
+/// Looks among `files` for the chat template of a library that generates text
+/// (chat_template.jinja, else tokenizer_config.json) and sets `chat`. One that
+/// the runtime does not know is left out with a warning (A0805).
+llvm::Error findChatTemplate(mlir::MLIRContext &context,
+                             LibraryDescription &library,
+                             llvm::ArrayRef<ModelFile> files);
+
 /// Refuses names of which C functions and parameters cannot be made (A0613).
 llvm::Error checkNames(const LibraryDescription &library);
 
@@ -117,6 +127,8 @@ struct PackageOptions {
   std::string directory;
   bool embedWeights = false;
   Sanitizer sanitizer = Sanitizer::None;
+  /// Of a weights file that stands elsewhere: libNAME.so alone is written.
+  std::string knownContent;
 };
 /// Writes every file of the library, from the objects of its variants; returns
 /// the paths. On failure nothing new is left behind.

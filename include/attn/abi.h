@@ -169,12 +169,22 @@ typedef struct attn_abi_states {
   const char *fingerprint; /* hex, of all of the above */
 } attn_abi_states;
 
+/* How prompts are made of messages: see runtime/text/ChatTemplate.h. Texts of
+ * special tokens are NULL where the model has none. */
+typedef struct attn_abi_chat {
+  const char *chat_template;
+  uint64_t size; /* of the template, in bytes */
+  const char *bos_token, *eos_token, *pad_token, *unk_token;
+} attn_abi_chat;
+
 /* How a library generates text. `entry` takes input_ids and attention_mask of
- * [batch, seq] to f32 logits [batch, vocabulary] of the last positions. */
+ * [batch, seq] to f32 logits [batch, vocabulary] of the last positions;
+ * `score_entry`, if it is not -1, to [batch, seq, vocabulary]. */
 typedef struct attn_abi_generation {
   int32_t entry;
-  const int32_t *stop_tokens; /* [stop_count]: the model's own */
-  int32_t stop_count;
+  int32_t score_entry;
+  const attn_generation *facts; /* what NAME_generation() returns */
+  const attn_abi_chat *chat;    /* or NULL */
 } attn_abi_generation;
 
 /* A tensor of the weights file that generated code reads. */
@@ -183,6 +193,20 @@ typedef struct attn_abi_weight {
   attn_dtype dtype;
   uint64_t bytes;
 } attn_abi_weight;
+
+/* Adapters that sessions choose from. Code reads the first weight_count of
+ * library.weights; in a session with an adapter what stands for weight i is
+ * weight weights[i], of the same type and size. */
+typedef struct attn_abi_adapter {
+  const char *name;
+  const int32_t *weights; /* [adapters.weight_count] */
+} attn_abi_adapter;
+
+typedef struct attn_abi_adapters {
+  const attn_abi_adapter *adapters;
+  int32_t adapter_count;
+  int32_t weight_count;
+} attn_abi_adapters;
 
 /* Text support of a library; absent (NULL) without a tokenizer. The files are
  * U8 tensors of the weights file named "tokenizer/FILE". */
@@ -213,6 +237,7 @@ typedef struct attn_abi_library {
   uint64_t embedded_weights_size;
   const attn_abi_states *states;         /* or NULL */
   const attn_abi_generation *generation; /* or NULL */
+  const attn_abi_adapters *adapters;     /* or NULL */
 } attn_abi_library;
 
 /* The runtime's functions, which the generated NAME_* stubs call. Hidden in a
@@ -239,6 +264,7 @@ attn_status attnrt_tokenize(const attn_model *model,
 attn_status attnrt_encode_text(attn_session *session, int64_t count,
                                const char *const *texts, const size_t *lengths,
                                float *embeddings);
+attn_status attnrt_session_adapter(attn_session *session, const char *adapter);
 /* Sequences of a session; see attn/attn.h. */
 attn_status attnrt_session_reset(attn_session *session);
 attn_status attnrt_session_length(attn_session *session, int64_t sequence,
@@ -266,6 +292,26 @@ attn_status attnrt_generate_text(attn_session *session,
 attn_status attnrt_detokenize(const attn_model *model, const int32_t *ids,
                               size_t count, char *buffer, size_t capacity,
                               size_t *needed);
+attn_status attnrt_session_feed(attn_session *session, int64_t sequence,
+                                const int32_t *ids, size_t count,
+                                float *logits);
+attn_status attnrt_generate_batch(attn_session *session,
+                                  const attn_generate_request *requests,
+                                  size_t count, attn_sequence_callback callback,
+                                  void *context);
+attn_status attnrt_chat_prompt(const attn_model *model,
+                               const attn_message *messages, size_t count,
+                               int32_t continues, char *buffer, size_t capacity,
+                               size_t *needed);
+attn_status attnrt_chat_tokenize(const attn_model *model,
+                                 const attn_message *messages, size_t count,
+                                 int32_t continues, int32_t *ids,
+                                 size_t capacity, size_t *needed);
+attn_status attnrt_chat(attn_session *session,
+                        const attn_generate_options *options,
+                        const attn_message *messages, size_t count,
+                        attn_token_callback callback, void *context,
+                        attn_generate_result *result);
 /* By name, for attn_library; same checks, plus names and byte counts. */
 attn_status attnrt_session_bytes_by_name(const attn_model *model,
                                          const char *entry,

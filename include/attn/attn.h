@@ -53,8 +53,9 @@ typedef enum attn_status {
   ATTN_ERROR_UNAVAILABLE = 9,      /* the library was built without this part */
   ATTN_ERROR_DEVICE = 10,          /* no GPU or driver that can run it, or one
                                       that failed or was lost */
-  ATTN_ERROR_CONTEXT_FULL = 11     /* a sequence would have more positions than
+  ATTN_ERROR_CONTEXT_FULL = 11,    /* a sequence would have more positions than
                                       the library was compiled for */
+  ATTN_ERROR_VOCABULARY = 12       /* two libraries of different vocabularies */
 } attn_status;
 
 /* Element types of inputs, outputs and weights. */
@@ -172,16 +173,27 @@ typedef struct attn_buffer {
   size_t bytes;
 } attn_buffer;
 
-/* How to choose tokens. Start from ATTN_GENERATE_INIT; every zero means the
- * default, and NULL instead of options means all defaults: the likeliest token
- * each time, until the model stops by itself or its positions are used up.
+struct attn_library;
+
+/* How to choose tokens. Start from ATTN_GENERATE_INIT, where every zero means:
+ * the likeliest token each time, until the model stops by itself or its
+ * positions are used up; or from a copy of NAME_generation()->defaults, what
+ * the model's own files recommend, which NULL instead of options means too.
  *
  * With a temperature, logits are divided by it after the penalty; then tokens
  * that top_k, top_p and min_p exclude leave, in this order, and one of the rest
  * is drawn. Logits of tokens in the prompt or made so far are divided by
  * repetition_penalty if positive, else multiplied. Draws come from the seed
  * alone (SplitMix64): the same seed, session state and prompt give the same
- * tokens. */
+ * tokens.
+ *
+ * A draft is a smaller model of the same vocabulary: it guesses tokens, all of
+ * which the model then judges in one call. Without a temperature the tokens are
+ * those that come without a draft; with one they have the same distribution
+ * (Leviathan et al., "Fast Inference from Transformers via Speculative
+ * Decoding", 2023), but are others. The draft's session follows along in its
+ * sequence 0 and is nobody else's meanwhile; what it has not seen of the
+ * sequence makes its guesses worse and changes nothing else. */
 typedef struct attn_generate_options {
   size_t struct_size;       /* sizeof(attn_generate_options) */
   int64_t max_tokens;       /* 0: no limit but the positions */
@@ -200,12 +212,18 @@ typedef struct attn_generate_options {
   size_t stop_string_count;
   int32_t keeps_model_stops; /* nonzero: the model's own stop tokens do not
                                 stop, until max_tokens */
+  int64_t sequence;          /* of the session: the one that is continued */
+  const struct attn_library
+      *draft;                  /* DRAFT_library() of the model that guesses,
+                                  or NULL; not in NAME_generate_batch */
+  attn_session *draft_session; /* of it; with `draft` */
+  int64_t draft_tokens;        /* guessed at a time, 1 to 64; 0: 4 */
 } attn_generate_options;
 
 /* clang-format off */
 #define ATTN_GENERATE_INIT                                                     \
   { sizeof(attn_generate_options), 0, 0.0f, 0, 0.0f, 0.0f, 0.0f, 0, NULL, 0,   \
-    NULL, 0, 0 }
+    NULL, 0, 0, 0, NULL, NULL, 0 }
 /* clang-format on */
 
 /* Sees every token as it is made. `text` [length] is UTF-8 that the token
@@ -230,7 +248,57 @@ typedef struct attn_generate_result {
   int64_t prompt_tokens; /* of this call */
   int64_t tokens;        /* made */
   attn_stop stop;
+  int64_t
+      reused_tokens; /* of the prompt: NAME_chat found them in the sequence */
+  int64_t draft_tokens;   /* guessed by the draft */
+  int64_t draft_accepted; /* of these, in `tokens` */
 } attn_generate_result;
+
+/* As attn_token_callback; tells the sequence too. Returns 0 to go on, else the
+ * generation of this sequence stops. */
+typedef int32_t (*attn_sequence_callback)(void *context, int64_t sequence,
+                                          int32_t token, const char *text,
+                                          size_t length);
+
+/* One sequence of NAME_generate_batch, with a prompt of token ids or of text.
+ */
+typedef struct attn_generate_request {
+  size_t struct_size;                   /* sizeof(attn_generate_request), the
+                                           same in each of an array */
+  const attn_generate_options *options; /* whose `sequence` tells which; NULL:
+                                           the model's own, of sequence 0 */
+  const int32_t *ids;                   /* [count], or NULL */
+  size_t count;
+  const char *text; /* [length] of UTF-8, or NULL */
+  size_t length;
+  attn_generate_result *result; /* or NULL */
+} attn_generate_request;
+
+/* clang-format off */
+#define ATTN_GENERATE_REQUEST_INIT                                             \
+  { sizeof(attn_generate_request), NULL, NULL, 0, NULL, 0, NULL }
+/* clang-format on */
+
+/* What a library that generates text knows of itself, in static storage. */
+typedef struct attn_generation {
+  size_t struct_size;
+  int64_t vocabulary;         /* logits of a position */
+  int64_t positions;          /* that a sequence may have */
+  int64_t sequences;          /* of a session */
+  const int32_t *stop_tokens; /* [stop_token_count]: the model's own */
+  size_t stop_token_count;
+  const attn_generate_options *defaults; /* what generation_config.json or the
+                                            GGUF file recommends; greedy
+                                            without */
+  const char *tokenizer; /* digest of all tokens with their ids, in hexadecimal
+                            digits; NULL without a tokenizer */
+} attn_generation;
+
+/* One turn of a conversation. UTF-8 that ends in NUL. */
+typedef struct attn_message {
+  const char *role; /* "system", "user", "assistant", ... */
+  const char *content;
+} attn_message;
 
 /* How hosts drive a library without its header: NAME_library() returns one,
  * in static storage. Functions behave as their NAME_* namesakes.
@@ -260,15 +328,43 @@ typedef struct attn_generate_result {
  * number in *needed where that is given, and writes nothing if `buffer` is
  * NULL. session_load: makes a sequence of such bytes. Those of other weights,
  * of another layout or damaged ones are refused and change nothing. generate:
- * appends the prompt to sequence 0, then token after token, each fed back, and
- * tells the callback (or not, if NULL). The last token made is fed only by the
- * next call of generate, before its prompt. `result` may be NULL.
+ * appends the prompt to the options' sequence, then token after token, each fed
+ * back, and tells the callback (or not, if NULL). The last token made is fed
+ * only by the next call of generate, before its prompt. `result` may be NULL.
  *   ATTN_ERROR_CONTEXT_FULL if the prompt itself does not fit, and then nothing
  *   is changed.
  * generate_text: the same with a text, tokenized with the tokenizer's special
  *   tokens if the sequence is empty, else without; NULL without text.
  * detokenize: ids to text, special tokens left out; writes at most `capacity`
- *   bytes with the NUL and stores the length in *needed; NULL without text. */
+ *   bytes with the NUL and stores the length in *needed; NULL without text.
+ *
+ * generation: facts about a library that generates text. session_feed: appends
+ *   ids to one sequence, in pieces if need be, and stores the `vocabulary`
+ *   logits behind the last of them where `logits` is not NULL.
+ * generate_batch: continues `count` sequences at once, each by its own prompt,
+ *   with its own options and its own end; while some still read their prompts
+ *   others already make tokens. Each gets the tokens that it would get alone.
+ *   If it fails or is cancelled, every sequence keeps what it has until then.
+ *
+ * These are NULL in libraries without a chat template (of
+ * tokenizer_config.json, chat_template.jinja or the GGUF file). `continues`:
+ * the prompt ends where the assistant's turn begins. chat_prompt: the text of a
+ * conversation, as transformers' apply_chat_template renders it; `capacity` and
+ * *needed as in detokenize. chat_tokenize: its token ids, at most `capacity` of
+ * them, their number in *needed. Special tokens of the template become what
+ * they stand for; text in roles and contents that looks like one remains text,
+ * so that nobody forges a turn. For all other messages ids are those of
+ * transformers. chat: makes the sequence this conversation, and continues it by
+ * the assistant's answer. The whole conversation is given each time; what the
+ *   sequence holds of it already is not computed again.
+ * ATTN_ERROR_CONTEXT_FULL, and nothing changed, if it does not fit: leave out
+ * what is oldest.
+ *
+ * session_adapter: the session computes with this adapter from its next call
+ * on, with NULL without any, as when it was opened; NULL in libraries without
+ * adapters (--adapters), which `describe` lists. Positions that a sequence has
+ * already stay as they were computed: reset it where that is not meant.
+ *   ATTN_ERROR_INVALID_ARGUMENT for a name that the library does not have. */
 struct attn_text_batch;
 typedef struct attn_library {
   size_t struct_size;
@@ -320,6 +416,27 @@ typedef struct attn_library {
   attn_status (*detokenize)(const attn_model *model, const int32_t *ids,
                             size_t count, char *buffer, size_t capacity,
                             size_t *needed);
+  const attn_generation *(*generation)(void);
+  attn_status (*session_feed)(attn_session *session, int64_t sequence,
+                              const int32_t *ids, size_t count, float *logits);
+  attn_status (*generate_batch)(attn_session *session,
+                                const attn_generate_request *requests,
+                                size_t count, attn_sequence_callback callback,
+                                void *context);
+  attn_status (*chat_prompt)(const attn_model *model,
+                             const attn_message *messages, size_t count,
+                             int32_t continues, char *buffer, size_t capacity,
+                             size_t *needed);
+  attn_status (*chat_tokenize)(const attn_model *model,
+                               const attn_message *messages, size_t count,
+                               int32_t continues, int32_t *ids, size_t capacity,
+                               size_t *needed);
+  attn_status (*chat)(attn_session *session,
+                      const attn_generate_options *options,
+                      const attn_message *messages, size_t count,
+                      attn_token_callback callback, void *context,
+                      attn_generate_result *result);
+  attn_status (*session_adapter)(attn_session *session, const char *adapter);
 } attn_library;
 
 #ifdef __cplusplus

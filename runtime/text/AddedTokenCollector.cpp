@@ -75,6 +75,8 @@ attn_status AddedTokenCollector::add(const char *file,
     return ATTN_ERROR_OUT_OF_MEMORY;
   token.size = entry.content.decode(text.data() + token.start);
   text.resize(token.start + token.size);
+  token.ownStart = token.start;
+  token.ownSize = token.size;
 
   int32_t id = vocabulary.find(text.data() + token.start, token.size);
   if (id < 0) {
@@ -106,6 +108,7 @@ attn_status AddedTokenCollector::addRole(const char *file,
     entry.content.size = strlen(role.name);
     entry.stripLeft = role.stripsLeft;
   }
+  entry.special = true;
   attn_status status = find(entry.content, role.id);
   if (status)
     return status;
@@ -154,8 +157,16 @@ attn_status AddedTokenCollector::finish() {
                                                 : tokenizer.rawTokens;
     if (!set.add(added))
       return ATTN_ERROR_OUT_OF_MEMORY;
+    if (!token.entry.special)
+      continue;
+    added.text = text.data() + token.ownStart;
+    added.size = token.ownSize;
+    if (!tokenizer.specialTokens.add(added))
+      return ATTN_ERROR_OUT_OF_MEMORY;
+    tokenizer.normalizesSpecials |= token.entry.normalized;
   }
-  AddedTokenSet *sets[] = {&tokenizer.rawTokens, &tokenizer.normalizedTokens};
+  AddedTokenSet *sets[] = {&tokenizer.rawTokens, &tokenizer.normalizedTokens,
+                           &tokenizer.specialTokens};
   for (AddedTokenSet *set : sets)
     if (const AddedToken *twice = set->sort())
       return fail(ATTN_ERROR_WEIGHTS,

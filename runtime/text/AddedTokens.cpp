@@ -48,6 +48,16 @@ const AddedToken *AddedTokenSet::sort() {
   return nullptr;
 }
 
+bool AddedTokenSet::mayStartAt(const char *at, size_t left) const {
+  unsigned char first = static_cast<unsigned char>(at[0]);
+  for (size_t i = starts[first]; i < starts[first + 1]; ++i) {
+    size_t size = tokens[i].size < left ? tokens[i].size : left;
+    if (memcmp(tokens[i].text, at, size) == 0)
+      return true;
+  }
+  return false;
+}
+
 const AddedToken *AddedTokenSet::longestAt(const char *at, size_t left) const {
   unsigned char first = static_cast<unsigned char>(at[0]);
   size_t low = starts[first], high = starts[first + 1];

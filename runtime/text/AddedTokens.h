@@ -40,6 +40,8 @@ public:
   bool empty() const { return tokens.empty(); }
   /// The longest token that the text starts with, or nullptr. `left` >= 1.
   const AddedToken *longestAt(const char *at, size_t left) const;
+  /// True if a token starts here, or would if the text went on.
+  bool mayStartAt(const char *at, size_t left) const;
 
 private:
   Buffer<AddedToken> tokens;

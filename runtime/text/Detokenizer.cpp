@@ -207,6 +207,12 @@ bool Detokenizer::applyStep(const DecoderStep &step, const TokenList &from,
   return true;
 }
 
+bool Detokenizer::getToken(int32_t id, Slice &text) const {
+  const Token &token = tokens[static_cast<size_t>(id)];
+  text = {texts.data() + token.start, token.size};
+  return token.exists;
+}
+
 attn_status Detokenizer::decode(const int32_t *ids, size_t idCount,
                                 bool skipsSpecial, DetokenizerScratch &scratch,
                                 Buffer<char> &out) const {

@@ -13,6 +13,7 @@
 #ifndef ATTN_RUNTIME_TEXT_DETOKENIZER_H
 #define ATTN_RUNTIME_TEXT_DETOKENIZER_H
 
+#include "Slice.h"
 #include "Tokenizer.h"
 
 namespace attnrt {
@@ -71,6 +72,11 @@ public:
   /// nothing, special tokens neither if `skipsSpecial`.
   attn_status decode(const int32_t *ids, size_t count, bool skipsSpecial,
                      DetokenizerScratch &scratch, Buffer<char> &out) const;
+
+  /// Tokens have ids below; there may be gaps.
+  int32_t size() const { return static_cast<int32_t>(tokens.size()); }
+  /// A token as it stands in the vocabulary; false if there is none.
+  bool getToken(int32_t id, Slice &text) const;
 
 private:
   friend class DetokenizerReader;

@@ -14,28 +14,13 @@
 
 #include "Errors.h"
 #include "Memory.h"
+#include "Slice.h"
 
 #include <new>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 namespace attnrt {
-
-/// Text that belongs to somebody else.
-struct Slice {
-  const char *text = nullptr;
-  size_t size = 0;
-
-  Slice() = default;
-  Slice(const char *literal) : text(literal), size(strlen(literal)) {}
-  Slice(const char *text, size_t size) : text(text), size(size) {}
-  bool empty() const { return size == 0; }
-  bool operator==(Slice other) const {
-    return size == other.size && (size == 0 || !memcmp(text, other.text, size));
-  }
-  bool operator!=(Slice other) const { return !(*this == other); }
-};
 
 class TemplateArena {
 public:

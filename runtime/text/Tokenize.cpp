@@ -16,6 +16,8 @@
 #include "TokenizerState.h"
 #include "Utf8.h"
 
+#include <string.h>
+
 namespace attnrt {
 
 using Kind = RowTemplate::Kind;
@@ -30,8 +32,10 @@ public:
 
   attn_status check(int64_t limit);
   attn_status run();
+  attn_status runGuarded(const char *text, size_t size, Buffer<int32_t> &ids);
 
 private:
+  bool appendGuarded(const char *text, size_t size, bool first);
   bool appendText(const char *text, size_t size);
   bool appendPiece(const char *text, size_t size, bool first);
   static bool takeWord(void *context, const char *word, size_t size,
@@ -48,6 +52,7 @@ private:
   size_t maximum = 0;       // tokens of a row
   size_t enough = SIZE_MAX; // of scratch.ids: more would be cut off anyway
   bool outOfMemory = false;
+  bool isGuarded = false; // guards are taken out
 };
 
 //===----------------------------------------------------------------------===//
@@ -80,8 +85,11 @@ bool BatchTokenizer::appendText(const char *text, size_t size) {
   AddedTokenScanner scanner(tokenizer.rawTokens, text, size);
   for (TextSegment segment; !isFull() && scanner.next(segment);) {
     bool done =
-        segment.id >= 0
-            ? scratch.ids.push(segment.id)
+        segment.id >= 0 ? scratch.ids.push(segment.id)
+        : isGuarded
+            ? appendGuarded(segment.begin,
+                            static_cast<size_t>(segment.end - segment.begin),
+                            segment.begin == text)
             : appendPiece(segment.begin,
                           static_cast<size_t>(segment.end - segment.begin),
                           segment.begin == text);
@@ -132,6 +140,73 @@ bool BatchTokenizer::takeWord(void *context, const char *word, size_t size,
     break;
   }
   return !self.outOfMemory && !self.isFull();
+}
+
+//===----------------------------------------------------------------------===//
+// A prompt of messages
+//===----------------------------------------------------------------------===//
+
+static constexpr char kGuard[] = "\xEF\xB7\x90"; // U+FDD0
+static constexpr size_t kGuardSize = sizeof(kGuard) - 1;
+
+bool guardText(const Tokenizer &tokenizer, const char *text, size_t size,
+               Buffer<char> &out) {
+  for (size_t at = 0, length; at < size; at += length) {
+    bool isValid = scanCharacter(text + at, size - at, length);
+    if (!isValid ||
+        (length == kGuardSize && !memcmp(text + at, kGuard, kGuardSize))) {
+      if (!out.append("\xEF\xBF\xBD", 3)) // U+FFFD
+        return false;
+      continue;
+    }
+    bool mayStart = tokenizer.specialTokens.mayStartAt(text + at, size - at);
+    if (!out.append(text + at, length) ||
+        (mayStart && !out.append(kGuard, kGuardSize)))
+      return false;
+  }
+  return true;
+}
+
+/// Appends a piece without its guards. They have done their work, unless tokens
+/// are still looked for that must not be found: then they cut.
+bool BatchTokenizer::appendGuarded(const char *text, size_t size, bool first) {
+  Buffer<char> &plain = scratch.plain;
+  plain.clear();
+  while (true) {
+    const void *guard = memmem(text, size, kGuard, kGuardSize);
+    size_t length =
+        guard ? static_cast<size_t>(static_cast<const char *>(guard) - text)
+              : size;
+    if (!plain.append(text, length))
+      return false;
+    if ((!guard || tokenizer.normalizesSpecials) && !plain.empty()) {
+      if (!appendPiece(plain.data(), plain.size(), first))
+        return false;
+      plain.clear();
+      first = false;
+    }
+    if (!guard)
+      return true;
+    text += length + kGuardSize;
+    size -= length + kGuardSize;
+  }
+}
+
+attn_status BatchTokenizer::runGuarded(const char *text, size_t size,
+                                       Buffer<int32_t> &ids) {
+  isGuarded = true;
+  scratch.ids.clear();
+  return appendText(text, size) &&
+                 ids.append(scratch.ids.data(), scratch.ids.size())
+             ? ATTN_OK
+             : ATTN_ERROR_OUT_OF_MEMORY;
+}
+
+attn_status tokenizeGuarded(const Tokenizer &tokenizer, const char *text,
+                            size_t size, TokenizerScratch &scratch,
+                            Buffer<int32_t> &ids) {
+  attn_text_batch batch = ATTN_TEXT_BATCH_INIT;
+  return BatchTokenizer(tokenizer, scratch, batch).runGuarded(text, size, ids);
 }
 
 //===----------------------------------------------------------------------===//

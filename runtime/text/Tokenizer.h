@@ -77,7 +77,7 @@ bool isTokenizerFile(const char *name);
 /// so that a second call of the same size allocates nothing.
 struct TokenizerScratch {
   explicit TokenizerScratch(Memory &memory)
-      : valid(memory, "text"), normalizer(memory), rewritten(memory, "text"),
+      : valid(memory, "text"), plain(memory, "text"), normalizer(memory), rewritten(memory, "text"),
         hashes(memory, "text"), bpe(memory), unigram(memory, "text"),
         ids(memory, "text"), rows(memory, "text") {}
 
@@ -87,6 +87,7 @@ struct TokenizerScratch {
     size_t second; ///< ids of the second text that stay
   };
   Buffer<char> valid; ///< a text with its invalid bytes replaced
+  Buffer<char> plain; ///< a piece of it without its guards
   NormalizerScratch normalizer;
   Buffer<char> rewritten;  ///< a piece of it, as a pre-tokenizer writes it
   Buffer<uint64_t> hashes; ///< for WordPiece
@@ -95,6 +96,18 @@ struct TokenizerScratch {
   Buffer<int32_t> ids;
   Buffer<Row> rows;
 };
+
+/// Appends text of a message to a prompt, so that nothing of it becomes a
+/// special token: U+FDD0, which no text means, stands behind the first character
+/// of what would. tokenizeGuarded() takes it out again. Bytes that are no UTF-8,
+/// and U+FDD0 itself, become U+FFFD.
+bool guardText(const Tokenizer &tokenizer, const char *text, size_t size,
+               Buffer<char> &out);
+/// Appends the ids of a prompt to `ids`, without the special tokens that a
+/// tokenizer puts around a text.
+attn_status tokenizeGuarded(const Tokenizer &tokenizer, const char *text,
+                            size_t size, TokenizerScratch &scratch,
+                            Buffer<int32_t> &ids);
 
 /// See attn/text.h. `limit` (at least 1) stands in for a max_length of 0.
 /// `longest` is what the rows have by max_length, whatever `seq` is: a `seq`

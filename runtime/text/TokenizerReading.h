@@ -92,6 +92,8 @@ private:
     size_t start; // in tokenizer.tokenText
     size_t size;
     AddedTokenEntry entry;
+    size_t ownStart; // before it was normalized
+    size_t ownSize;
   };
   const Token *findAdded(const JsonString &content) const;
   Tokenizer &tokenizer;

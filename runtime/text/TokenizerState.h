@@ -51,7 +51,8 @@ struct Tokenizer {
       : memory(memory), normalizer(memory), vocabulary(memory),
         wordPiece(memory, vocabulary), bpe(memory, vocabulary),
         unigram(memory, vocabulary), rawTokens(memory),
-        normalizedTokens(memory), tokenText(memory, "added tokens") {}
+        normalizedTokens(memory), specialTokens(memory),
+        tokenText(memory, "added tokens") {}
 
   /// [CLS] A [SEP], and [CLS] A [SEP] B [SEP] with token type 1 from B on.
   void useBertTemplates(int32_t classifier, int32_t separator);
@@ -68,9 +69,11 @@ struct Tokenizer {
   WordPiece wordPiece;
   Bpe bpe;
   Unigram unigram;
-  AddedTokenSet rawTokens;        ///< looked for in the text as it came
-  AddedTokenSet normalizedTokens; ///< looked for in the normalized text
-  Buffer<char> tokenText;         ///< their bytes
+  AddedTokenSet rawTokens;         ///< looked for in the text as it came
+  AddedTokenSet normalizedTokens;  ///< looked for in the normalized text
+  AddedTokenSet specialTokens;     ///< of both, as they came: for guardText()
+  bool normalizesSpecials = false; ///< some are in the second set
+  Buffer<char> tokenText;          ///< their bytes
   RowTemplate single, pair;
   bool truncatesLeft = false;
   int32_t padId = -1; ///< -1: there is none
