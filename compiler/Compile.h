@@ -15,9 +15,12 @@
 #include "compiler/Pipelines.h"
 #include "compiler/cpu/Codegen.h"
 #include "compiler/import/Import.h"
+#include "dialects/kernel/Kernel.h"
 #include "llvm/Support/Error.h"
 
 namespace attnc {
+
+struct TuningFile;
 
 struct CompileOptions {
   std::string model; ///< folder or .mlir
@@ -29,12 +32,22 @@ struct CompileOptions {
   CodegenOptions codegen;
   std::string dumpDirectory; ///< --dump-ir, or empty
   std::string emit;          ///< --emit: a stage, "ll", "s", or empty
+  bool printSchedule = false;
+  /// Tiles to take instead of the cost model's, or null.
+  const TuningFile *tuning = nullptr;
+  /// Called with the kernels of each variant before they get their tiles.
+  std::function<void(kernel::VariantOp)> sawKernels = [](kernel::VariantOp) {};
+  /// The content's digest of a weights file that stands elsewhere: of the
+  /// library, only libNAME.so is written.
+  std::string knownContent;
   /// Called when a part of the work begins: "import", "optimize", ...
   std::function<void(llvm::StringRef what)> progress = [](llvm::StringRef) {};
 };
 
 struct CompileResult {
   std::vector<std::string> files; ///< paths written
+  std::string name;               ///< of the library
+  std::string contentDigest;      ///< of its weights
   uint64_t codeBytes = 0;
 };
 

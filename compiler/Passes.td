@@ -285,6 +285,32 @@ def DropDeadOutputs : RewritePass<"attn-drop-dead-outputs"> {
 
 //===-- schedule: attn -> kernel, once per variant ------------------------===//
 
+def ChooseCache : AttnPass<"attn-choose-cache"> {
+  let summary = "What a session keeps of keys and values";
+  let description = [{
+    Sets the format of every `attn.state`, once for all targets, so that a
+    sequence saved under one can be loaded under another. The ops keep their
+    types, so that the reference keeps its meaning.
+
+    Limits: states whose format is not f32 already keep it. An unknown format is
+    an error (A0416).
+
+    ```mlir
+    // format=i8
+    attn.state @layer.0.key positions 512 : !attn.state<tensor<2x4xf32>>
+    // becomes
+    attn.state @layer.0.key positions 512 as i8 : !attn.state<tensor<2x4xf32>>
+    ```
+  }];
+  let options = [
+    Option<"format", "format", "std::string", "\"f32\"",
+           "what is kept of keys and values: f32, bf16 or i8">
+  ];
+  let statistics = [
+    Statistic<"narrowed", "narrowed", "states kept narrower than f32">
+  ];
+}
+
 def SelectKernels : AttnPass<"attn-select-kernels"> {
   let summary = "Every op becomes the dispatch of a kernel, equal ones shared";
   let description = [{
@@ -300,7 +326,9 @@ def SelectKernels : AttnPass<"attn-select-kernels"> {
     Option<"target", "target", "std::string", "\"x86-64-v3\"",
            "name of the target, as `attnc targets` lists them">,
     Option<"gemm", "gemm", "std::string", "\"\"",
-           "provider of matrix products: empty for our own, or openblas">
+           "provider of matrix products: empty for our own, or openblas">,
+    Option<"detect", "detect", "bool", "false",
+           "lay kernels out for the caches and cores of this machine">
   ];
 }
 def ChoosePrecision : AttnPass<"attn-choose-precision"> {
@@ -309,6 +337,9 @@ def ChoosePrecision : AttnPass<"attn-choose-precision"> {
     Sets `precision` of every kernel that holds an `attn.linear`. The op itself
     keeps its types, so that the reference keeps its meaning. Rows become bf16
     only where the target multiplies bf16 faster than f32.
+
+    With `weights=stored` a kernel all of whose weights have `attn.stored` in one
+    format takes it, in groups of 32, and rows stay f32.
 
     Limits: products of fewer than 48 columns, and with rows of i8 contractions
     longer than 66311, stay f32. Formats that do not go together, and weights
@@ -323,7 +354,8 @@ def ChoosePrecision : AttnPass<"attn-choose-precision"> {
   }];
   let options = [
     Option<"weights", "weights", "std::string", "\"f32\"",
-           "format of weights: f32, bf16, i8 or i4">,
+           "format of weights: f32, bf16, i8, i4, or stored: what the model's "
+           "own file keeps in groups stays so, and the rest becomes f32">,
     Option<"activations", "activations", "std::string", "\"\"",
            "format that rows are multiplied in: f32, bf16 or i8; empty: that of "
            "the weights, f32 for i4">,
@@ -338,10 +370,11 @@ def ChoosePrecision : AttnPass<"attn-choose-precision"> {
 def ChooseTiles : AttnPass<"attn-choose-tiles"> {
   let summary = "Tiles, weight layouts and scratch of every kernel";
   let description = [{
-    Sets `tile`, `scratch` and `serial` of each `kernel.func` by the registers
-    and caches of its target. The weight of a product gets `#kernel.panels<48>`
-    where it is dispatched; who else reads it, an embedding say, keeps plain
-    rows. Products by a provider keep plain rows as well.
+    Sets `tile`, `scratch` and `serial` of each `kernel.func` as the cost model
+    says (schedule/CostModel.h), or, for a kernel whose signature is in the
+    module's `kernel.tuning`, as that does. The weight of a product gets
+    `#kernel.panels<48>` where it is dispatched; who else reads it, an embedding
+    say, keeps plain rows. Products by a provider keep plain rows as well.
   }];
 }
 def CutPhases : AttnPass<"attn-cut-phases"> {

@@ -129,12 +129,23 @@ std::vector<Stage> getStages(const PipelineOptions &options,
             return createDropDeadOutputs(passOptions);
           },
           Stage::Required),
+      // Once for all targets: they share a session's blocks.
+      lower(
+          "choose-cache", "what sessions keep of keys and values",
+          [cache = options.cache] {
+            ChooseCacheOptions passOptions;
+            passOptions.format = cache;
+            return createChooseCache(passOptions);
+          },
+          Stage::Required),
 
       // Once per target.
       lower(
           "select-kernels", "every op becomes the dispatch of a kernel",
-          [gemm = options.gemm, name = target.name.str()] {
+          [gemm = options.gemm, name = target.name.str(),
+           detect = options.native == &target && !target.isGpu()] {
             SelectKernelsOptions passOptions;
+            passOptions.detect = detect;
             passOptions.target = name;
             passOptions.gemm = gemm;
             return createSelectKernels(passOptions);

@@ -28,10 +28,16 @@ struct PipelineOptions {
   std::vector<std::string> outputs;     ///< outputs to keep; all if empty
   std::string gemm;                     ///< "" or "openblas"
   std::string products = "bf16";        ///< on GPUs: bf16, f16, tf32, f32
-  std::string weights = "f32";          ///< f32, bf16, i8, i4
+  std::string weights = "f32";          ///< f32, bf16, i8, i4, stored
   std::string activations;              ///< f32, bf16, i8; "": as the weights
   int64_t group = 32;                   ///< steps that share a scale of i4
+  std::string cache = "f32";            ///< of states: f32, bf16, i8
   bool redzones = false;                ///< for code under AddressSanitizer
+
+  /// Whether products may be multiplied in less than f32.
+  bool isNarrow() const { return weights != "f32" && weights != "stored"; }
+  /// The target whose kernels are laid out for the caches of this machine.
+  const Target *native = nullptr;
 };
 
 struct Stage {

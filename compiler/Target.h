@@ -19,6 +19,24 @@
 
 namespace attnc {
 
+/// Sizes and rates of a machine, by which kernels are laid out
+/// (schedule/CostModel.h).
+struct Machine {
+  unsigned cores;            ///< that share the last cache
+  unsigned l1Bytes, l2Bytes; ///< data caches of one core
+  unsigned l3Bytes;          ///< of all cores together; 0: there is none
+  unsigned fmas;             ///< vector multiply-adds that begin in a cycle
+  unsigned l2Rate, l3Rate, memoryRate; ///< bytes that a core reads in a cycle
+
+  /// Of this machine: caches, cores and multiply-adds of vectors of
+  /// `vectorBytes` as the system and the processor's name tell; what they do
+  /// not, from `defaults`.
+  static Machine detect(const Machine &defaults, unsigned vectorBytes);
+  /// This machine's processor, for people and for files that hold for it alone:
+  /// "AMD EPYC, family 26, model 2, stepping 1, znver5".
+  static std::string getProcessorName();
+};
+
 /// One instruction set that a variant can be compiled for.
 struct Target {
   llvm::StringRef name;         ///< "x86-64-v4"
@@ -31,8 +49,8 @@ struct Target {
   bool hasFma;                  ///< fused multiply-add in hardware
   bool hasMicroKernels;         ///< products by our own micro-kernels; else
                                 ///< only the openblas provider
-  unsigned l1Bytes, l2Bytes;    ///< data cache of one core, the smallest of the
-                                ///< processors that the name covers
+  Machine machine;              ///< the smallest of the processors that the
+                                ///< name covers; zeros for GPUs
   bool hasVnni = false;         ///< products of bytes (vpdpbusd) as wide as
                                 ///< vectorBytes
   bool hasBf16Products = false; ///< products of bf16 (vdpbf16ps) twice as fast

@@ -94,6 +94,7 @@ private:
   bool regionsInRow; ///< evaluated row by row, after the products
 
   int64_t lanes, tileRows, panelVectors, panel;
+  int64_t itemRows; ///< query rows that are shared out together
   int64_t queryHeads, keyHeads, headSize, valueSize;
   int64_t paddedHead, paddedValue;
   int64_t queryStride, keyStride, valueStride;

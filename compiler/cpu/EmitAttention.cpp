@@ -20,11 +20,6 @@ using namespace mlir;
 
 namespace attnc::cpu {
 
-// Query rows of one item: enough to pay for laying out the keys (64 rows read
-// each key eight times), few enough that one long sequence of one head occupies
-// several workers.
-static constexpr int64_t kItemRows = 64;
-
 /// Cheap regions are evaluated on the scores in registers, in every copy of the
 /// tile; anything with a polynomial or a gather in it, once, in a loop over
 /// rows.
@@ -47,12 +42,12 @@ AttentionEmitter::AttentionEmitter(KernelEmitter &emitter, attn::AttentionOp op)
       score(op.getScoreRegion()), mask(op.getMaskRegion()),
       bounds(findKeyBounds(mask)),
       regionsInRow(!isCheap(score) || !isCheap(mask)), lanes(emitter.lanes) {
-  // Registers: rows x vectors of sums, the vectors of one key row, a broadcast.
-  // 8x3 of 32 registers, 4x3 of 16; without fused multiply-add products need
-  // registers of their own.
-  tileRows = e.target.vectorRegisters >= 32 ? 8 : 4;
-  panelVectors = e.target.hasFma ? 3 : 2;
-  panel = panelVectors * lanes;
+  const CostModel::AttentionTile chosen = e.model.chooseAttention();
+  kernel::TileAttr tile = e.kernel.getTileAttr();
+  tileRows = tile ? tile.getRows() : chosen.rows;
+  panel = tile && tile.getColumns() ? tile.getColumns() : chosen.columns;
+  itemRows = tile && tile.getBlock() ? tile.getBlock() : chosen.block;
+  panelVectors = panel / lanes;
   queryHeads = op.getQueryHeads();
   keyHeads = op.getKeyHeads();
   headSize = op.getHeadSize();
@@ -102,8 +97,8 @@ AttentionEmitter::Sequence AttentionEmitter::sequenceAt(Value index) {
 /// How many items a sequence has, and the work of one.
 std::pair<Value, Value>
 AttentionEmitter::itemsAndCost(const Sequence &sequence) {
-  Value chunks = e.ceilDiv(sequence.queries, kItemRows);
-  Value rows = e.minimum(sequence.queries, e.i64(kItemRows));
+  Value chunks = e.ceilDiv(sequence.queries, itemRows);
+  Value rows = e.minimum(sequence.queries, e.i64(itemRows));
   Value cost = e.maximum(e.mul(rows, sequence.keys), e.i64(1));
   return {e.mul(chunks, e.i64(queryHeads)), cost};
 }
@@ -154,7 +149,7 @@ void AttentionEmitter::emit() {
 void AttentionEmitter::emitItem(const Sequence &sequence, Value item,
                                 Value firstItem) {
   const int64_t group = queryHeads / keyHeads;
-  Value chunks = e.ceilDiv(sequence.queries, kItemRows);
+  Value chunks = e.ceilDiv(sequence.queries, itemRows);
   Value head = e.div(item, chunks);
   Value chunk = e.sub(item, e.mul(head, chunks));
   Value keyHead = e.div(head, e.i64(group));
@@ -170,8 +165,8 @@ void AttentionEmitter::emitItem(const Sequence &sequence, Value item,
     packValues(sequence, keyHead);
   });
 
-  Value from = e.mul(chunk, e.i64(kItemRows));
-  Value to = e.minimum(e.add(from, e.i64(kItemRows)), sequence.queries);
+  Value from = e.mul(chunk, e.i64(itemRows));
+  Value to = e.minimum(e.add(from, e.i64(itemRows)), sequence.queries);
   e.loop(from, to, tileRows,
          [&](Value row) { emitBlock(sequence, head, row); });
 }

@@ -16,9 +16,6 @@ using namespace mlir;
 
 namespace attnc::cpu {
 
-// Rows of a table that outgrows the cache of a core are fetched one row ahead:
-// their order is random.
-static constexpr int64_t kPrefetchedTableBytes = 1 << 20;
 static constexpr int64_t kCacheLineElements = 16;
 
 LogicalResult KernelEmitter::emitEmbedding(attn::EmbeddingOp op) {
@@ -37,8 +34,10 @@ LogicalResult KernelEmitter::emitEmbedding(attn::EmbeddingOp op) {
     for (auto [ids, table] : llvm::zip(op.getIds(), op.getTables())) {
       sources.push_back(rowOf(ids, table, index));
       SizeExpr rows = attn::getNamedShape(table.getType())[0];
+      // Rows of a table that outgrows the cache are fetched one row ahead:
+      // their order is random.
       if (rows.isNumber() &&
-          rows.number() * columns * 4 <= kPrefetchedTableBytes)
+          !model.isTooLargeForCache(rows.number() * columns * 4))
         continue;
       Value next = rowOf(ids, table, minimum(add(index, i64(1)), last));
       for (int64_t i = 0; i < columns; i += kCacheLineElements)

@@ -24,10 +24,6 @@ using namespace mlir;
 namespace attnc::cpu {
 
 namespace {
-// A chunk reads the weight's columns from the second level of cache once per
-// eight tiles of rows.
-constexpr int64_t kChunkRows = 64;
-
 class HeadLinearEmitter {
 public:
   HeadLinearEmitter(KernelEmitter &e, attn::HeadLinearOp op)
@@ -37,21 +33,22 @@ public:
     depth = weight[1];
     columns = weight[2];
     inputStride = e.rowStride(op.getInput(), 2);
-    // Registers: rows x vectors of sums, the vectors of one weight row, a
-    // broadcast; without fused multiply-add products need some of their own.
-    tileRows = e.target.vectorRegisters >= 32 ? 8 : 4;
-    tileVectors = e.target.hasFma ? 3 : 2;
+    // A tile of attention's: plain rows by a matrix of a head.
+    const CostModel::AttentionTile tile = e.model.chooseAttention();
+    tileRows = tile.rows;
+    tileVectors = tile.columns / lanes;
+    chunkRows = e.model.getHeadLinearRows();
     rows = e.rowCount(op.getInput(), 2);
   }
 
   void emit() {
-    Value chunks = e.ceilDiv(rows, kChunkRows);
+    Value chunks = e.ceilDiv(rows, chunkRows);
     auto [from, to] = e.workerRange(e.mul(e.i64(heads), chunks));
     e.loop(from, to, 1, [&](Value unit) {
       head = e.div(unit, chunks);
       Value chunk = e.sub(unit, e.mul(head, chunks));
-      firstRow = e.mul(chunk, e.i64(kChunkRows));
-      lastRow = e.minimum(e.add(firstRow, e.i64(kChunkRows)), rows);
+      firstRow = e.mul(chunk, e.i64(chunkRows));
+      lastRow = e.minimum(e.add(firstRow, e.i64(chunkRows)), rows);
       emitColumns();
     });
   }
@@ -131,6 +128,7 @@ private:
   KernelEmitter &e;
   attn::HeadLinearOp op;
   int64_t lanes, heads, depth, columns, inputStride, tileRows, tileVectors;
+  int64_t chunkRows;             ///< that read a tile's columns together
   Value rows;                    ///< of all leading dimensions
   Value head, firstRow, lastRow; ///< of the unit
 };

@@ -17,9 +17,6 @@ using namespace mlir;
 
 namespace attnc::cpu {
 
-// Columns of one unit of work: some microseconds at least.
-static constexpr int64_t kChunkColumns = 4096;
-
 /// Columns [from, to) of the row at `row`, whose leading indices are `dims`.
 static void emitColumns(KernelEmitter &e, const attn::CapturedRegion &element,
                         Value row, SmallVector<Value> dims, Value from,
@@ -66,7 +63,8 @@ LogicalResult KernelEmitter::emitMap(attn::MapOp op) {
            << last.str() << "'; fix the size of the last dimension";
   Value rows = size(attn::getProduct(shape));
   Value columns = size(last);
-  Value chunks = row ? i64(1) : ceilDiv(columns, kChunkColumns);
+  const int64_t chunkColumns = model.getMapColumns();
+  Value chunks = row ? i64(1) : ceilDiv(columns, chunkColumns);
   auto [from, to] = workerRange(mul(rows, chunks));
   loop(from, to, 1, [&](Value unit) {
     Value index = div(unit, chunks);
@@ -75,8 +73,8 @@ LogicalResult KernelEmitter::emitMap(attn::MapOp op) {
     Value begin = i64(0), end = columns;
     if (!row) {
       Value chunk = sub(unit, mul(index, chunks));
-      begin = mul(chunk, i64(kChunkColumns));
-      end = minimum(add(begin, i64(kChunkColumns)), columns);
+      begin = mul(chunk, i64(chunkColumns));
+      end = minimum(add(begin, i64(chunkColumns)), columns);
     }
     emitColumns(*this, element, place, dims, begin, end);
     if (row)

@@ -20,9 +20,10 @@ namespace attnc::cpu {
 
 KernelEmitter::KernelEmitter(ModuleOp module, kernel::FuncOp kernel,
                              const Target &target, StringRef symbol)
-    : kernel(kernel), target(target), b(kernel.getContext()),
-      loc(kernel.getComputeOp()->getLoc()), lanes(target.lanes()),
-      module(module), symbol(symbol) {}
+    : kernel(kernel), target(target),
+      model(CostModel::of(kernel->getParentOfType<kernel::VariantOp>())),
+      b(kernel.getContext()), loc(kernel.getComputeOp()->getLoc()),
+      lanes(target.lanes()), module(module), symbol(symbol) {}
 
 LogicalResult KernelEmitter::emit() {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());

@@ -23,7 +23,7 @@
 #ifndef ATTNC_COMPILER_CPU_EMITTER_H
 #define ATTNC_COMPILER_CPU_EMITTER_H
 
-#include "compiler/Target.h"
+#include "compiler/schedule/CostModel.h"
 #include "dialects/kernel/Kernel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -58,6 +58,7 @@ public:
   //===-- what the kernel says --------------------------------------------===//
   kernel::FuncOp kernel;
   const Target &target;
+  const CostModel model;
   mlir::OpBuilder b;
   mlir::Location loc;
   mlir::func::FuncOp function;

@@ -36,6 +36,26 @@ static Error writeTables(const LibraryDescription &library,
   });
 }
 
+/// Weights, whose path is returned in `weights`, and headers.
+static Error writeData(LibraryDescription &library, const ImportedModel &model,
+                       OutputSet &weightsSet, OutputSet &outputs,
+                       std::string &weights) {
+  Expected<std::string> path = weightsSet.create(library.name + ".weights");
+  if (!path)
+    return path.takeError();
+  weights = *path;
+  if (Error error = writeWeights(library, *model.module, model.weights,
+                                 model.files, weights))
+    return error;
+  if (Error error = outputs.write(library.name + ".h", emitHeader(library)))
+    return error;
+  for (StringRef header : {"attn.h", "text.h"})
+    if (Error error =
+            outputs.write(("attn/" + header).str(), getPublicHeader(header)))
+      return error;
+  return Error::success();
+}
+
 Expected<std::vector<std::string>>
 writePackage(LibraryDescription &library, const ImportedModel &model,
              ArrayRef<SmallString<0>> objects, const PackageOptions &options) {
@@ -44,19 +64,14 @@ writePackage(LibraryDescription &library, const ImportedModel &model,
   if (Error error = outputs.prepare())
     return error;
 
+  const bool isAlone = !options.knownContent.empty();
   OutputSet &weightsSet = options.embedWeights ? temporaries : outputs;
-  Expected<std::string> weights = weightsSet.create(library.name + ".weights");
-  if (!weights)
-    return weights.takeError();
-  if (Error error = writeWeights(library, *model.module, model.weights,
-                                 model.files, *weights))
+  std::string weights;
+  if (isAlone)
+    library.contentDigest = options.knownContent;
+  else if (Error error =
+               writeData(library, model, weightsSet, outputs, weights))
     return error;
-  if (Error error = outputs.write(library.name + ".h", emitHeader(library)))
-    return error;
-  for (StringRef header : {"attn.h", "text.h"})
-    if (Error error =
-            outputs.write(("attn/" + header).str(), getPublicHeader(header)))
-      return error;
 
   LinkInputs inputs;
   inputs.name = library.name;
@@ -66,7 +81,7 @@ writePackage(LibraryDescription &library, const ImportedModel &model,
   if (!tables)
     return tables.takeError();
   if (Error error =
-          writeTables(library, options.embedWeights ? *weights : "", *tables))
+          writeTables(library, options.embedWeights ? weights : "", *tables))
     return error;
   inputs.objects.push_back(*tables);
   for (auto [index, object] : enumerate(objects)) {
@@ -87,11 +102,13 @@ writePackage(LibraryDescription &library, const ImportedModel &model,
     return shared.takeError();
   if (Error error = linkShared(inputs, *shared))
     return error;
-  Expected<std::string> archive = outputs.create("lib" + library.name + ".a");
-  if (!archive)
-    return archive.takeError();
-  if (Error error = linkStatic(inputs, *archive))
-    return error;
+  if (!isAlone) {
+    Expected<std::string> archive = outputs.create("lib" + library.name + ".a");
+    if (!archive)
+      return archive.takeError();
+    if (Error error = linkStatic(inputs, *archive))
+      return error;
+  }
   if (Error error = outputs.commit())
     return error;
   return outputs.paths();

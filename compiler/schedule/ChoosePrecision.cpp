@@ -17,6 +17,9 @@
 // Activations are bf16 where the target multiplies bf16 faster than f32, and
 // f32 elsewhere: narrower never is slower.
 //
+// With weights "stored", formats are those of the model's own file
+// (`attn.stored`): a kernel whose dispatches differ in it is cloned for each.
+//
 // Declined, and left in f32: products of fewer columns than a panel has, which
 // gain nothing, and contractions that could overflow a sum of 32 bits. Declined
 // with an error: formats that do not go together, and narrow weights where
@@ -26,6 +29,8 @@
 #include "compiler/Passes.h"
 #include "compiler/Target.h"
 #include "dialects/kernel/Kernel.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 
@@ -37,6 +42,8 @@ using kernel::Format;
 
 // The width of the panels that ChooseTiles makes.
 static constexpr int64_t kFewestColumns = 48;
+// Numbers that share a scale in the files whose formats are ours.
+static constexpr int64_t kStoredGroup = 32;
 // 255 * 127 * K < 2^31, the most that a sum of products of bytes can come to.
 static constexpr int64_t kDeepestBytes = (int64_t(1) << 31) / (255 * 127);
 
@@ -53,7 +60,8 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
     std::optional<Format> known = kernel::symbolizeFormat(weights);
     if (!known)
       return refuse() << "weights of '" << weights
-                      << "' are not known; expected f32, bf16, i8 or i4";
+                      << "' are not known; expected f32, bf16, i8 or i4, or, "
+                         "without activations, stored";
     weightFormat = *known;
     if (activations.empty()) {
       rowFormat = weightFormat == Format::i4 ? Format::f32 : weightFormat;
@@ -83,11 +91,71 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
       rowFormat = Format::f32;
     kernel.setPrecisionAttr(kernel::PrecisionAttr::get(
         &getContext(), weightFormat, rowFormat,
-        weightFormat == Format::i4 ? int64_t(group) : 0));
+        weightFormat == Format::i4 ? int64_t(group) : 0, /*stored=*/false));
     ++narrowed;
   }
 
+  /// What the file keeps the weight of a dispatch in; none: nothing of ours.
+  StringRef getStored(kernel::DispatchOp dispatch, unsigned operand) {
+    auto weight = dispatch.getIns()[operand].getDefiningOp<kernel::WeightOp>();
+    assert(weight && "SelectKernels makes others attn.matmul");
+    auto declared =
+        getOperation().lookupSymbol<attn::WeightOp>(weight.getWeight());
+    auto format =
+        declared->getAttrOfType<StringAttr>(attn::AttnDialect::kStoredAttr);
+    return format ? format.getValue() : StringRef();
+  }
+
+  /// Formats of the file for one kernel, or for clones of it.
+  void chooseStored(kernel::VariantOp variant, kernel::FuncOp kernel,
+                    attn::LinearOp op, SymbolTable &symbols) {
+    if (op.getWeight().getType().getDimSize(0) < kFewestColumns) {
+      ++kept;
+      return;
+    }
+    const unsigned operand = cast<BlockArgument>(op.getWeight()).getArgNumber();
+    // In the order of dispatches, so that names are the same in every run.
+    llvm::MapVector<StringRef, SmallVector<kernel::DispatchOp>> byFormat;
+    variant.walk([&](kernel::DispatchOp dispatch) {
+      if (dispatch.getKernel() == kernel.getSymName())
+        byFormat[getStored(dispatch, operand)].push_back(dispatch);
+    });
+    kernel::FuncOp free = kernel; // not taken by a format yet
+    for (auto &[format, dispatches] : byFormat) {
+      kernel::FuncOp own = free ? free : cast<kernel::FuncOp>(kernel->clone());
+      if (!free)
+        symbols.insert(own, std::next(Block::iterator(kernel)));
+      free = nullptr;
+      for (kernel::DispatchOp dispatch : dispatches)
+        dispatch.setKernel(own.getSymName());
+      own.removePrecisionAttr();
+      if (format.empty()) {
+        ++kept;
+        continue;
+      }
+      own.setPrecisionAttr(kernel::PrecisionAttr::get(
+          &getContext(), *kernel::symbolizeFormat(format), Format::f32,
+          kStoredGroup, /*stored=*/true));
+      ++narrowed;
+    }
+  }
+
+  void runStored() {
+    for (auto variant : getOperation().getOps<kernel::VariantOp>()) {
+      if (variant.getGemm())
+        continue; // OpenBLAS takes f32 alone
+      SymbolTable symbols(variant);
+      auto kernels =
+          llvm::to_vector(variant.getBody().getOps<kernel::FuncOp>());
+      for (kernel::FuncOp kernel : kernels)
+        if (auto op = dyn_cast<attn::LinearOp>(kernel.getComputeOp()))
+          chooseStored(variant, kernel, op, symbols);
+    }
+  }
+
   void runOnOperation() override {
+    if (weights == "stored" && activations.empty())
+      return runStored();
     Format weightFormat, rowFormat;
     if (failed(readOptions(weightFormat, rowFormat)))
       return signalPassFailure();

@@ -5,19 +5,20 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Sets `tile`, `scratch` and `serial` of every kernel and the layouts of
-// weights: a linear kernel of our own reads its weight in 48-wide panels of the
-// format that its `precision` says, so its argument and the `kernel.weight`s
-// dispatched with it take that layout. A
-// weight that an embedding reads as well is read there in plain rows, as a
-// second tensor of the weights file. Products by openblas read plain rows.
+// Sets `tile`, `scratch` and `serial` of every kernel, as the cost model or a
+// measurement says (`kernel.tuning`), and the layouts of weights: a linear
+// kernel of our own reads its weight in 48-wide panels of the format that its
+// `precision` says, so its argument and the `kernel.weight`s dispatched with it
+// take that layout. A weight that an embedding reads as well is read there in
+// plain rows, as a second tensor of the weights file. Products by openblas read
+// plain rows.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
-#include "compiler/Target.h"
-#include "compiler/schedule/NarrowRows.h"
+#include "compiler/schedule/CostModel.h"
 #include "compiler/schedule/ProgramInfo.h"
 #include "compiler/schedule/StateLayout.h"
+#include "compiler/schedule/Tuning.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -27,58 +28,11 @@ namespace attnc {
 #define GEN_PASS_DEF_CHOOSETILES
 #include "compiler/Passes.h.inc"
 
-// One panel width serves every CPU: one 8x48 tile of AVX-512, three 6x16 tiles
-// of AVX2.
-static constexpr int64_t kPanelWidth = 48;
-
-/// How much of a contraction of length `k` one pass takes (0: all of it). A
-/// panel of that depth and the rows beside it stay in L2: the panel gets half.
-static int64_t chooseDepth(const Target &target, int64_t k) {
-  int64_t limit = target.l2Bytes / 2 / (kPanelWidth * sizeof(float));
-  if (k <= limit)
-    return 0;
-  // Equal passes; a multiple of 8 leaves the unrolled loop without a tail.
-  return llvm::alignTo(llvm::divideCeil(k, llvm::divideCeil(k, limit)), 8);
-}
-
 static kernel::TileAttr getTile(MLIRContext *context, int64_t rows,
                                 int64_t columns, int64_t depth,
-                                StringRef provider = "") {
-  return kernel::TileAttr::get(context, rows, columns, depth,
+                                int64_t block = 0, StringRef provider = "") {
+  return kernel::TileAttr::get(context, rows, columns, depth, block,
                                StringAttr::get(context, provider));
-}
-
-/// The tile of a product with contraction length `k`: what the vector registers
-/// hold as accumulators, beside one row of weights and one broadcast.
-static kernel::TileAttr chooseProductTile(kernel::FuncOp kernel,
-                                          const Target &target, int64_t k) {
-  bool wide = target.vectorRegisters >= 32;
-  auto variant = kernel->getParentOfType<kernel::VariantOp>();
-  return getTile(kernel.getContext(), wide ? 8 : 6, wide ? kPanelWidth : 16,
-                 chooseDepth(target, k), variant.getGemm().value_or(""));
-}
-
-/// The tile of a product of narrow rows, which takes all of its depth at once:
-/// a panel of bytes is a quarter of one of f32.
-static kernel::TileAttr chooseNarrowTile(kernel::FuncOp kernel,
-                                         const Target &target) {
-  bool wide = target.vectorRegisters >= 32;
-  int64_t rows = wide ? 8 : 6;
-  switch (
-      NarrowRows::choose(target, kernel.getPrecisionAttr().getActivations())) {
-  case NarrowRows::TilesOfBytes:
-  case NarrowRows::TilesOfBf16:
-    rows = NarrowRows::kTileRows;
-    break;
-  case NarrowRows::ShortsToWord:
-    // Weights of i8 as i16 take two registers for one, and their products one.
-    rows = wide ? 6 : 4;
-    break;
-  case NarrowRows::BytesToWord:
-  case NarrowRows::Bf16ToFloat:
-    break;
-  }
-  return getTile(kernel.getContext(), rows, wide ? kPanelWidth : 16, 0);
 }
 
 /// Bytes that one worker needs to attend: the keys of a head transposed
@@ -132,33 +86,44 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
     });
   }
 
+  /// What `kernel.tuning` says of the kernel, else the model.
+  kernel::TileAttr chooseTile(kernel::FuncOp kernel, const CostModel &model) {
+    if (auto tuned = dyn_cast_or_null<kernel::TileAttr>(
+            tuning ? tuning.get(getSignature(kernel)) : Attribute()))
+      return tuned;
+    return getTileCandidates(kernel, model).front();
+  }
+
   void chooseLinear(kernel::FuncOp kernel, attn::LinearOp op,
-                    const Target &target) {
+                    const CostModel &model) {
     auto weight = op.getWeight().getType();
     const int64_t columns = weight.getDimSize(0), depth = weight.getDimSize(1);
+    auto variant = kernel->getParentOfType<kernel::VariantOp>();
+    if (StringRef provider = variant.getGemm().value_or("");
+        !provider.empty()) {
+      kernel.setTileAttr(
+          getTile(&getContext(), 8, kPanelWidth, 0, 0, provider));
+      kernel.setScratch(getOpenBlasScratch(depth, columns).str());
+      return;
+    }
     auto panels = kernel::PanelsAttr::get(&getContext(), kPanelWidth);
     kernel::PrecisionAttr precision = kernel.getPrecisionAttr();
     if (precision)
       panels =
           kernel::PanelsAttr::get(&getContext(), kPanelWidth,
                                   precision.getWeights(), precision.getGroup());
+    kernel::TileAttr tile = chooseTile(kernel, model);
+    kernel.setTileAttr(tile);
     if (precision && precision.getActivations() != kernel::Format::f32) {
-      kernel.setTileAttr(chooseNarrowTile(kernel, target));
-      auto rows = NarrowRows::plan(target, precision.getActivations(), panels,
-                                   depth, kernel.getTileAttr().getRows());
+      auto rows = NarrowRows::plan(model, precision.getActivations(), panels,
+                                   depth, tile.getRows(), tile.getBlock());
       kernel.setScratch(std::to_string(rows.scratchBytes));
-    } else {
-      kernel.setTileAttr(chooseProductTile(kernel, target, depth));
-      kernel::TileAttr tile = kernel.getTileAttr();
-      if (precision)
-        kernel.setScratch(std::to_string(getWidenedBytes(
-            tile.getColumns(), tile.getDepth() ? tile.getDepth() : depth)));
+    } else if (precision) {
+      kernel.setScratch(std::to_string(getWidenedBytes(
+          tile.getColumns(), tile.getDepth() ? tile.getDepth() : depth)));
     }
-    if (kernel.getTileAttr().getProvider().empty())
-      packWeight(kernel, cast<BlockArgument>(op.getWeight()).getArgNumber(),
-                 panels);
-    else
-      kernel.setScratch(getOpenBlasScratch(depth, columns).str());
+    packWeight(kernel, cast<BlockArgument>(op.getWeight()).getArgNumber(),
+               panels);
   }
 
   /// On GPUs tiles are those of a thread block. Weights stand in the file as
@@ -181,16 +146,13 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
         .Case([&](attn::PackIndexOp) { kernel.setSerial(true); });
   }
 
-  void chooseKernel(kernel::FuncOp kernel, const Target &target) {
-    if (target.isGpu())
+  void chooseKernel(kernel::FuncOp kernel, const CostModel &model) {
+    if (model.target.isGpu())
       return chooseGpuKernel(kernel);
     llvm::TypeSwitch<Operation *>(kernel.getComputeOp())
-        .Case([&](attn::LinearOp op) { chooseLinear(kernel, op, target); })
-        .Case([&](attn::MatmulOp op) {
-          kernel.setTileAttr(chooseProductTile(kernel, target, 0));
-        })
+        .Case([&](attn::LinearOp op) { chooseLinear(kernel, op, model); })
         .Case([&](attn::AttentionOp op) {
-          kernel.setTileAttr(getTile(&getContext(), 8, 0, 0));
+          kernel.setTileAttr(chooseTile(kernel, model));
           kernel.setScratch(getAttentionScratch(op).str());
         })
         .Case([&](attn::CachedAttentionOp op) {
@@ -199,7 +161,11 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
         .Case([&](attn::PackIndexOp) { kernel.setSerial(true); });
   }
 
+  DictionaryAttr tuning;
+
   void runOnOperation() override {
+    tuning = getOperation()->getAttrOfType<DictionaryAttr>(kTuningAttr);
+    getOperation()->removeAttr(kTuningAttr);
     for (auto variant : getOperation().getOps<kernel::VariantOp>()) {
       const Target *target = Target::find(variant.getTarget());
       if (!target) {
@@ -207,8 +173,9 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
             << variant.getTarget() << "'; `attnc targets` lists those known";
         return signalPassFailure();
       }
+      const CostModel model = CostModel::of(variant);
       for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
-        chooseKernel(kernel, *target);
+        chooseKernel(kernel, model);
     }
   }
 };

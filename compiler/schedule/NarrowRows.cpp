@@ -9,16 +9,11 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/NarrowRows.h"
+#include "compiler/schedule/CostModel.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
 
 namespace attnc {
-
-int64_t getBlockRows(const Target &target, int64_t rowBytes, int64_t tileRows) {
-  int64_t rows = target.l2Bytes / 2 / rowBytes;
-  rows = std::clamp<int64_t>(rows, 4 * tileRows, 192);
-  return rows / tileRows * tileRows;
-}
 
 NarrowRows::Product NarrowRows::choose(const Target &target,
                                        kernel::Format activations) {
@@ -30,16 +25,17 @@ NarrowRows::Product NarrowRows::choose(const Target &target,
   return target.hasVnni ? BytesToWord : ShortsToWord;
 }
 
-NarrowRows NarrowRows::plan(const Target &target, kernel::Format activations,
+NarrowRows NarrowRows::plan(const CostModel &model, kernel::Format activations,
                             kernel::PanelsAttr panels, int64_t depth,
-                            int64_t tileRows) {
+                            int64_t tileRows, int64_t blockRows) {
   NarrowRows rows;
-  rows.product = choose(target, activations);
+  rows.product = choose(model.target, activations);
   const bool isByte =
       rows.product == BytesToWord || rows.product == TilesOfBytes;
   const int64_t bytes = isByte ? 1 : 2;
   rows.rowBytes = panels.getPaddedDepth(depth) * bytes;
-  rows.blockRows = getBlockRows(target, rows.rowBytes, tileRows);
+  rows.blockRows =
+      blockRows ? blockRows : model.getBlockRows(rows.rowBytes, tileRows);
   rows.scaleOffset = rows.blockRows * rows.rowBytes;
   const int64_t scales = rows.isBf16() ? 0 : rows.blockRows * sizeof(float);
   rows.tileOffset = llvm::alignTo(rows.scaleOffset + scales, 64);

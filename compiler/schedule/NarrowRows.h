@@ -20,9 +20,7 @@
 
 namespace attnc {
 
-/// How many rows of `rowBytes` a block has: with the panel in use and the one
-/// being fetched they stay in L2.
-int64_t getBlockRows(const Target &target, int64_t rowBytes, int64_t tileRows);
+class CostModel;
 
 /// Bytes of scratch in which a product of f32 rows keeps a strip of narrow
 /// weights as f32: `columns` of it, over one block of depth.
@@ -59,10 +57,11 @@ struct NarrowRows {
   bool isBf16() const {
     return product == Bf16ToFloat || product == TilesOfBf16;
   }
-  /// For rows of `depth` numbers, by what the target multiplies fastest.
-  static NarrowRows plan(const Target &target, kernel::Format activations,
+  /// For rows of `depth` numbers, by what the model's target multiplies
+  /// fastest, in blocks of `blockRows` (0: what the model says).
+  static NarrowRows plan(const CostModel &model, kernel::Format activations,
                          kernel::PanelsAttr panels, int64_t depth,
-                         int64_t tileRows);
+                         int64_t tileRows, int64_t blockRows = 0);
   /// What a target multiplies numbers of this format by.
   static Product choose(const Target &target, kernel::Format activations);
 };

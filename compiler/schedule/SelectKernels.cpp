@@ -223,6 +223,14 @@ void VariantBuilder::dispatchAll() {
 struct SelectKernels : impl::SelectKernelsBase<SelectKernels> {
   using SelectKernelsBase::SelectKernelsBase;
 
+  /// This machine, as far as it is known.
+  kernel::MachineAttr describeMachine(const Target &target) {
+    Machine m = Machine::detect(target.machine, target.vectorBytes);
+    return kernel::MachineAttr::get(&getContext(), m.cores, m.l1Bytes,
+                                    m.l2Bytes, m.l3Bytes, m.fmas, m.l2Rate,
+                                    m.l3Rate, m.memoryRate);
+  }
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     const Target *known = Target::find(target);
@@ -249,7 +257,8 @@ struct SelectKernels : impl::SelectKernelsBase<SelectKernels> {
     llvm::replace(name, '-', '_');
     auto variant = kernel::VariantOp::create(
         b, module.getLoc(), name, known->name,
-        provider.empty() ? StringAttr() : b.getStringAttr(provider));
+        provider.empty() ? StringAttr() : b.getStringAttr(provider),
+        detect ? describeMachine(*known) : kernel::MachineAttr());
     variant.getBody().emplaceBlock();
     VariantBuilder builder(variant);
     for (attn::EntryOp entry : entries) {

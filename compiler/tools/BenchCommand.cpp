@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Library.h"
+#include "compiler/tools/RandomInput.h"
 #include "compiler/tools/Roofline.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -45,6 +46,10 @@ cl::opt<std::string> entryName("entry",
                                cl::value_desc("NAME"), IN_BENCH);
 cl::opt<int> threads("threads", cl::desc("Threads (default: all allowed)"),
                      cl::value_desc("N"), IN_BENCH);
+cl::opt<std::string> adapter("adapter",
+                             cl::desc("Compute with this adapter of a library "
+                                      "that keeps adapters apart"),
+                             cl::value_desc("NAME"), IN_BENCH);
 cl::opt<double> seconds("seconds", cl::init(2.0),
                         cl::desc("How long to measure (default: 2)"),
                         cl::value_desc("S"), IN_BENCH);
@@ -63,27 +68,6 @@ using Clock = std::chrono::steady_clock;
 
 double milliseconds(Clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
-}
-
-/// Random ids within their range; all of a mask kept; normal numbers.
-HostTensor randomInput(const LibraryArgument &argument,
-                       const std::map<std::string, int64_t> &sizes,
-                       std::mt19937 &random) {
-  HostTensor tensor;
-  tensor.resize(argument.shape(sizes), argument.isInteger);
-  if (argument.defaultValue) {
-    std::fill(tensor.integers.begin(), tensor.integers.end(),
-              *argument.defaultValue);
-    return tensor;
-  }
-  auto [low, high] = argument.range.value_or(std::pair<int64_t, int64_t>(0, 1));
-  std::uniform_int_distribution<int32_t> ids(low, high);
-  std::normal_distribution<float> normal;
-  for (int32_t &value : tensor.integers)
-    value = ids(random);
-  for (float &value : tensor.numbers)
-    value = normal(random);
-  return tensor;
 }
 
 /// Where the library under test writes its trace: the user's own file if there
@@ -155,7 +139,7 @@ public:
       sizes["seq"] = std::min(context - at, library.sizes().at("seq").maximum);
       std::vector<HostTensor> inputs, outputs;
       for (const LibraryArgument &input : entry.inputs)
-        inputs.push_back(randomInput(input, sizes, random));
+        inputs.push_back(makeRandomInput(input, sizes, random));
       if (Error error = library.call(entry, sizes, inputs, outputs))
         return error;
     }
@@ -188,7 +172,7 @@ Error measureCalls(Library &library, const LibraryEntry &entry,
   std::mt19937 random(1);
   std::vector<HostTensor> inputs, outputs;
   for (const LibraryArgument &input : entry.inputs)
-    inputs.push_back(randomInput(input, sizes, random));
+    inputs.push_back(makeRandomInput(input, sizes, random));
   auto batchSize = sizes.find("batch");
   Sequences sequences(library,
                       batchSize == sizes.end() ? 1 : batchSize->second);
@@ -282,6 +266,9 @@ Error runBench() {
   if (Error error = library.open(threads))
     return error;
   times.opening = milliseconds(Clock::now() - begin);
+  if (!adapter.empty())
+    if (Error error = library.chooseAdapter(adapter))
+      return error;
 
   std::map<std::string, int64_t> sizes;
   for (const std::string &size : entry->sizes)

@@ -11,7 +11,9 @@
 #include "compiler/Compile.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Diagnostics.h"
+#include "compiler/tools/Tune.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
@@ -35,18 +37,30 @@ cl::list<std::string> targets(
     "target", cl::CommaSeparated,
     cl::desc("Targets, as `attnc targets` lists them (default: native)"),
     cl::value_desc("T,..."), IN_COMPILE);
-cl::opt<std::string> weights("weights", cl::init("f32"),
-                             cl::desc("Format of the weights (default: f32)"),
-                             cl::value_desc("f32|bf16|int8|int4"), IN_COMPILE);
+cl::opt<std::string> weights(
+    "weights", cl::init("f32"),
+    cl::desc("Format of the weights (default: f32; stored for GGUF files: what "
+             "they keep in Q8_0 and Q4_0 stays so, value for value)"),
+    cl::value_desc("f32|bf16|int8|int4|stored"), IN_COMPILE);
 cl::opt<std::string>
     activations("activations",
                 cl::desc("Format that rows are multiplied in (default: that of "
                          "the weights; f32 with int4)"),
                 cl::value_desc("f32|bf16|int8"), IN_COMPILE);
+cl::opt<std::string>
+    products("products", cl::init("bf16"),
+             cl::desc("Format that GPUs multiply in (default: bf16); tf32 is "
+                      "f32 with 10 bits of fraction, f32 three products of it"),
+             cl::value_desc("bf16|f16|tf32|f32"), IN_COMPILE);
 cl::opt<int64_t> group("group", cl::init(32),
                        cl::desc("Weights of int4 that share a scale "
                                 "(default: 32)"),
                        cl::value_desc("N"), IN_COMPILE);
+cl::opt<std::string>
+    cache("cache", cl::init("f32"),
+          cl::desc("What sessions of a language model keep of keys and values "
+                   "(default: f32)"),
+          cl::value_desc("f32|bf16|int8"), IN_COMPILE);
 cl::opt<std::string>
     gemm("gemm", cl::desc("Who multiplies matrices: openblas (default: attnc)"),
          cl::value_desc("openblas|attnc"), IN_COMPILE);
@@ -71,6 +85,10 @@ cl::opt<std::string>
     adapter("adapter",
             cl::desc("Merge a LoRA or DoRA adapter: a folder in PEFT's format"),
             cl::value_desc("DIR"), IN_COMPILE);
+cl::list<std::string>
+    adapters("adapters", cl::CommaSeparated,
+             cl::desc("Keep these adapters apart: every session chooses one"),
+             cl::value_desc("[NAME=]DIR,..."), IN_COMPILE);
 cl::opt<bool> allowExtra("allow-extra-tensors",
                          cl::desc("Ignore tensors that the model does not use"),
                          IN_COMPILE);
@@ -95,6 +113,20 @@ cl::opt<bool> statistics("print-statistics",
                          cl::desc("Print how many sites each pass rewrote "
                                   "and declined"),
                          IN_COMPILE);
+cl::opt<bool> schedule("print-schedule",
+                       cl::desc("Print how kernels are cut into tiles, and "
+                                "what the cost model makes of it"),
+                       IN_COMPILE);
+cl::opt<std::string>
+    tuneShapes("tune", cl::ValueOptional,
+               cl::desc("Measure, at these batches and sequences (default: "
+                        "1x16,1x128,8x128), the tiles that the cost model "
+                        "cannot tell apart; write the choice to "
+                        "NAME.tuning.json"),
+               cl::value_desc("BxS,..."), IN_COMPILE);
+cl::opt<std::string> tuning("tuning",
+                            cl::desc("Cut kernels as a file of --tune says"),
+                            cl::value_desc("FILE"), IN_COMPILE);
 cl::opt<bool> json("json", cl::desc("Print one JSON object"), IN_COMPILE);
 cl::opt<bool> quiet("q", cl::desc("Print errors only"), IN_COMPILE);
 cl::opt<bool> verbose("v", cl::desc("Print times of every part"), IN_COMPILE);
@@ -138,13 +170,14 @@ std::string toFormat(StringRef name) {
   return name.consume_front("int") ? ("i" + name).str() : name.str();
 }
 
-/// --weights, --activations and --group; returns an exit code on a mistake.
+/// --weights, --activations, --products, --group and --cache; returns an exit code on a mistake.
 int readPrecision(PipelineOptions &options) {
-  if (!is_contained({"f32", "bf16", "int8", "int4"}, weights))
+  if (!is_contained({"f32", "bf16", "int8", "int4", "stored"}, weights))
     return usage("--weights=" + weights +
-                     " is not known; expected f32, bf16, int8 or int4",
+                     " is not known; expected f32, bf16, int8, int4 or stored",
                  "compile");
-  const bool follows = activations == weights && weights != "int4";
+  const bool follows =
+      activations == weights && weights != "int4" && weights != "stored";
   if (!activations.empty() && activations != "f32" && !follows)
     return usage("--activations=" + activations +
                      " does not go with --weights=" + weights +
@@ -156,9 +189,41 @@ int readPrecision(PipelineOptions &options) {
   if (group < 8 || group % 8 != 0)
     return usage("--group=" + Twine(group) + "; expected a multiple of 8",
                  "compile");
+  if (!is_contained({"f32", "bf16", "int8"}, cache))
+    return usage("--cache=" + cache +
+                     " is not known; expected f32, bf16 or int8",
+                 "compile");
+  if (!is_contained({"bf16", "f16", "tf32", "f32"}, products))
+    return usage("--products=" + products +
+                     " is not known; expected bf16, f16, tf32 or f32",
+                 "compile");
+  options.products = products;
+  options.cache = toFormat(cache);
   options.weights = toFormat(weights);
   options.activations = toFormat(activations);
+  // Rows are multiplied as f32 then in any case.
+  if (weights == "stored")
+    options.activations.clear();
   options.group = group;
+  return kSuccess;
+}
+
+constexpr StringLiteral kTuningShapes = "1x16,1x128,8x128";
+
+/// --tune and what it does not go with; returns an exit code on a mistake.
+int checkTuning(const CompileOptions &options) {
+  if (!tuneShapes.getNumOccurrences())
+    return kSuccess;
+  if (!tuneShapes.empty() && !parseShapes(tuneShapes))
+    return usage("--tune=" + tuneShapes +
+                     " is no list of shapes; expected BATCHxSEQ,..., such as " +
+                     kTuningShapes,
+                 "compile");
+  if (!tuning.empty() || !emit.empty() || !sanitize.empty())
+    return usage("--tune does not go with --tuning, --emit or --sanitize",
+                 "compile");
+  if (options.targets.size() > 1)
+    return usage("--tune takes one target", "compile");
   return kSuccess;
 }
 
@@ -171,6 +236,9 @@ int readOptions(CompileOptions &options) {
   options.import.maxSeq = maxSeq;
   options.import.allowExtraTensors = allowExtra;
   options.import.adapter = adapter;
+  options.import.adapters.assign(adapters.begin(), adapters.end());
+  if (!adapter.empty() && !adapters.empty())
+    return usage("give either --adapter or --adapters, not both", "compile");
   options.pipeline.optimize = level != '0';
   options.pipeline.outputs.assign(outputs.begin(), outputs.end());
   options.pipeline.gemm = gemm;
@@ -205,14 +273,24 @@ int readOptions(CompileOptions &options) {
         sanitize == "address" ? Sanitizer::Address : Sanitizer::Thread;
   options.pipeline.redzones = sanitize == "address";
   for (StringRef target : targets) {
-    const Target *found = target == "native" ? &Target::native(weights != "f32")
+    const Target *found = target == "native" ? &Target::native(options.pipeline.isNarrow())
                                              : Target::find(target);
     if (!found)
       return usage("the target '" + target +
                        "' is not known; `attnc targets` lists them",
                    "compile");
+    if (target == "native")
+      options.pipeline.native = found;
     options.targets.push_back(found);
   }
+  // Formats of files are not those of GPUs and OpenBLAS.
+  const bool anyGpu = any_of(options.targets, [](const Target *target) {
+    return target->isGpu();
+  });
+  if (StringRef(model).ends_with_insensitive(".gguf") && !anyGpu &&
+      options.pipeline.gemm.empty() && !weights.getNumOccurrences() &&
+      activations.empty())
+    options.pipeline.weights = "stored";
   std::vector<std::pair<std::string, std::string>> stages = getEmitStages();
   auto isStage = [&](StringRef name) {
     return any_of(stages, [&](auto &stage) { return stage.first == name; });
@@ -232,7 +310,8 @@ int readOptions(CompileOptions &options) {
                  "compile");
   if (emit.empty() && output.empty())
     return usage("no output folder; give one with -o DIR", "compile");
-  return kSuccess;
+  options.printSchedule = schedule;
+  return checkTuning(options);
 }
 
 void printCounts(ArrayRef<PassCounts> passes) {
@@ -269,6 +348,37 @@ void printFiles(const CompileResult &result, ArrayRef<PassCounts> passes,
   }
 }
 
+/// Measures the tiles for --tune, or reads them for --tuning.
+Error findTiles(mlir::MLIRContext &context, const CompileOptions &options,
+                std::optional<TuningFile> &file) {
+  if (!tuning.empty()) {
+    Expected<TuningFile> read = TuningFile::read(tuning);
+    if (!read)
+      return read.takeError();
+    file = std::move(*read);
+  } else if (tuneShapes.getNumOccurrences()) {
+    const bool isSilent = quiet || json;
+    auto shapes = parseShapes(tuneShapes.empty() ? StringRef(kTuningShapes)
+                                                 : StringRef(tuneShapes));
+    Expected<TuningFile> found =
+        tune(context, options, *shapes, isSilent ? nulls() : errs());
+    if (!found)
+      return found.takeError();
+    file = std::move(*found);
+    file->path = "--tune";
+  }
+  return Error::success();
+}
+
+/// Writes NAME.tuning.json beside the library.
+Error keepTiles(const TuningFile &file, const CompileOptions &options,
+                CompileResult &result) {
+  SmallString<128> path(options.outputDirectory);
+  sys::path::append(path, result.name + ".tuning.json");
+  result.files.push_back(path.str().str());
+  return file.write(path);
+}
+
 int run() {
   if (emit == "list") {
     for (auto &[stage, summary] : getEmitStages())
@@ -287,9 +397,18 @@ int run() {
   // The linker runs in this process and resets every command-line option.
   bool silent = quiet, asJson = json, counting = statistics;
   Progress progress(silent || asJson || !emit.empty(), verbose);
+  const bool tunes = tuneShapes.getNumOccurrences();
+  std::optional<TuningFile> file;
+  if (Error error = findTiles(context, options, file))
+    return report(std::move(error));
+  if (file)
+    options.tuning = &*file;
   options.progress = [&](StringRef what) { progress.begin(what); };
   Expected<CompileResult> result = compileModel(context, options, outs());
   progress.finish();
+  if (tunes && result)
+    if (Error error = keepTiles(*file, options, *result))
+      return report(std::move(error));
   if (counting)
     printCounts(diagnostics.counts());
   if (!result)

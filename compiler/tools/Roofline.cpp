@@ -12,9 +12,9 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Roofline.h"
 #include "compiler/inspect/Peaks.h"
+#include "compiler/tools/PhaseTrace.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 #include <unistd.h>
@@ -27,106 +27,6 @@ namespace {
 Error rooflineError(const Twine &what) {
   return createStringError("error[A0731]: " + what);
 }
-
-/// The object of `list` whose member `key` is `value`.
-const json::Object *find(const json::Array *list, StringRef key,
-                         StringRef value) {
-  if (list)
-    for (const json::Value &item : *list)
-      if (const json::Object *object = item.getAsObject())
-        if (object->getString(key).value_or("") == value)
-          return object;
-  return nullptr;
-}
-
-/// What the description says of the phases of `entry`.
-Expected<const json::Array *> findWork(const Library &library,
-                                       StringRef variant, StringRef entry) {
-  const json::Object &description = library.description();
-  if (const json::Object *found =
-          find(description.getArray("variants"), "name", variant))
-    if (const json::Object *work =
-            find(found->getArray("work"), "entry", entry))
-      if (const json::Array *phases = work->getArray("phases"))
-        return phases;
-  return rooflineError("the library does not say how much work '" + entry +
-                       "' is; expected one that this attnc compiled");
-}
-
-/// Times of the phases of every call in a trace.
-class Trace {
-public:
-  static Expected<Trace> read(StringRef path, StringRef entry,
-                              const std::map<std::string, int64_t> &sizes,
-                              size_t phases) {
-    ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(path);
-    if (!buffer)
-      return rooflineError("the trace " + path +
-                           " cannot be read: " + buffer.getError().message());
-    // The closing bracket comes when the model is closed.
-    std::string text = (*buffer)->getBuffer().rtrim().str();
-    if (!StringRef(text).ends_with("]"))
-      text += "]";
-    Expected<json::Value> parsed = json::parse(text);
-    if (!parsed)
-      return parsed.takeError();
-    Trace trace(phases);
-    bool wanted = false;
-    for (const json::Value &value : *parsed->getAsArray()) {
-      const json::Object &event = *value.getAsObject();
-      StringRef category = event.getString("cat").value_or("");
-      if (category == "call")
-        wanted = trace.beginCall(event, entry, sizes);
-      else if (wanted && category == entry)
-        trace.addPart(event);
-    }
-    if (trace.calls.size() <= kColdCalls)
-      return rooflineError("the trace holds " + Twine(trace.calls.size()) +
-                           " calls of '" + entry + "'; expected more than " +
-                           Twine(kColdCalls));
-    return trace;
-  }
-
-  /// Of the warm calls, in milliseconds.
-  double median(size_t phase) const {
-    std::vector<double> times;
-    for (const auto &call : ArrayRef(calls).drop_front(kColdCalls))
-      times.push_back((call[phase].second - call[phase].first) / 1e3);
-    llvm::sort(times);
-    return times[times.size() / 2];
-  }
-
-private:
-  static constexpr size_t kColdCalls = 2;
-  using Call = std::vector<std::pair<double, double>>;
-  explicit Trace(size_t phases) : phases(phases) {}
-
-  bool beginCall(const json::Object &event, StringRef entry,
-                 const std::map<std::string, int64_t> &sizes) {
-    if (event.getString("name").value_or("") != entry)
-      return false;
-    const json::Object *given = event.getObject("args");
-    for (const auto &[name, value] : sizes)
-      if (!given || given->getInteger(name).value_or(-1) != value)
-        return false;
-    calls.emplace_back(phases, std::pair(INFINITY, -INFINITY));
-    return true;
-  }
-
-  void addPart(const json::Object &event) {
-    const json::Object &arguments = *event.getObject("args");
-    auto phase = static_cast<size_t>(*arguments.getInteger("phase"));
-    double begin = *event.getNumber("ts"), length = *event.getNumber("dur");
-    if (phase >= phases)
-      return;
-    auto &[first, last] = calls.back()[phase];
-    first = std::min(first, begin);
-    last = std::max(last, begin + length);
-  }
-
-  size_t phases;
-  std::vector<Call> calls;
-};
 
 /// The best rate that `type` has on this machine.
 double getPeak(const std::map<std::string, double> &rates, StringRef type,
@@ -193,7 +93,8 @@ Expected<Roofline> measureRoofline(const Library &library,
       findWork(library, result.variant, entry.name);
   if (!work)
     return work.takeError();
-  Expected<Trace> trace = Trace::read(path, entry.name, sizes, (*work)->size());
+  Expected<PhaseTrace> trace =
+      PhaseTrace::read(path, entry.name, sizes, (*work)->size());
   if (!trace)
     return trace.takeError();
 

@@ -77,11 +77,14 @@ def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
     | f32 | 1 | 1 | the number | |
     | bf16 | 2 | 32 | the nearest bf16, ties to even | |
     | i8 | 4 | 64 | scale[n] * q, q in -127 .. 127 | f32 scale[width], i32 -128 * sum of q over k [width] |
+    | i8, grouped | 4 | group | scale[k / group][n] * q, q in -127 .. 127 | f32 scale[K' / group][width] |
     | i4 | 8 | group | scale[k / group][n] * q, q in -8 .. 7 | f32 scale[K' / group][width] |
 
-    The scale of an i8 column is its largest magnitude / 127. That of a group of
-    an i4 column is its number of largest magnitude / -8, so that this number is
-    exact whatever its sign.
+    The scale of an i8 column, or of a group of it, is its largest magnitude /
+    127. That of a group of an i4 column is its number of largest magnitude / -8,
+    so that this number is exact whatever its sign. Weights that a model's file
+    keeps in such groups keep its scales and steps (q of -128 included), and so
+    their values.
 
     `#kernel.panels<48>` serves AVX-512 (one 48-wide panel) and AVX2 (3x16 or
     2x24) alike; sixteen columns of `#kernel.panels<48, i8>` or `bf16` over 64
@@ -111,14 +114,17 @@ def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
 def Kernel_PrecisionAttr : Kernel_Attr<"Precision", "precision"> {
   let summary = "In which formats a product's two sides are multiplied";
   let description = [{
-    `weights` is how the weights file stores them; with i4, every `group` steps
-    of depth share a scale. `activations` is what the rows become before they
-    are multiplied: i8 has one scale per row, its largest magnitude / 127, found
-    anew in every call. Sums are i32 where both sides are i8 and f32 elsewhere.
+    `weights` is how the weights file stores them; with i4, and with i8 where
+    `group` is given, every `group` steps of depth share a scale; `stored` ones
+    have the numbers of the model's own file, bit for bit. `activations` is what
+    the rows become before they are multiplied: i8 has one scale per row, its
+    largest magnitude / 127, found anew in every call. Sums are i32 where both
+    sides are i8 and f32 elsewhere.
   }];
   let parameters = (ins EnumParameter<Kernel_Format>:$weights,
                         EnumParameter<Kernel_Format>:$activations,
-                        DefaultValuedParameter<"int64_t", "0">:$group);
+                        DefaultValuedParameter<"int64_t", "0">:$group,
+                        DefaultValuedParameter<"bool", "false">:$stored);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
@@ -132,6 +138,10 @@ def Kernel_RowsAttr : Kernel_Attr<"Rows", "rows"> {
   let assemblyFormat = "`<` $stride `>`";
 }
 
+def Kernel_KeptFormat : EnumParameter<Kernel_Format> {
+  let defaultValue = "::attnc::kernel::Format::f32";
+}
+
 def Kernel_BlocksAttr : Kernel_Attr<"Blocks", "blocks"> {
   let summary = "A state's rows in blocks of positions";
   let description = [{
@@ -139,23 +149,54 @@ def Kernel_BlocksAttr : Kernel_Attr<"Blocks", "blocks"> {
     it. In a block, heads follow each other; of a head, with D elements a row,
     element d of position p is at (p mod positions) * D + d, or, `transposed`, at
     d * positions + p mod positions, so that neighbouring positions are
-    neighbouring lanes.
+    neighbouring lanes. An element is an f32, a bf16, or q of i8; behind the
+    elements of each head of i8 stand the positions' scales, f32 [positions], and
+    a number is scale * q. Rows of bf16 and i8 that are not `transposed` are D'
+    elements apart, D rounded up to whole vectors of 16.
   }];
   let parameters = (ins "int64_t":$positions,
-                        DefaultValuedParameter<"bool", "false">:$transposed);
+                        DefaultValuedParameter<"bool", "false">:$transposed,
+                        Kernel_KeptFormat:$format);
   let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    /// Bytes of an element.
+    int64_t getElementBytes();
+    /// Elements from a head's row to its next, or rows of it if transposed.
+    int64_t getRowElements(int64_t columns);
+    /// Bytes of a head with rows of `columns` elements, scales included.
+    int64_t getHeadBytes(int64_t columns);
+  }];
 }
 
 def Kernel_TileAttr : Kernel_Attr<"Tile", "tile"> {
   let summary = "How a kernel is cut";
   let description = [{
     rows x columns is what the innermost code holds in registers; `depth` is how
-    much of the contraction one pass over a block takes (0: all of it).
+    much of the contraction one pass over a block takes (0: all of it), and
+    `block` how many rows the passes go over (0: what the cost model says).
     `provider` names who multiplies: "" for our micro-kernels, "openblas".
+
+    Of attention, rows are those of queries and columns keys; `depth` is how many
+    keys are in scratch at once (0: all of a head), and `block` the query rows
+    that workers share out.
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$columns, "int64_t":$depth,
+                        DefaultValuedParameter<"int64_t", "0">:$block,
                         DefaultValuedParameter<"::mlir::StringAttr",
                             "::mlir::StringAttr::get($_ctxt, \"\")">:$provider);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Kernel_MachineAttr : Kernel_Attr<"Machine", "machine"> {
+  let summary = "The machine that tiles are chosen for";
+  let description = [{
+    Cores that share the last cache; bytes of data caches, of which `l1` and `l2`
+    are one core's; vector multiply-adds that one core begins in a cycle; and
+    bytes that it reads in a cycle from L2, L3 and memory.
+  }];
+  let parameters = (ins "int64_t":$cores, "int64_t":$l1, "int64_t":$l2,
+                        "int64_t":$l3, "int64_t":$fmas, "int64_t":$l2Rate,
+                        "int64_t":$l3Rate, "int64_t":$memoryRate);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

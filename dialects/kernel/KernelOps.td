@@ -15,6 +15,7 @@ def Kernel_VariantOp : Kernel_Op<"variant", [Symbol, SymbolTable,
   let summary = "The program for one target";
   let description = [{
     `gemm` names who multiplies matrices instead of our own micro-kernels.
+    `machine` is what kernels are laid out for (absent: the target's defaults).
 
     ```mlir
     kernel.variant @x86_64_v4 target "x86-64-v4" {
@@ -24,12 +25,15 @@ def Kernel_VariantOp : Kernel_Op<"variant", [Symbol, SymbolTable,
     Constraints:
     1. `target` names a target that the compiler knows.
     2. The body holds only `kernel.func` and `kernel.program`.
+    3. The numbers of `machine` are positive; it may have no `l3`.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$target,
-                       OptionalAttr<StrAttr>:$gemm);
+                       OptionalAttr<StrAttr>:$gemm,
+                       OptionalAttr<Kernel_MachineAttr>:$machine);
   let regions = (region AnyRegion:$body);
   let assemblyFormat = [{
-    $sym_name `target` $target (`gemm` $gemm^)? attr-dict-with-keyword $body
+    $sym_name `target` $target (`gemm` $gemm^)?
+    (`machine` qualified($machine)^)? attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
 }
@@ -198,6 +202,7 @@ def Kernel_StateOp : Kernel_Op<"state",
 
     Constraints:
     1. The symbol is an `attn.state` of the same type.
+    2. The layout's format is what this state is kept as.
   }];
   let arguments = (ins FlatSymbolRefAttr:$state, Kernel_BlocksAttr:$layout);
   let results = (outs Kernel_State:$result);

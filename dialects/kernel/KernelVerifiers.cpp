@@ -70,6 +70,15 @@ LogicalResult VariantOp::verify() {
       error.attachNote(op.getLoc()) << "got '" << op.getName() << "'";
       return error;
     }
+  // variant_c3
+  if (MachineAttr machine = getMachineAttr())
+    if (machine.getL3() < 0 ||
+        llvm::min_element(std::initializer_list<int64_t>{
+            machine.getCores(), machine.getL1(), machine.getL2(),
+            machine.getFmas(), machine.getL2Rate(), machine.getL3Rate(),
+            machine.getMemoryRate()})[0] < 1)
+      return emitOpError("expects positive numbers of its machine, got ")
+             << machine;
   return success();
 }
 
@@ -80,6 +89,10 @@ static LogicalResult verifyLayout(FuncOp op, unsigned index, Attribute layout) {
       return op.emitOpError()
              << "expects blocks of a positive number of positions on argument "
              << index << ", got " << blocks.getPositions();
+    if (blocks.getFormat() == Format::i4)
+      return op.emitOpError()
+             << "expects blocks of f32, bf16 or i8 on argument " << index
+             << ", got " << blocks;
     if (!isa<attn::StateType>(op.getArgumentTypes()[index]))
       return op.emitOpError()
              << "expects #kernel.blocks on states; argument " << index << " is "
@@ -96,12 +109,14 @@ static LogicalResult verifyLayout(FuncOp op, unsigned index, Attribute layout) {
       return op.emitOpError()
              << "expects #kernel.panels on f32 tensors of rank 2; argument "
              << index << " is " << op.getArgumentTypes()[index];
-    bool grouped = panels.getFormat() == Format::i4;
-    if (grouped ? panels.getGroup() < 8 || panels.getGroup() % 8 != 0
-                : panels.getGroup() != 0)
+    const bool mustGroup = panels.getFormat() == Format::i4;
+    const bool mayGroup = mustGroup || panels.getFormat() == Format::i8;
+    if (panels.getGroup() == 0
+            ? mustGroup
+            : !mayGroup || panels.getGroup() < 8 || panels.getGroup() % 8 != 0)
       return op.emitOpError() << "expects groups of a multiple of 8 in panels "
-                                 "of i4, and none in "
-                                 "others; argument "
+                                 "of i4, such groups or none in those of i8, "
+                                 "and none in others; argument "
                               << index << " has " << panels;
     return success();
   }
@@ -276,6 +291,13 @@ LogicalResult StateOp::verifySymbolUses(SymbolTableCollection &) {
     return emitOpError() << "expects the type of @" << getState() << ", "
                          << state.getType() << ", got "
                          << getResult().getType();
+  // state_c2
+  if (stringifyFormat(getLayout().getFormat()) !=
+      stringifyStateFormat(state.getFormat()))
+    return emitOpError() << "expects blocks of what @" << getState()
+                         << " keeps, "
+                         << stringifyStateFormat(state.getFormat()) << ", got "
+                         << getLayout();
   return success();
 }
 

@@ -19,14 +19,16 @@ attn.weight @down from ["down"] : tensor<16x3072xf32>
 // An embedding has no tile and reads rows.
 // CHECK: kernel.func @embedding_16(%{{.*}}, %{{.*}}: tensor<99x16xf32>) -> (tensor<?x?x16xf32, #attn.sizes<batch, seq, 16>>) {
 // A short contraction is taken at once, a long one in equal parts that fit half
-// of L2: 3072 = 2 * 1536 in 1 MiB, 5 * 616 in 256 KiB.
-// V4: kernel.func @linear_16x3072({{.*}}: tensor<3072x16xf32> {kernel.layout = #kernel.panels<48>}) {{.*}} tile #kernel.tile<rows = 8, columns = 48, depth = 0>
-// V4: kernel.func @linear_3072x16({{.*}} tile #kernel.tile<rows = 8, columns = 48, depth = 1536>
-// V3: kernel.func @linear_16x3072({{.*}}: tensor<3072x16xf32> {kernel.layout = #kernel.panels<48>}) {{.*}} tile #kernel.tile<rows = 6, columns = 16, depth = 0>
-// V3: kernel.func @linear_3072x16({{.*}} tile #kernel.tile<rows = 6, columns = 16, depth = 616>
+// of L2, in whole chains of 128: 3072 = 2 * 1536 in 1 MiB, 4 * 640 + 512 in
+// 256 KiB; the rows of a block take the other half. Where only one vector of
+// columns exists, more rows hide the latency of a multiply-add.
+// V4: kernel.func @linear_16x3072({{.*}}: tensor<3072x16xf32> {kernel.layout = #kernel.panels<48>}) {{.*}} tile #kernel.tile<rows = 8, columns = 48, depth = 0, block = 192>
+// V4: kernel.func @linear_3072x16({{.*}} tile #kernel.tile<rows = 12, columns = 16, depth = 1536, block = 84>
+// V3: kernel.func @linear_16x3072({{.*}}: tensor<3072x16xf32> {kernel.layout = #kernel.panels<48>}) {{.*}} tile #kernel.tile<rows = 6, columns = 16, depth = 0, block = 192>
+// V3: kernel.func @linear_3072x16({{.*}} tile #kernel.tile<rows = 6, columns = 16, depth = 640, block = 48>
 // BLAS: kernel.func @linear_16x3072(%{{.*}}, %{{.*}}: tensor<3072x16xf32>) {{.*}} provider = "openblas"> scratch "98816"
 // Scratch grows with the keys, which a padded batch has by its shape.
-// CHECK: kernel.func @attention_2x8({{.*}} tile #kernel.tile<rows = 8, columns = 0, depth = 0> scratch "{{[0-9]+}} * seq + {{[0-9]+}}"
+// CHECK: kernel.func @attention_2x8({{.*}} tile #kernel.tile<rows = {{[0-9]+}}, columns = {{[0-9]+}}, depth = 0, block = 64> scratch "{{[0-9]+}} * seq + {{[0-9]+}}"
 // CHECK: kernel.func @linear_16x99(
 
 // One weight in two layouts.

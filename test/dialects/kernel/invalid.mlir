@@ -15,6 +15,12 @@ kernel.variant @variant_c2 target "x86-64-v3" {
 
 // -----
 
+// expected-error @+1 {{expects positive numbers of its machine, got #kernel.machine<cores = 2, l1 = 0,}}
+kernel.variant @variant_c3 target "x86-64-v3" machine #kernel.machine<cores = 2, l1 = 0, l2 = 262144, l3 = 0, fmas = 2, l2Rate = 32, l3Rate = 8, memoryRate = 4> {
+}
+
+// -----
+
 kernel.variant @v target "x86-64-v3" {
   // expected-error @+1 {{expects one computing op of the attn dialect, got none}}
   kernel.func @func_c1(%x: tensor<3xf32>) -> tensor<3xf32> {

@@ -114,8 +114,9 @@ static int64_t getScratch(const LinearShape &shape, const Target &target,
                : getWidenedBytes(target.vectorRegisters >= 32 ? kWidth : 16,
                                  shape.blockDepth ? shape.blockDepth
                                                   : shape.depth);
-  return NarrowRows::plan(target, shape.activations, getPanels(shape),
-                          shape.depth, getTileRows(shape, target))
+  return NarrowRows::plan(CostModel(target, target.machine), shape.activations,
+                          getPanels(shape), shape.depth,
+                          getTileRows(shape, target))
       .scratchBytes;
 }
 

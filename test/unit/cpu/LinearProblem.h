@@ -15,7 +15,7 @@
 #define ATTNC_TEST_UNIT_CPU_LINEARPROBLEM_H
 
 #include "KernelRunner.h"
-#include "compiler/schedule/NarrowRows.h"
+#include "compiler/schedule/CostModel.h"
 #include <optional>
 
 namespace attnc::test {

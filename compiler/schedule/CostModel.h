@@ -1,0 +1,121 @@
+//===- CostModel.h - what a layout of a kernel costs ------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every decision that hangs on a processor's registers, caches and rates:
+// ChooseTiles writes those of a kernel into its `tile`, and generated code asks
+// for the rest. Nothing that is decided here changes a result's bits, so that
+// `--tune` may overrule it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_SCHEDULE_COSTMODEL_H
+#define ATTNC_COMPILER_SCHEDULE_COSTMODEL_H
+
+#include "compiler/Target.h"
+#include "compiler/schedule/NarrowRows.h"
+#include "dialects/kernel/Kernel.h"
+
+namespace attnc {
+
+/// Steps of depth that a product adds up in one chain. Part of what the numbers
+/// are: blocks of depth are whole chains.
+inline constexpr int64_t kChainSteps = 128;
+
+/// Columns of a panel of weights, for every processor: one tile of AVX-512 and
+/// whole tiles of AVX2.
+inline constexpr int64_t kPanelWidth = 48;
+
+class CostModel {
+public:
+  CostModel(const Target &target, const Machine &machine)
+      : target(target), machine(machine) {}
+  /// Of the variant's target, and of its `machine` if it has one.
+  static CostModel of(kernel::VariantOp variant);
+
+  //===-- products --------------------------------------------------------===//
+
+  /// Rows times a weight of `columns` x `depth`.
+  struct Product {
+    int64_t columns, depth;
+    kernel::Format weights = kernel::Format::f32, rows = kernel::Format::f32;
+    int64_t group = 0; ///< of weights of i4
+  };
+  /// As in #kernel.tile.
+  struct Tile {
+    int64_t rows, columns, depth, block;
+    bool operator==(const Tile &other) const {
+      return rows == other.rows && columns == other.columns &&
+             depth == other.depth && block == other.block;
+    }
+  };
+  Tile chooseProduct(const Product &product) const;
+  /// The tile of chooseProduct, then those that may be as fast for all that is
+  /// known here; few.
+  llvm::SmallVector<Tile> getProductCandidates(const Product &product) const;
+  /// Whether code can be made of the tile: it fits registers, panels and
+  /// chains.
+  bool fitsProduct(const Product &product, const Tile &tile) const;
+  /// Cycles of one core for `rows` rows, what loads of weights do not hide
+  /// included.
+  double getProductCycles(const Product &product, const Tile &tile,
+                          int64_t rows) const;
+  /// Of multiply-adds alone, at the rate of the target's peak.
+  double getIdealCycles(const Product &product, int64_t rows) const;
+  /// Cycles in which one core reads the weights once, from L3.
+  double getWeightCycles(const Product &product) const;
+  /// Rows of `rowBytes` that stay in L2 beside the panel in use and the next.
+  int64_t getBlockRows(int64_t rowBytes, int64_t tileRows) const;
+  /// With so many tiles of rows for each, workers share out rows; with fewer,
+  /// where they may, columns.
+  int64_t getTilesPerWorker() const;
+  /// A strip of narrow weights becomes f32 once for so many tiles of rows, for
+  /// fewer in every one.
+  int64_t getTilesToWiden() const;
+
+  //===-- attention -------------------------------------------------------===//
+
+  /// As in #kernel.tile: rows of queries by keys in registers, and the rows of
+  /// queries that are shared out together.
+  struct AttentionTile {
+    int64_t rows, columns, block;
+  };
+  AttentionTile chooseAttention() const;
+  bool fitsAttention(const Tile &tile) const;
+  llvm::SmallVector<AttentionTile> getAttentionCandidates() const;
+
+  //===-- the rest --------------------------------------------------------===//
+
+  /// Rows that a product of heads goes over with a tile of columns.
+  int64_t getHeadLinearRows() const;
+  /// Columns of a map that a worker takes at once.
+  int64_t getMapColumns() const;
+  /// Whether rows of a table are worth fetching ahead of their use.
+  bool isTooLargeForCache(int64_t tableBytes) const;
+
+  const Target &target;
+  const Machine machine;
+
+private:
+  /// One step of the innermost loop over depth: `depth` steps of the product.
+  struct Step {
+    int64_t depth = 1;
+    double perSum = 1;     ///< instructions for a sum: rows x vectors
+    double perVector = 0;  ///< and to unpack a vector of weights
+    int64_t registers = 1; ///< beside sums and weights
+  };
+  Step getStep(const Product &product) const;
+  bool usesTiles(const Product &product) const;
+  double getStepCycles(const Step &step, int64_t rows, int64_t vectors) const;
+  int64_t getSpareRegisters(const Step &step, int64_t rows,
+                            int64_t vectors) const;
+  int64_t chooseDepth(const Product &product) const;
+  Tile complete(const Product &product, int64_t rows, int64_t columns,
+                int64_t depth) const;
+};
+
+} // namespace attnc
+
+#endif // ATTNC_COMPILER_SCHEDULE_COSTMODEL_H

@@ -1,0 +1,85 @@
+//===- Tuning.cpp - kernels whose tile may be overruled -------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Signatures and candidates of kernels.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/schedule/Tuning.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/BLAKE3.h"
+
+using namespace mlir;
+
+namespace attnc {
+
+std::string getSignature(kernel::FuncOp kernel) {
+  // A copy without what depends on the other kernels or is chosen here.
+  OwningOpRef<kernel::FuncOp> copy = kernel.clone();
+  copy->setSymName("kernel");
+  copy->removeTileAttr();
+  copy->removeScratchAttr();
+  // Panels follow from the precision.
+  for (unsigned index = 0; index < copy->getNumArguments(); ++index)
+    if (isa_and_nonnull<kernel::PanelsAttr>(copy->getLayout(index)))
+      copy->removeArgAttr(index, kernel::KernelDialect::kLayoutAttr);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  copy->print(os, OpPrintingFlags().enableDebugInfo(false).useLocalScope());
+  constexpr size_t kDigestBytes = 4;
+  auto digest = llvm::BLAKE3::hash<kDigestBytes>(
+      llvm::arrayRefFromStringRef(StringRef(text)));
+  return (kernel.getSymName() + "-" + llvm::toHex(digest, /*LowerCase=*/true))
+      .str();
+}
+
+CostModel::Product getProduct(kernel::FuncOp kernel, attn::LinearOp op) {
+  auto weight = op.getWeight().getType();
+  CostModel::Product product{weight.getDimSize(0), weight.getDimSize(1)};
+  if (kernel::PrecisionAttr precision = kernel.getPrecisionAttr()) {
+    product.weights = precision.getWeights();
+    product.rows = precision.getActivations();
+    product.group = precision.getGroup();
+  }
+  return product;
+}
+
+SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
+                                                const CostModel &model) {
+  SmallVector<kernel::TileAttr> candidates;
+  auto add = [&](int64_t rows, int64_t columns, int64_t depth, int64_t block) {
+    candidates.push_back(
+        kernel::TileAttr::get(kernel.getContext(), rows, columns, depth, block,
+                              StringAttr::get(kernel.getContext())));
+  };
+  llvm::TypeSwitch<Operation *>(kernel.getComputeOp())
+      .Case([&](attn::LinearOp op) {
+        for (const CostModel::Tile &tile :
+             model.getProductCandidates(getProduct(kernel, op)))
+          add(tile.rows, tile.columns, tile.depth, tile.block);
+      })
+      .Case([&](attn::AttentionOp) {
+        for (const CostModel::AttentionTile &tile :
+             model.getAttentionCandidates())
+          add(tile.rows, tile.columns, 0, tile.block);
+      });
+  return candidates;
+}
+
+bool fits(kernel::TileAttr tile, kernel::FuncOp kernel,
+          const CostModel &model) {
+  CostModel::Tile numbers{tile.getRows(), tile.getColumns(), tile.getDepth(),
+                          tile.getBlock()};
+  return llvm::TypeSwitch<Operation *, bool>(kernel.getComputeOp())
+      .Case([&](attn::LinearOp op) {
+        return model.fitsProduct(getProduct(kernel, op), numbers);
+      })
+      .Case([&](attn::AttentionOp) { return model.fitsAttention(numbers); })
+      .Default(false);
+}
+
+} // namespace attnc

@@ -1,0 +1,57 @@
+//===- PhaseTrace.h - times of phases -----------------------*- C++ -*-===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads what a library under ATTN_PROFILE writes.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ATTNC_COMPILER_TOOLS_PHASETRACE_H
+#define ATTNC_COMPILER_TOOLS_PHASETRACE_H
+
+#include "compiler/tools/Library.h"
+
+namespace attnc::tools {
+
+/// The phases of every call of one entry at one set of sizes. A phase takes
+/// from the first worker's begin to the last one's end.
+class PhaseTrace {
+public:
+  /// Of the trace at `path`, which may still grow; A0731 if it holds no more
+  /// calls than those that do not count.
+  static llvm::Expected<PhaseTrace>
+  read(llvm::StringRef path, llvm::StringRef entry,
+       const std::map<std::string, int64_t> &sizes, size_t phases);
+
+  /// Of the warm calls, in milliseconds.
+  double median(size_t phase) const;
+
+  /// The first calls, which are cold.
+  static constexpr size_t kColdCalls = 2;
+
+private:
+  using Call = std::vector<std::pair<double, double>>;
+  explicit PhaseTrace(size_t phases) : phases(phases) {}
+  bool beginCall(const llvm::json::Object &event, llvm::StringRef entry,
+                 const std::map<std::string, int64_t> &sizes);
+  void addPart(const llvm::json::Object &event);
+
+  size_t phases;
+  std::vector<Call> calls;
+};
+
+/// The object of `list` whose member `key` is `value`, or null.
+const llvm::json::Object *findObject(const llvm::json::Array *list,
+                                     llvm::StringRef key,
+                                     llvm::StringRef value);
+
+/// What the description says of the phases of `entry`: their kernels and work.
+llvm::Expected<const llvm::json::Array *> findWork(const Library &library,
+                                                   llvm::StringRef variant,
+                                                   llvm::StringRef entry);
+
+} // namespace attnc::tools
+
+#endif // ATTNC_COMPILER_TOOLS_PHASETRACE_H
