@@ -203,7 +203,7 @@ void *KernelRunner::lookup(const std::string &symbol) const {
 
 void KernelRunner::run(const std::string &symbol, std::vector<int64_t> &sizes,
                        const std::vector<void *> &arguments, int workers,
-                       size_t scratchBytes) const {
+                       size_t scratchBytes, const int32_t *past) const {
   using Caller = void (*)(const attn_frame *, int32_t, int32_t, void *const *);
   auto caller = reinterpret_cast<Caller>(lookup("call_" + symbol));
   if (!caller)
@@ -215,7 +215,8 @@ void KernelRunner::run(const std::string &symbol, std::vector<int64_t> &sizes,
                       nullptr,
                       nullptr,
                       static_cast<unsigned char *>(scratch.data()),
-                      static_cast<int64_t>(scratchBytes)};
+                      static_cast<int64_t>(scratchBytes),
+                      past};
   for (int worker = 0; worker < workers; ++worker)
     caller(&frame, worker, workers, arguments.data());
 }

@@ -55,10 +55,11 @@ public:
 
   /// Runs kernel `symbol` ("VARIANT_KERNEL") as all of `workers` workers, one
   /// after the other. `sizes` in the order of the attn.size ops, which the
-  /// kernel may change; `arguments` are the inputs, then the outputs.
+  /// kernel may change; `arguments` are the inputs, then the outputs, a state
+  /// an attn_frame_state; `past` are the sequences' lengths before the call.
   void run(const std::string &symbol, std::vector<int64_t> &sizes,
            const std::vector<void *> &arguments, int workers = 1,
-           size_t scratchBytes = 0) const;
+           size_t scratchBytes = 0, const int32_t *past = nullptr) const;
   /// The address of a function of the module.
   void *lookup(const std::string &symbol) const;
 
