@@ -16,6 +16,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
+#include <cstring>
 
 using namespace llvm;
 
@@ -31,6 +32,24 @@ cl::list<std::string> texts("text", cl::desc("A text to encode; repeatable"),
                             cl::value_desc("STRING"), IN_RUN);
 cl::opt<std::string> prompt("prompt", cl::desc("A text to continue"),
                             cl::value_desc("STRING"), IN_RUN);
+cl::opt<bool> chat("chat",
+                   cl::desc("Answer messages by the model's chat template: "
+                            "--message, or lines of standard input"),
+                   IN_RUN);
+cl::list<std::string>
+    messages("message", cl::desc("With --chat: what the user says; repeatable"),
+             cl::value_desc("STRING"), IN_RUN);
+cl::opt<std::string> systemMessage("system",
+                                   cl::desc("With --chat: what comes first"),
+                                   cl::value_desc("STRING"), IN_RUN);
+cl::opt<std::string>
+    draft("draft",
+          cl::desc("With --prompt or --chat: the library of a smaller model of "
+                   "the same vocabulary, which guesses ahead"),
+          cl::value_desc("LIB"), IN_RUN);
+cl::opt<int64_t> draftTokens("draft-tokens",
+                             cl::desc("With --draft: guesses at a time"),
+                             cl::value_desc("N"), IN_RUN);
 cl::opt<int64_t> maxTokens("max-tokens",
                            cl::desc("With --prompt: tokens to make"),
                            cl::value_desc("N"), IN_RUN);
@@ -42,7 +61,8 @@ cl::list<int32_t> promptIds("prompt-ids",
                             cl::value_desc("IDS"), cl::CommaSeparated, IN_RUN);
 cl::opt<float>
     temperature("temperature", cl::init(1.0f),
-                cl::desc("With --prompt: divides the logits (default: 1)"),
+                cl::desc("With --prompt: divides the logits (default: what the "
+                         "model's authors recommend, else 1)"),
                 cl::value_desc("T"), IN_RUN);
 cl::opt<int> topK("top-k",
                   cl::desc("With --prompt: draw from the K likeliest tokens"),
@@ -81,6 +101,10 @@ cl::opt<std::string>
                 cl::value_desc("FILE"), IN_RUN);
 cl::opt<int> threads("threads", cl::desc("Threads (default: all allowed)"),
                      cl::value_desc("N"), IN_RUN);
+cl::opt<std::string> adapter("adapter",
+                             cl::desc("Compute with this adapter of a library "
+                                      "that keeps adapters apart"),
+                             cl::value_desc("NAME"), IN_RUN);
 cl::opt<bool> json("json", cl::desc("Print one JSON object"), IN_RUN);
 
 struct Call {
@@ -292,11 +316,17 @@ void printOutputs(const Call &call) {
   }
 }
 
+Error open(Library &library) {
+  if (Error error = library.open(threads, weightsPath))
+    return error;
+  return adapter.empty() ? Error::success() : library.chooseAdapter(adapter);
+}
+
 Error runLibrary() {
   Expected<std::unique_ptr<Library>> library = Library::load(path);
   if (!library)
     return library.takeError();
-  if (Error error = (*library)->open(threads, weightsPath))
+  if (Error error = open(**library))
     return error;
   Call call;
   if (Error error = texts.empty() ? prepareFiles(**library, call)
@@ -321,27 +351,75 @@ Error runLibrary() {
   return Error::success();
 }
 
+/// What the model's authors recommend, and over it what the command line says.
+attn_generate_options chooseOptions(const Library &library) {
+  attn_generate_options options = ATTN_GENERATE_INIT;
+  if (library.functions().generation) {
+    const attn_generate_options &given =
+        *library.functions().generation()->defaults;
+    std::memcpy(&options, &given, std::min(given.struct_size, sizeof(options)));
+    options.struct_size = sizeof(options);
+  }
+  if (temperature.getNumOccurrences() || options.temperature == 0)
+    options.temperature = temperature;
+  if (greedy)
+    options.temperature = 0;
+  auto override = [](const auto &flag, auto &field) {
+    if (flag.getNumOccurrences())
+      field = flag.getValue();
+  };
+  override(maxTokens, options.max_tokens);
+  override(topK, options.top_k);
+  override(topP, options.top_p);
+  override(minP, options.min_p);
+  override(repetitionPenalty, options.repetition_penalty);
+  override(seed, options.seed);
+  return options;
+}
+
 Error continuePrompt() {
   Expected<std::unique_ptr<Library>> library = Library::load(path);
   if (!library)
     return library.takeError();
-  if (Error error = (*library)->open(threads, weightsPath))
+  if (Error error = open(**library))
     return error;
-  PromptRequest request = {prompt, {}, json, {}, ATTN_GENERATE_INIT};
+  attn_generate_options options = chooseOptions(**library);
+  std::unique_ptr<Library> drafting; // closed before the library
+  if (!draft.empty()) {
+    Expected<std::unique_ptr<Library>> loaded = Library::load(draft);
+    if (!loaded)
+      return loaded.takeError();
+    drafting = std::move(*loaded);
+    if (Error error = drafting->open(threads))
+      return error;
+    options.draft = &drafting->functions();
+    options.draft_session = drafting->session();
+    options.draft_tokens = draftTokens;
+  }
+  std::vector<std::string> stopTexts(stops.begin(), stops.end());
+  if (chat)
+    return runChat(**library, {{messages.begin(), messages.end()},
+                               systemMessage,
+                               json,
+                               std::move(stopTexts),
+                               options});
+  PromptRequest request = {prompt, {}, json, std::move(stopTexts), options};
   request.ids.assign(promptIds.begin(), promptIds.end());
-  request.stops.assign(stops.begin(), stops.end());
-  request.options.max_tokens = maxTokens;
-  request.options.temperature = greedy ? 0.0f : temperature.getValue();
-  request.options.top_k = topK;
-  request.options.top_p = topP;
-  request.options.min_p = minP;
-  request.options.repetition_penalty = repetitionPenalty;
-  request.options.seed = seed;
   return runPrompt(**library, request);
 }
 
 int run() {
-  bool hasPrompt = prompt.getNumOccurrences() || !promptIds.empty();
+  bool hasPrompt = prompt.getNumOccurrences() || !promptIds.empty() || chat;
+  if (chat && (prompt.getNumOccurrences() || !promptIds.empty()))
+    return usage("give --message instead of --prompt with --chat", "run");
+  if (!chat && (!messages.empty() || systemMessage.getNumOccurrences()))
+    return usage("--message and --system need --chat", "run");
+  if (chat && json && messages.empty())
+    return usage("--chat with --json needs --message", "run");
+  if (draft.empty() && draftTokens.getNumOccurrences())
+    return usage("--draft-tokens needs --draft", "run");
+  if (!hasPrompt && !draft.empty())
+    return usage("--draft needs --prompt or --chat", "run");
   if (hasPrompt && (!texts.empty() || !inputFiles.empty()))
     return usage("give one of --prompt, --text and --input", "run");
   if (!hasPrompt && (maxTokens.getNumOccurrences() || greedy))
@@ -367,7 +445,8 @@ Command runCommand() {
       "  attnc run out/libminilm.so --entry encode --input "
       "input_ids=ids.npy --output results\n"
       "  attnc run out/libgpt2.so --prompt \"Once upon a time\" --max-tokens "
-      "100 --temperature 0.8 --top-p 0.9\n",
+      "100 --temperature 0.8 --top-p 0.9\n"
+      "  attnc run out/libsmol.so --chat --message \"Hello!\"\n",
       run};
 }
 

@@ -18,17 +18,8 @@ using namespace llvm;
 
 namespace attnc::tools {
 
-namespace {
-/// What the callback collects.
-struct Continuation {
-  bool prints;
-  std::string text;
-  std::vector<int32_t> ids;
-};
-} // namespace
-
-static int32_t takeToken(void *context, int32_t token, const char *text,
-                         size_t length) {
+int32_t Continuation::take(void *context, int32_t token, const char *text,
+                           size_t length) {
   auto &continuation = *static_cast<Continuation *>(context);
   if (token >= 0)
     continuation.ids.push_back(token);
@@ -40,7 +31,7 @@ static int32_t takeToken(void *context, int32_t token, const char *text,
   return 0;
 }
 
-static StringRef getName(attn_stop stop) {
+StringRef getName(attn_stop stop) {
   static constexpr StringLiteral names[] = {"length",   "token",   "string",
                                             "callback", "context", "error"};
   return names[stop];
@@ -48,9 +39,7 @@ static StringRef getName(attn_stop stop) {
 
 Error runPrompt(const Library &library, const PromptRequest &request) {
   const attn_library &functions = library.functions();
-  bool generates =
-      functions.struct_size >= sizeof(attn_library) && functions.generate;
-  if (!generates)
+  if (!functions.generate)
     return createStringError(
         "error[A0730]: --prompt needs a library of a model "
         "that generates text; this one does not. Use "
@@ -66,16 +55,17 @@ Error runPrompt(const Library &library, const PromptRequest &request) {
   options.stop_strings = stops.data();
   options.stop_string_count = stops.size();
   Continuation continuation = {!request.asJson, {}, {}};
-  attn_generate_result result = {sizeof(result), 0, 0, ATTN_STOP_ERROR};
+  attn_generate_result result = {
+      sizeof(result), 0, 0, ATTN_STOP_ERROR, 0, 0, 0};
   auto before = std::chrono::steady_clock::now();
   attn_status status =
       request.ids.empty()
           ? functions.generate_text(library.session(), &options,
                                     request.text.data(), request.text.size(),
-                                    takeToken, &continuation, &result)
+                                    Continuation::take, &continuation, &result)
           : functions.generate(library.session(), &options, request.ids.data(),
-                               request.ids.size(), takeToken, &continuation,
-                               &result);
+                               request.ids.size(), Continuation::take,
+                               &continuation, &result);
   if (status)
     return library.lastError("generating", status);
   std::chrono::duration<double> seconds =
@@ -91,6 +81,8 @@ Error runPrompt(const Library &library, const PromptRequest &request) {
                          {"ids", json::Array(continuation.ids)},
                          {"prompt_tokens", result.prompt_tokens},
                          {"stop", getName(result.stop)},
+                         {"draft_tokens", result.draft_tokens},
+                         {"draft_accepted", result.draft_accepted},
                          {"seconds", seconds.count()}});
   return Error::success();
 }
