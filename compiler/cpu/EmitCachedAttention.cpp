@@ -14,8 +14,9 @@
 //
 // Chunks begin at multiples of their length, whatever the call: a row goes
 // through the same operations whether it comes alone or with others, and keys
-// that bounds leave out would have added zeros. One row alone, which is what
-// decoding makes, has code of its own.
+// that bounds leave out would have added zeros. Narrow keys and values widen in
+// registers; scales of i8 go to the scores, and to the weights of the values.
+// One row alone, which is what decoding makes, has code of its own.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/StateAccess.h"
@@ -71,9 +72,10 @@ private:
   void emitChunk(const Tile &tile, const Chunk &chunk);
   void forBlocks(const Chunk &chunk, function_ref<void(Value base)> body);
   void emitScores(const Tile &tile, const Chunk &chunk);
-  void emitScoreTile(const Tile &tile, Value keys, Value target,
+  void emitScoreTile(const Tile &tile, Value keys, Value column, Value target,
                      int64_t vectors);
   Value applyRegions(const Tile &tile, const Row &row, Value score, Value key);
+  Value scaleWeights(const Tile &tile, Value weights, Value firstKey);
   void emitSoftmax(const Tile &tile, const Chunk &chunk, Value row);
   void emitWeightedSum(const Tile &tile, const Chunk &chunk,
                        int64_t firstVector, int64_t vectors);
@@ -301,21 +303,24 @@ void CachedAttentionEmitter::emitScores(const Tile &tile, const Chunk &chunk) {
                             tile.keyHead);
     Value target = e.at(probabilities, e.sub(base, chunk.start));
     e.loop(e.i64(0), e.i64(block), vectors * lanes, [&](Value column) {
-      emitScoreTile(tile, e.at(keys, column), e.at(target, column), vectors);
+      emitScoreTile(tile, keys, column, e.at(target, column), vectors);
     });
   });
 }
 
-/// The products of all rows with `vectors` vectors of keys.
+/// The products of all rows with `vectors` vectors of keys, from position
+/// `column` of a block on.
 void CachedAttentionEmitter::emitScoreTile(const Tile &tile, Value keys,
-                                           Value target, int64_t vectors) {
+                                           Value column, Value target,
+                                           int64_t vectors) {
   auto multiply = [&](Value first, int64_t count, Values totals) {
     for (int64_t d = 0; d < count; ++d) {
       Value depth = e.add(first, e.i64(d));
-      Value place = e.at(keys, e.mul(depth, e.i64(block)));
+      Value first = e.add(e.mul(depth, e.i64(block)), column);
       Values loaded;
       for (int64_t v = 0; v < vectors; ++v)
-        loaded.push_back(e.loadVector(e.at(place, e.i64(v * lanes))));
+        loaded.push_back(
+            key.loadElements(keys, e.add(first, e.i64(v * lanes))));
       Value queryPlace = e.at(queries, depth);
       for (int64_t i = 0; i < tile.height; ++i) {
         Value element =
@@ -337,10 +342,19 @@ void CachedAttentionEmitter::emitScoreTile(const Tile &tile, Value keys,
                       return multiply(first, kUnroll, Values(carried));
                     });
   totals = multiply(e.i64(whole), headSize - whole, totals);
-  for (int64_t i = 0; i < tile.height; ++i)
-    for (int64_t v = 0; v < vectors; ++v)
-      e.storeVector(totals[i * vectors + v],
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value keyScales;
+    if (key.isScaled())
+      keyScales =
+          e.loadVector(key.scaleAt(keys, e.add(column, e.i64(v * lanes))));
+    for (int64_t i = 0; i < tile.height; ++i) {
+      Value total = totals[i * vectors + v];
+      if (keyScales)
+        total = arith::MulFOp::create(b, loc, total, keyScales);
+      e.storeVector(total,
                     e.at(target, e.i64(i * kCachedAttentionChunk + v * lanes)));
+    }
+  }
 }
 
 /// The score region, then what masks a key, on the scores of the keys from
@@ -375,6 +389,18 @@ Value CachedAttentionEmitter::applyRegions(const Tile &tile, const Row &row,
 
 //===-- softmax -----------------------------------------------------------===//
 
+/// Weights of values: with the values' scales, if they have some.
+Value CachedAttentionEmitter::scaleWeights(const Tile &tile, Value weights,
+                                           Value firstKey) {
+  if (!value.isScaled())
+    return weights;
+  Value index = e.div(firstKey, e.i64(block));
+  Value head = value.headOf(tile.sequence.valueTable, index, tile.keyHead);
+  Value within = e.sub(firstKey, e.mul(index, e.i64(block)));
+  return arith::MulFOp::create(b, loc, weights,
+                               e.loadVector(value.scaleAt(head, within)));
+}
+
 void CachedAttentionEmitter::emitSoftmax(const Tile &tile, const Chunk &chunk,
                                          Value number) {
   Row row = rowAt(tile, number);
@@ -405,7 +431,7 @@ void CachedAttentionEmitter::emitSoftmax(const Tile &tile, const Chunk &chunk,
                Value shifted = arith::SubFOp::create(
                    b, loc, e.loadVector(placeOf(key)), shifts);
                Value weights = math::ExpOp::create(b, loc, shifted);
-               e.storeVector(weights, placeOf(key));
+               e.storeVector(scaleWeights(tile, weights, key), placeOf(key));
                return {arith::AddFOp::create(b, loc, carried[0], weights)};
              })[0];
   Value change = arith::SubFOp::create(b, loc, before, shift);
@@ -426,7 +452,7 @@ void CachedAttentionEmitter::emitWeightedSum(const Tile &tile,
                                              const Chunk &chunk,
                                              int64_t firstVector,
                                              int64_t vectors) {
-  auto accumulate = [&](Value weights, Value rows, int64_t count,
+  auto accumulate = [&](Value weights, Value rows, Value from, int64_t count,
                         Values totals) {
     for (int64_t k = 0; k < count; ++k) {
       Values loaded;
@@ -435,8 +461,10 @@ void CachedAttentionEmitter::emitWeightedSum(const Tile &tile,
         Value tail;
         if (valueSize - column < lanes)
           tail = e.tailMask(e.i64(valueSize - column));
-        loaded.push_back(
-            e.loadVector(e.at(rows, e.i64(k * valueSize + column)), tail));
+        Value first =
+            e.add(e.mul(e.add(from, e.i64(k)), e.i64(value.rowElements)),
+                  e.i64(column));
+        loaded.push_back(value.loadElements(rows, first, tail));
       }
       for (int64_t i = 0; i < tile.height; ++i) {
         Value weight = e.splat(
@@ -460,10 +488,8 @@ void CachedAttentionEmitter::emitWeightedSum(const Tile &tile,
         auto part = [&](Value from, Value to, int64_t step, ValueRange totals) {
           return e.loop(from, to, step, totals,
                         [&](Value k, ValueRange carried) -> Values {
-                          return accumulate(
-                              e.at(weights, k),
-                              e.at(rows, e.mul(k, e.i64(valueSize))), step,
-                              Values(carried));
+                          return accumulate(e.at(weights, k), rows, k, step,
+                                            Values(carried));
                         });
         };
         Value count = e.minimum(e.sub(chunk.to, base), e.i64(block));

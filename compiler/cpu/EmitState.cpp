@@ -8,7 +8,9 @@
 //
 // `attn.past`, `attn.packed_positions` and `attn.append`. An append copies a
 // call's new rows into the blocks that the runtime has put into the tables
-// before; workers take heads of sequences.
+// before, as f32, as the nearest bf16, or as i8 with a scale per position and
+// head: vectors that attention then reads whole; workers take heads of
+// sequences.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/StateAccess.h"
@@ -20,7 +22,7 @@ namespace attnc::cpu {
 //===-- blocks ------------------------------------------------------------===//
 
 StateAccess::StateAccess(KernelEmitter &emitter, Value state) : e(emitter) {
-  auto blocks = cast<kernel::BlocksAttr>(
+  blocks = cast<kernel::BlocksAttr>(
       e.kernel.getLayout(cast<BlockArgument>(state).getArgNumber()));
   positions = blocks.getPositions();
   transposed = blocks.getTransposed();
@@ -28,6 +30,7 @@ StateAccess::StateAccess(KernelEmitter &emitter, Value state) : e(emitter) {
       cast<attn::StateType>(state.getType()).getRow().getShape();
   heads = row[0];
   columns = row[1];
+  rowElements = blocks.getRowElements(columns);
   // Fields of attn_frame_state.
   Value view = e.pointerOf(state);
   tables = load(view.getType(), view, e.i64(0));
@@ -48,9 +51,38 @@ Value StateAccess::tableOf(Value sequence) {
 
 Value StateAccess::headOf(Value table, Value block, Value head) {
   Value start = load(tables.getType(), table, block);
-  start = LLVM::GEPOp::create(e.b, e.loc, start.getType(), e.b.getI8Type(),
-                              start, ArrayRef<LLVM::GEPArg>{offset});
-  return e.at(start, e.mul(head, e.i64(positions * columns)));
+  start = e.atBytes(start, offset);
+  return e.atBytes(start, e.mul(head, e.i64(blocks.getHeadBytes(columns))));
+}
+
+Value StateAccess::elementAt(Value base, Value index) {
+  const int64_t bytes = blocks.getElementBytes();
+  return bytes == 4 ? e.at(base, index)
+                    : e.atBytes(base, e.mul(index, e.i64(bytes)));
+}
+
+Value StateAccess::loadElements(Value head, Value index, Value mask) {
+  Value place = elementAt(head, index);
+  if (blocks.getFormat() == kernel::Format::f32)
+    return e.loadVector(place, mask);
+  const bool isByte = blocks.getFormat() == kernel::Format::i8;
+  auto type =
+      VectorType::get({int64_t(e.lanes)}, e.b.getIntegerType(isByte ? 8 : 16));
+  Value elements = LLVM::LoadOp::create(e.b, e.loc, type, place,
+                                        unsigned(blocks.getElementBytes()));
+  if (isByte)
+    return arith::SIToFPOp::create(
+        e.b, e.loc, e.vectorType(),
+        arith::ExtSIOp::create(e.b, e.loc, e.indexVectorType(), elements));
+  Value bits =
+      arith::ExtUIOp::create(e.b, e.loc, e.indexVectorType(), elements);
+  bits = arith::ShLIOp::create(e.b, e.loc, bits, e.splat(e.i32(16)));
+  return arith::BitcastOp::create(e.b, e.loc, e.vectorType(), bits);
+}
+
+Value StateAccess::scaleAt(Value head, Value position) {
+  const int64_t behind = blocks.getHeadBytes(columns) - positions * 4;
+  return e.at(e.atBytes(head, e.i64(behind)), position);
 }
 
 //===-- lengths -----------------------------------------------------------===//
@@ -83,22 +115,103 @@ LogicalResult KernelEmitter::emitPackedPositions(attn::PackedPositionsOp op) {
 
 //===-- append ------------------------------------------------------------===//
 
-/// One row of one head, `count` elements: side by side, or `stride` apart.
-static void storeRow(KernelEmitter &e, Value source, Value target,
-                     int64_t count, int64_t stride) {
-  if (stride > 1) {
-    e.loop(e.i64(0), e.i64(count), 1, [&](Value i) {
+void StateAccess::storeFloats(Value source, Value head, Value position) {
+  if (transposed) {
+    e.loop(e.i64(0), e.i64(columns), 1, [&](Value i) {
       e.store(e.loadF32(e.at(source, i)),
-              e.at(target, e.mul(i, e.i64(stride))));
+              e.at(head, e.add(position, e.mul(i, e.i64(positions)))));
     });
     return;
   }
-  for (int64_t i = 0; i < count; i += e.lanes) {
+  Value target = e.at(head, e.mul(position, e.i64(columns)));
+  for (int64_t i = 0; i < columns; i += e.lanes) {
     Value mask;
-    if (count - i < e.lanes)
-      mask = e.tailMask(e.i64(count - i));
+    if (columns - i < e.lanes)
+      mask = e.tailMask(e.i64(columns - i));
     e.storeVector(e.loadVector(e.at(source, e.i64(i)), mask),
                   e.at(target, e.i64(i)), mask);
+  }
+}
+
+/// The scale of a row of i8, and what its numbers are multiplied by. The
+/// largest magnitude is that of the bits as integers, so that a NaN becomes the
+/// scale; rows below 2^-100 count as zeros, as in products (EmitNarrow.cpp).
+std::pair<Value, Value> StateAccess::findScale(Value source) {
+  Value magnitude = e.splat(e.i32(0x7fffffff)), most = e.splat(e.i32(0));
+  for (int64_t i = 0; i < columns; i += e.lanes) {
+    Value mask;
+    if (columns - i < e.lanes)
+      mask = e.tailMask(e.i64(columns - i));
+    Value bits = e.loadVector(e.at(source, e.i64(i)), mask, e.b.getI32Type());
+    bits = arith::AndIOp::create(e.b, e.loc, bits, magnitude);
+    most = arith::MaxSIOp::create(e.b, e.loc, most, bits);
+  }
+  Value largest = vector::ReductionOp::create(
+      e.b, e.loc, vector::CombiningKind::MAXSI, most);
+  largest = arith::BitcastOp::create(e.b, e.loc, e.b.getF32Type(), largest);
+  Value isZero = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OLT,
+                                       largest, e.f32(0x1p-100f));
+  Value inverse = arith::DivFOp::create(e.b, e.loc, e.f32(127), largest);
+  inverse = arith::SelectOp::create(e.b, e.loc, isZero, e.f32(0), inverse);
+  Value scale =
+      arith::MulFOp::create(e.b, e.loc, largest, e.f32(1.0f / 127.0f));
+  return {scale, inverse};
+}
+
+Value StateAccess::narrow(Value numbers, Value inverse) {
+  auto bitsOf = [&](Value value) -> Value {
+    return arith::BitcastOp::create(e.b, e.loc, e.indexVectorType(), value);
+  };
+  if (inverse) {
+    // Added to a number below 2^22 it leaves the nearest integer in the low
+    // bits.
+    constexpr float kRounder = 12582912.0f;
+    return bitsOf(e.fma(numbers, e.splat(inverse), e.splat(e.f32(kRounder))));
+  }
+  auto shiftDown = [&](Value bits) -> Value {
+    return arith::ShRUIOp::create(e.b, e.loc, bits, e.splat(e.i32(16)));
+  };
+  // On integers, since processors' own conversion drops denormals.
+  Value bits = bitsOf(numbers), upper = shiftDown(bits);
+  Value odd = arith::AndIOp::create(e.b, e.loc, upper, e.splat(e.i32(1)));
+  Value half = arith::AddIOp::create(e.b, e.loc, odd, e.splat(e.i32(0x7fff)));
+  Value nearest = shiftDown(arith::AddIOp::create(e.b, e.loc, bits, half));
+  Value isNan = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::UNO,
+                                      numbers, numbers);
+  Value nan = arith::OrIOp::create(e.b, e.loc, upper, e.splat(e.i32(0x40)));
+  return arith::SelectOp::create(e.b, e.loc, isNan, nan, nearest);
+}
+
+void StateAccess::storeRow(Value source, Value head, Value position) {
+  if (blocks.getFormat() == kernel::Format::f32)
+    return storeFloats(source, head, position);
+  Value scale, inverse;
+  if (isScaled()) {
+    std::tie(scale, inverse) = findScale(source);
+    e.store(scale, scaleAt(head, position));
+  }
+  const unsigned bytes = blocks.getElementBytes();
+  Type element = e.b.getIntegerType(8 * bytes);
+  auto type = VectorType::get({int64_t(e.lanes)}, element);
+  for (int64_t i = 0; i < columns; i += e.lanes) {
+    const int64_t count = std::min<int64_t>(e.lanes, columns - i);
+    Value mask;
+    if (count < e.lanes)
+      mask = e.tailMask(e.i64(count));
+    Value numbers = e.loadVector(e.at(source, e.i64(i)), mask);
+    Value narrowed =
+        arith::TruncIOp::create(e.b, e.loc, type, narrow(numbers, inverse));
+    if (!transposed) {
+      // The zeros of a masked load fill the row up.
+      Value first = e.mul(position, e.i64(rowElements));
+      e.store(narrowed, elementAt(head, e.add(first, e.i64(i))), bytes);
+      continue;
+    }
+    for (int64_t lane = 0; lane < count; ++lane)
+      e.store(vector::ExtractOp::create(e.b, e.loc, narrowed,
+                                        ArrayRef<int64_t>{lane}),
+              elementAt(head, e.add(position, e.i64((i + lane) * positions))),
+              bytes);
   }
 }
 
@@ -121,13 +234,9 @@ LogicalResult KernelEmitter::emitAppend(attn::AppendOp op) {
       Value position = add(row, shift);
       Value index = div(position, block);
       Value within = sub(position, mul(index, block));
-      Value target =
-          at(state.headOf(table, index, head),
-             state.transposed ? within : mul(within, i64(state.columns)));
       Value source =
           at(rows, add(mul(row, i64(stride)), mul(head, i64(state.columns))));
-      storeRow(*this, source, target, state.columns,
-               state.transposed ? state.positions : 1);
+      state.storeRow(source, state.headOf(table, index, head), within);
     });
   });
   return success();

@@ -9,7 +9,7 @@
 //
 //   bf16   the half of the word, shifted to the upper end
 //   i8     the byte, shifted up and back down, converted
-//   i4     the nibble likewise, times its group's scale
+//   i4     the nibble likewise, times its group's scale; i8 too, if grouped
 //
 // A word holds several steps of depth; LLVM loads it once for all of them. The
 // numbers are exact but for i4's product with its scale. With many tiles of
@@ -60,11 +60,12 @@ Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
     return arith::BitcastOp::create(e.b, e.loc, e.vectorType(), bits);
   }
   case kernel::Format::i8:
-    return arith::SIToFPOp::create(e.b, e.loc, e.vectorType(),
-                                   extractSigned(e, words, 8 * part, 8));
   case kernel::Format::i4: {
+    const int64_t bits = panels.getFormat() == kernel::Format::i8 ? 8 : 4;
     Value number = arith::SIToFPOp::create(
-        e.b, e.loc, e.vectorType(), extractSigned(e, words, 4 * part, 4));
+        e.b, e.loc, e.vectorType(), extractSigned(e, words, bits * part, bits));
+    if (!panels.getGroup())
+      return number; // the sum is scaled
     // An iteration lies in one group: both are multiples of a word.
     Value group = e.div(k, e.i64(panels.getGroup()));
     Value scale = e.loadVector(e.at(

@@ -26,12 +26,30 @@ public:
   mlir::Value tableOf(mlir::Value sequence);
   /// The first element of a head in a block of a table.
   mlir::Value headOf(mlir::Value table, mlir::Value block, mlir::Value head);
+  /// A vector of a head's elements from number `index` on, as f32; those of i8
+  /// without their scales. `mask` is for elements of f32 alone.
+  mlir::Value loadElements(mlir::Value head, mlir::Value index,
+                           mlir::Value mask = {});
+  /// Whether elements are q, and numbers scale * q.
+  bool isScaled() const { return blocks.getFormat() == kernel::Format::i8; }
+  /// The scale of the position that is number `position` of its block.
+  mlir::Value scaleAt(mlir::Value head, mlir::Value position);
+  /// Writes the row at `source` as a head's number `position`.
+  void storeRow(mlir::Value source, mlir::Value head, mlir::Value position);
 
+  kernel::BlocksAttr blocks;
   int64_t positions; ///< of a block
   bool transposed;
   int64_t heads, columns; ///< a row is [heads, columns]
+  int64_t rowElements;    ///< from a row that is not transposed to the next
 
 private:
+  /// base + `index` elements.
+  mlir::Value elementAt(mlir::Value base, mlir::Value index);
+  void storeFloats(mlir::Value source, mlir::Value head, mlir::Value position);
+  /// The i32 lanes of a vector of f32 whose lower bits are its elements.
+  mlir::Value narrow(mlir::Value numbers, mlir::Value inverse);
+  std::pair<mlir::Value, mlir::Value> findScale(mlir::Value source);
   mlir::Value load(mlir::Type type, mlir::Value base, mlir::Value index);
 
   KernelEmitter &e;

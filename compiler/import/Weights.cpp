@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Maps files, finds tensors by name, hashes the sources of a weight and applies
-// its recipe: convert to f32, concatenate, transpose. Every function that is
-// const may run in several threads at once. Declined: integer sources (a weight
+// its recipe: convert to f32, concatenate, transpose, regroup rows, add. Every
+// function that is const may run in several threads at once. Declined: integer sources (a weight
 // is made of floating-point numbers) and f64 numbers that f32 cannot hold.
 //
 //===----------------------------------------------------------------------===//
@@ -150,9 +150,52 @@ void WeightTable::keepAlive(WeightTable other) {
     buffers.push_back(std::move(buffer));
 }
 
-const WeightEntry *WeightTable::find(StringRef name) const {
+unsigned WeightTable::addChoice(StringRef name) {
+  choiceNames.push_back(name.str());
+  choiceEntries.emplace_back();
+  return choiceNames.size() - 1;
+}
+
+void WeightTable::addTensor(StringRef name, ArrayRef<int64_t> shape,
+                            std::vector<float> numbers,
+                            std::optional<unsigned> choice) {
+  const std::vector<float> &kept = *owned.emplace_back(
+      std::make_unique<std::vector<float>>(std::move(numbers)));
+  WeightEntry entry{WeightType::F32, SmallVector<int64_t>(shape),
+                    {reinterpret_cast<const uint8_t *>(kept.data()),
+                     kept.size() * sizeof(float)},
+                    /*file=*/0};
+  (choice ? choiceEntries[*choice] : entries)
+      .insert_or_assign(name, std::move(entry));
+}
+
+void WeightTable::replaceInChoice(unsigned choice, StringRef name,
+                                  const WeightEntry &entry) {
+  choiceEntries[choice].insert_or_assign(name, entry);
+}
+
+bool WeightTable::differs(attn::WeightOp weight, unsigned choice) const {
+  return any_of(weight.getSources().getAsRange<mlir::StringAttr>(),
+                [&](mlir::StringAttr name) {
+                  return choiceEntries[choice].contains(name.getValue());
+                });
+}
+
+const WeightEntry *WeightTable::find(StringRef name,
+                                     std::optional<unsigned> choice) const {
+  if (choice)
+    if (auto own = choiceEntries[*choice].find(name);
+        own != choiceEntries[*choice].end())
+      return &own->second;
   auto found = entries.find(name);
   return found == entries.end() ? nullptr : &found->second;
+}
+
+bool WeightTable::isPlain(StringRef name) const {
+  return !updates.contains(name) &&
+         none_of(choiceEntries, [&](const StringMap<WeightEntry> &own) {
+           return own.contains(name);
+         });
 }
 
 std::vector<StringRef> WeightTable::names() const {
@@ -167,10 +210,11 @@ std::vector<StringRef> WeightTable::names() const {
 
 /// The entries of a weight's sources, in order.
 static Expected<SmallVector<const WeightEntry *>>
-findSources(const WeightTable &table, attn::WeightOp weight) {
+findSources(const WeightTable &table, attn::WeightOp weight,
+            std::optional<unsigned> choice = std::nullopt) {
   SmallVector<const WeightEntry *> sources;
   for (auto name : weight.getSources().getAsRange<mlir::StringAttr>()) {
-    const WeightEntry *entry = table.find(name.getValue());
+    const WeightEntry *entry = table.find(name.getValue(), choice);
     if (!entry)
       return makeError(
           "A0220",
@@ -204,6 +248,9 @@ Expected<std::string> WeightTable::digest(attn::WeightOp weight) const {
     hasher.update(source->bytes);
     if (auto update = updates.find(name.getValue()); update != updates.end())
       hasher.update(update->second->digest);
+    for (const StringMap<WeightEntry> &own : choiceEntries)
+      if (auto entry = own.find(name.getValue()); entry != own.end())
+        hasher.update(entry->second.bytes);
   }
   return toHex(hasher.final<16>(), /*LowerCase=*/true);
 }
@@ -311,6 +358,25 @@ static std::vector<float> transpose(ArrayRef<float> from, int64_t rows,
   return to;
 }
 
+/// Of rows that stand in groups, the first part of every group, then the next
+/// part of every group, and so on.
+static std::vector<float> ungroup(ArrayRef<float> from, ArrayRef<int64_t> parts,
+                                  int64_t rows) {
+  const int64_t width = from.size() / rows;
+  const int64_t group =
+      width * std::accumulate(parts.begin(), parts.end(), int64_t(0));
+  std::vector<float> to;
+  to.reserve(from.size());
+  int64_t before = 0;
+  for (int64_t part : parts) {
+    for (int64_t base = before; base < int64_t(from.size()); base += group)
+      to.insert(to.end(), from.begin() + base,
+                from.begin() + base + part * width);
+    before += part * width;
+  }
+  return to;
+}
+
 /// The shape of the concatenated sources: the type's, before transposition.
 static SmallVector<int64_t> getSourceShape(attn::WeightOp weight) {
   SmallVector<int64_t> shape(
@@ -359,8 +425,9 @@ static Error convert(StringRef name, const WeightEntry &source, float *to) {
                    "save the model in F32");
 }
 
-Expected<std::vector<float>> WeightTable::read(StringRef name) const {
-  const WeightEntry *entry = find(name);
+Expected<std::vector<float>>
+WeightTable::read(StringRef name, std::optional<unsigned> choice) const {
+  const WeightEntry *entry = find(name, choice);
   assert(entry && "the caller has seen it");
   if (!isFloat(entry->type))
     return makeNoFloats(name, entry->type);
@@ -373,11 +440,12 @@ Expected<std::vector<float>> WeightTable::read(StringRef name) const {
 }
 
 Expected<std::vector<float>>
-WeightTable::materialize(attn::WeightOp weight) const {
+WeightTable::materialize(attn::WeightOp weight,
+                         std::optional<unsigned> choice) const {
   if (Error error = check(weight))
     return error;
   SmallVector<const WeightEntry *> sources =
-      cantFail(findSources(*this, weight));
+      cantFail(findSources(*this, weight, choice));
   SmallVector<int64_t> shape = getSourceShape(weight);
   unsigned axis = weight.getConcat().value_or(0);
   ArrayRef<int64_t> dims(shape);
@@ -401,7 +469,7 @@ WeightTable::materialize(attn::WeightOp weight) const {
       offset += inner;
       continue;
     }
-    Expected<std::vector<float>> numbers = read(name);
+    Expected<std::vector<float>> numbers = read(name, choice);
     if (!numbers)
       return numbers.takeError();
     for (int64_t o = 0; o < outer; ++o)
@@ -411,6 +479,13 @@ WeightTable::materialize(attn::WeightOp weight) const {
   }
   if (weight.getTranspose())
     values = transpose(values, shape.end()[-2], shape.end()[-1]);
+  if (std::optional<ArrayRef<int64_t>> parts = weight.getGroups())
+    values =
+        ungroup(values, *parts,
+                cast<mlir::RankedTensorType>(weight.getType()).getDimSize(0));
+  if (std::optional<APFloat> plus = weight.getPlus())
+    for (float &value : values)
+      value += plus->convertToFloat();
   return values;
 }
 

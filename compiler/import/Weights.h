@@ -77,9 +77,12 @@ public:
   /// from `directory`.
   llvm::Error addFiles(mlir::ModuleOp module, llvm::StringRef directory);
 
-  const WeightEntry *find(llvm::StringRef name) const;
+  const WeightEntry *find(llvm::StringRef name,
+                          std::optional<unsigned> choice = std::nullopt) const;
   /// A tensor's numbers, widened or narrowed to f32.
-  llvm::Expected<std::vector<float>> read(llvm::StringRef name) const;
+  llvm::Expected<std::vector<float>>
+  read(llvm::StringRef name,
+       std::optional<unsigned> choice = std::nullopt) const;
 
   /// Lets an adapter change a tensor that is there. (Adapter.h)
   void addUpdate(llvm::StringRef name, LowRankUpdate update);
@@ -87,6 +90,23 @@ public:
   void replace(llvm::StringRef name, const WeightEntry &entry);
   /// Keeps the files of a table that replaced tensors lie in.
   void keepAlive(WeightTable other);
+
+  // Adapters that a session chooses from (SeparateAdapters.h): each has tensors
+  // of its own in the place of some of the table's.
+  /// Adds one and returns its index.
+  unsigned addChoice(llvm::StringRef name);
+  llvm::ArrayRef<std::string> choices() const { return choiceNames; }
+  /// Adds a tensor of f32 that the table keeps; to all, or to one choice alone.
+  void addTensor(llvm::StringRef name, llvm::ArrayRef<int64_t> shape,
+                 std::vector<float> numbers,
+                 std::optional<unsigned> choice = std::nullopt);
+  void replaceInChoice(unsigned choice, llvm::StringRef name,
+                       const WeightEntry &entry);
+  /// True if a source of the weight is another one with this choice.
+  bool differs(attn::WeightOp weight, unsigned choice) const;
+  /// Whether a tensor's numbers are those of its file for everybody: no adapter
+  /// changes them.
+  bool isPlain(llvm::StringRef name) const;
   /// Names in sorted order.
   std::vector<llvm::StringRef> names() const;
   llvm::ArrayRef<std::string> files() const { return paths; }
@@ -98,16 +118,21 @@ public:
   /// that it needs, and that its digest, if it has one, is theirs.
   llvm::Error check(attn::WeightOp weight) const;
 
-  /// Applies a recipe: converts the sources to f32, concatenates, transposes;
-  /// row-major elements of the weight's type. Fails if a source is absent, of
+  /// Applies a recipe: converts the sources to f32, concatenates, transposes,
+  /// regroups rows, adds; row-major elements of the weight's type. Fails if a source is absent, of
   /// another shape or type, or its digest differs from the op's.
-  llvm::Expected<std::vector<float>> materialize(attn::WeightOp weight) const;
+  llvm::Expected<std::vector<float>>
+  materialize(attn::WeightOp weight,
+              std::optional<unsigned> choice = std::nullopt) const;
 
 private:
   std::vector<std::string> paths;
   std::vector<std::unique_ptr<llvm::MemoryBuffer>> buffers;
   llvm::StringMap<WeightEntry> entries;
   llvm::StringMap<std::unique_ptr<LowRankUpdate>> updates; ///< by tensor
+  std::vector<std::string> choiceNames;
+  std::vector<llvm::StringMap<WeightEntry>> choiceEntries; ///< by choice
+  std::vector<std::unique_ptr<std::vector<float>>> owned;
 };
 
 } // namespace attnc

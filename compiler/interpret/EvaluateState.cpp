@@ -8,7 +8,8 @@
 //
 // Appending to states and what is known of their lengths. Attention that reads
 // them is in EvaluateAttention.cpp. The lengths of the session change when the
-// run is over, so that every op of a run sees the same past.
+// run is over, so that every op of a run sees the same past. Rows are kept as
+// they are, or rounded where a run shall tell what a narrow cache costs.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/Evaluation.h"
@@ -61,6 +62,10 @@ Error Evaluation::evaluate(attn::AppendOp op) {
   attn::StateOp state = getDeclaration(op.getState());
   int64_t positions = state.getPositions();
   int64_t width = rows.shape[1] * rows.shape[2];
+  // What the text says, or what the library was compiled with.
+  llvm::StringRef format = state.getFormat() == attn::StateFormat::f32
+                               ? weights.formats.cache
+                               : stringifyStateFormat(state.getFormat());
   SessionState::Rows &lists = session.rows(state.getSymName());
   size_t batch = offsets.numElements() - 1;
   if (lists.size() < batch)
@@ -78,6 +83,10 @@ Error Evaluation::evaluate(attn::AppendOp op) {
     lists[b].resize(past * width);
     lists[b].insert(lists[b].end(), rows.numberData() + first * width,
                     rows.numberData() + (first + count) * width);
+    if (precision == Precision::Narrow)
+      for (int64_t at = past * width; at < (past + count) * width;
+           at += rows.shape[2])
+        roundTo(format, lists[b].data() + at, rows.shape[2]);
     grown[b] = count;
   }
   return Error::success();

@@ -17,12 +17,14 @@
 
 namespace attnc {
 
-/// Formats of a library's products: f32, bf16, i8, i4.
+/// Formats of a library's products and states: f32, bf16, i8, i4.
 struct NarrowFormats {
-  llvm::StringRef weights = "f32", activations = "f32";
+  llvm::StringRef weights = "f32", activations = "f32", cache = "f32";
   int64_t group = 32; ///< of i4
 
-  bool isNarrow() const { return weights != "f32" || activations != "f32"; }
+  bool isNarrow() const {
+    return weights != "f32" || activations != "f32" || cache != "f32";
+  }
 };
 
 namespace interpret {

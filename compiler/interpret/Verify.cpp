@@ -42,17 +42,20 @@ static double getFormatError(llvm::StringRef format) {
   return format == "i4" ? 2.2 / (8 * std::sqrt(12)) : 0;
 }
 
-/// 4 E of Verify.h, for an entry with so many products with weights.
-static double getNarrowBound(const NarrowFormats &formats, double products) {
-  return 4 * std::sqrt(products) *
-         std::hypot(getFormatError(formats.weights),
-                    getFormatError(formats.activations));
+/// 4 E of Verify.h, for an entry with so many products with weights, and
+/// products with what a cache keeps.
+static double getNarrowBound(const NarrowFormats &formats, double products,
+                             double cached) {
+  return 4 *
+         std::hypot(std::sqrt(products) * getFormatError(formats.weights),
+                    std::sqrt(products) * getFormatError(formats.activations),
+                    std::sqrt(cached) * getFormatError(formats.cache));
 }
 
 /// u (8 + sqrt(K P)) of Verify.h, and what narrow products add to it.
 static double getRelativeBound(attn::EntryOp entry,
                                const NarrowFormats &formats) {
-  double depth = 1, products = 0, projections = 0;
+  double depth = 1, products = 0, projections = 0, cached = 0;
   auto add = [&](int64_t contraction, int64_t count) {
     depth = std::max(depth, double(std::max<int64_t>(contraction, 1)));
     products += count;
@@ -70,8 +73,10 @@ static double getRelativeBound(attn::EntryOp entry,
       add(linear.getWeight().getType().getDimSize(1), 1);
     else if (auto attention = dyn_cast<attn::AttentionOp>(op))
       add(attention.getHeadSize(), 2);
-    else if (auto attention = dyn_cast<attn::CachedAttentionOp>(op))
+    else if (auto attention = dyn_cast<attn::CachedAttentionOp>(op)) {
       add(attention.getHeadSize(), 2);
+      cached += 2;
+    }
   });
   entry.walk([&](Operation *op) {
     projections +=
@@ -79,7 +84,7 @@ static double getRelativeBound(attn::EntryOp entry,
             op);
   });
   return kUnitRoundoff * (8 + std::sqrt(depth * products)) +
-         getNarrowBound(formats, projections);
+         getNarrowBound(formats, projections, cached);
 }
 
 //===----------------------------------------------------------------------===//

@@ -45,6 +45,11 @@
 // largest difference that this makes in the output is added. What precision
 // costs in use is another question: see Similarity.h.
 //
+// A cache of bf16 or i8 gives keys and values the same e as rows of products in
+// that format; both products of every attention that reads it count: with A of
+// these, 2 A e_cache^2 is added under the root. The heads of one row have a
+// scale each, so c is that of some 64 normal numbers at most.
+//
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_INTERPRET_VERIFY_H
 #define ATTNC_COMPILER_INTERPRET_VERIFY_H

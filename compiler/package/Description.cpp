@@ -141,10 +141,13 @@ private:
     description.cpuFeatures = target->cpuFeatures;
     for (auto kernel : variant.getBody().front().getOps<kernel::FuncOp>())
       if (kernel::PrecisionAttr precision = kernel.getPrecisionAttr()) {
-        description.weights = stringifyFormat(precision.getWeights()).str();
+        description.weights =
+            precision.getStored()
+                ? "stored"
+                : stringifyFormat(precision.getWeights()).str();
         description.activations =
             stringifyFormat(precision.getActivations()).str();
-        description.group = precision.getGroup();
+        description.group = precision.getStored() ? 0 : precision.getGroup();
       }
     if (std::optional<StringRef> gemm = variant.getGemm())
       library.gemm = gemm->str();
@@ -348,6 +351,11 @@ std::string LibraryDescription::json() const {
       json.attribute("layout", layoutFingerprint);
       json.attribute("content", contentDigest);
     });
+    if (!adapters.empty())
+      json.attributeArray("adapters", [&] {
+        for (const AdapterDescription &adapter : adapters)
+          json.value(adapter.name);
+      });
     if (!states.states.empty())
       json.attributeObject("states", [&] { writeStates(json, *this); });
     if (hasText)

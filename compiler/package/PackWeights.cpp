@@ -9,10 +9,12 @@
 // numbers become bf16, or integers and a scale, and go to their words.
 // Quantizing rounds to the nearest step, ties to even. A column (group) of
 // zeros has the scale 0. A number that is not finite makes its scale NaN or
-// infinite, so that it shows in every result.
+// infinite, so that it shows in every result. Groups that come with their
+// scales hold whole steps of them: dividing gives these back.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/PackWeights.h"
+#include "compiler/package/FourBitScale.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
@@ -42,7 +44,8 @@ public:
         scales(reinterpret_cast<float *>(panel + panels.getScaleOffset(depth))),
         sums(reinterpret_cast<int32_t *>(scales + width)) {}
 
-  void write(ArrayRef<float> numbers, int64_t column) {
+  /// `given` is empty, or the scales of the column's groups.
+  void write(ArrayRef<float> numbers, int64_t column, ArrayRef<float> given) {
     switch (format) {
     case Format::f32:
       for (int64_t k = 0; k < depth; ++k)
@@ -53,11 +56,19 @@ public:
         put(k, column, toBf16(numbers[k]));
       return;
     case Format::i8:
-      return writeBytes(numbers, column);
+      if (group == 0)
+        return writeBytes(numbers, column);
+      break;
     case Format::i4:
-      for (int64_t k = 0; k < depth; k += group)
-        writeGroup(numbers.slice(k, std::min(group, depth - k)), k, column);
-      return;
+      break;
+    }
+    for (int64_t k = 0; k < depth; k += group) {
+      ArrayRef<float> members = numbers.slice(k, std::min(group, depth - k));
+      if (given.empty())
+        writeGroup(members, findScale(members), k, column,
+                   format == Format::i8 ? 127 : 8);
+      else
+        writeGroup(members, given[k / group], k, column, mostSteps() + 1);
     }
   }
 
@@ -99,10 +110,20 @@ private:
     sums[column] = -128 * sum;
   }
 
-  void writeGroup(ArrayRef<float> numbers, int64_t first, int64_t column) {
-    const float scale = findLargest(numbers) / -8;
+  /// Of a group: that of i8 makes its number of largest magnitude exact.
+  float findScale(ArrayRef<float> numbers) {
+    return format == Format::i8 ? std::fabs(findLargest(numbers)) / 127
+                                : findFourBitScale(numbers);
+  }
+  int32_t mostSteps() const { return format == Format::i8 ? 127 : 7; }
+
+  /// From -`below` steps on.
+  void writeGroup(ArrayRef<float> numbers, float scale, int64_t first,
+                  int64_t column, int32_t below) {
+    const int32_t bits = format == Format::i8 ? 0xff : 0xf;
     for (int64_t i = 0; i < int64_t(numbers.size()); ++i)
-      put(first + i, column, quantize(numbers[i], scale, -8, 7) & 0xf);
+      put(first + i, column,
+          quantize(numbers[i], scale, -below, mostSteps()) & bits);
     scales[first / group * width + column] = scale;
   }
 
@@ -116,13 +137,16 @@ private:
 } // namespace
 
 std::vector<uint8_t> packPanels(ArrayRef<float> weight, int64_t columns,
-                                int64_t depth, kernel::PanelsAttr panels) {
+                                int64_t depth, kernel::PanelsAttr panels,
+                                ArrayRef<float> scales) {
   const int64_t width = panels.getWidth();
   const int64_t panelBytes = panels.getPanelBytes(depth);
+  const int64_t groups = scales.size() / columns;
   std::vector<uint8_t> packed(divideCeil(columns, width) * panelBytes);
   for (int64_t column = 0; column < columns; ++column)
     PanelWriter(panels, depth, packed.data() + column / width * panelBytes)
-        .write(weight.slice(column * depth, depth), column % width);
+        .write(weight.slice(column * depth, depth), column % width,
+               scales.slice(column * groups, groups));
   return packed;
 }
 

@@ -16,9 +16,12 @@
 namespace attnc {
 
 /// The bytes of the matrix `weight` [columns, depth] in `panels`: rounded and
-/// scaled as the attribute's description says.
+/// scaled as the attribute's description says. With `scales`,
+/// [columns][groups], the numbers are whole steps of these already, which they
+/// keep.
 std::vector<uint8_t> packPanels(llvm::ArrayRef<float> weight, int64_t columns,
-                                int64_t depth, kernel::PanelsAttr panels);
+                                int64_t depth, kernel::PanelsAttr panels,
+                                llvm::ArrayRef<float> scales = {});
 
 } // namespace attnc
 

@@ -13,6 +13,7 @@
 // tensors in work.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/import/StoredWeights.h"
 #include "compiler/package/PackWeights.h"
 #include "compiler/package/Package.h"
 #include "llvm/ADT/StringExtras.h"
@@ -201,13 +202,20 @@ private:
     }
     auto op = module.lookupSymbol<attn::WeightOp>(item.weight->symbol);
     assert(op && "a weight that the program uses is declared");
-    Expected<std::vector<float>> values = table.materialize(op);
+    Expected<std::vector<float>> values = table.materialize(op, item.weight->choice);
     if (!values)
       return values.takeError();
-    if (item.weight->panels) {
+    if (kernel::PanelsAttr panels = item.weight->panels) {
       auto type = cast<mlir::RankedTensorType>(op.getType());
+      std::vector<float> scales;
+      // The file's own, where they are the layout's too.
+      auto stored = op->getAttrOfType<mlir::StringAttr>(
+          attn::AttnDialect::kStoredAttr);
+      if (stored && panels.getGroup() == kStoredGroup &&
+          stringifyFormat(panels.getFormat()) == stored.getValue())
+        scales = readStoredScales(table, op);
       return emit(packPanels(*values, type.getDimSize(0), type.getDimSize(1),
-                             item.weight->panels));
+                             panels, scales));
     }
     return emit(
         ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(values->data()),

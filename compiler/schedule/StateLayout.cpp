@@ -34,8 +34,10 @@ StateLayout getStateLayout(ModuleOp module) {
       group = layout.groups.insert(group, {type.getWindow(), 0});
     layout.places.push_back(
         {state, size_t(group - layout.groups.begin()), group->blockBytes});
-    int64_t bytes = type.getRow().getNumElements() * kStateBlock * 4;
-    group->blockBytes += llvm::alignTo(bytes, 64);
+    auto [heads, columns] =
+        std::pair(type.getRow().getDimSize(0), type.getRow().getDimSize(1));
+    group->blockBytes +=
+        llvm::alignTo(heads * getBlocks(state).getHeadBytes(columns), 64);
   }
   return layout;
 }
@@ -49,7 +51,12 @@ kernel::BlocksAttr getBlocks(attn::StateOp state) {
     else if (auto laid = op.getKey().getDefiningOp<kernel::StateOp>())
       isKey |= laid.getState() == state.getSymName();
   });
-  return kernel::BlocksAttr::get(state.getContext(), kStateBlock, isKey);
+  // The names are the same in both dialects.
+  std::optional<kernel::Format> format =
+      kernel::symbolizeFormat(stringifyStateFormat(state.getFormat()));
+  assert(format && "every format of states is one of kernels");
+  return kernel::BlocksAttr::get(state.getContext(), kStateBlock, isKey,
+                                 *format);
 }
 
 std::optional<unsigned> getGrowthInput(kernel::ProgramOp program) {

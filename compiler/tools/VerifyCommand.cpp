@@ -17,6 +17,7 @@
 #include "compiler/tools/Diagnostics.h"
 #include "compiler/tools/Library.h"
 #include "compiler/tools/VerifyTexts.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -52,8 +53,10 @@ cl::opt<int> threads("threads",
                      cl::value_desc("N"), IN_VERIFY);
 cl::opt<std::string>
     adapter("adapter",
-            cl::desc("Merge a LoRA or DoRA adapter: a folder in PEFT's format"),
-            cl::value_desc("DIR"), IN_VERIFY);
+            cl::desc("Merge a LoRA or DoRA adapter: a folder in PEFT's format; "
+                     "a library with adapters computes with its own of this "
+                     "name"),
+            cl::value_desc("[NAME=]DIR"), IN_VERIFY);
 cl::opt<bool> allowExtra("allow-extra-tensors",
                          cl::desc("Ignore tensors that the model does not use"),
                          IN_VERIFY);
@@ -98,9 +101,13 @@ Expected<NarrowFormats> getFormats(const Library &library) {
       continue;
     // The description outlives the comparison.
     formats.weights = variant.getString("weights").value_or("f32");
+    if (formats.weights == "stored") // the numbers that the model has
+      formats.weights = "f32";
     formats.activations = variant.getString("activations").value_or("f32");
     formats.group = variant.getInteger("group").value_or(formats.group);
   }
+  if (const json::Object *states = library.description().getObject("states"))
+    formats.cache = states->getString("format").value_or("f32");
   return formats;
 }
 
@@ -148,6 +155,20 @@ Expected<VerifyReport> compare(const Library &library,
   if (terminal && !verbose)
     errs() << "\r\x1b[K";
   return report;
+}
+
+/// Sets the folder to merge into the reference. A library that keeps adapters
+/// apart has to give the same with the one of its name.
+Error chooseAdapter(Library &library, ImportOptions &options) {
+  auto [name, folder] = StringRef(adapter).split('=');
+  if (folder.empty()) {
+    folder = name;
+    name = sys::path::filename(folder.rtrim('/'));
+  }
+  options.adapter = folder.str();
+  if (adapter.empty() || !library.functions().session_adapter)
+    return Error::success();
+  return library.chooseAdapter(name);
 }
 
 /// Weights in a file can be damaged apart from the library; those inside it
@@ -205,7 +226,8 @@ int run() {
   DiagnosticPrinter diagnostics(context, /*printRemarks=*/false);
   ImportOptions options;
   options.allowExtraTensors = allowExtra;
-  options.adapter = adapter;
+  if (Error error = chooseAdapter(**library, options))
+    return report(std::move(error));
   for (const char *name : {"batch", "seq"})
     if (auto size = (*library)->sizes().find(name);
         size != (*library)->sizes().end())

@@ -53,4 +53,10 @@ def Attn_PoolKind : I32EnumAttr<"PoolKind", "how the rows of a sequence become o
   let cppNamespace = "::attnc::attn";
 }
 
+def Attn_StateFormat : I32EnumAttr<"StateFormat", "what a session keeps of a number", [
+    I32EnumAttrCase<"f32", 0>, I32EnumAttrCase<"bf16", 1>,
+    I32EnumAttrCase<"i8", 2>]> {
+  let cppNamespace = "::attnc::attn";
+}
+
 #endif // ATTN_ATTRIBUTES

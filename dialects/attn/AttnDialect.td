@@ -38,12 +38,17 @@ def Attn_Dialect : Dialect {
     static constexpr llvm::StringLiteral kFilesAttr = "attn.files";
     /// Module attribute: the folder of an adapter that changes the weights.
     static constexpr llvm::StringLiteral kAdapterAttr = "attn.adapter";
+    /// Module attribute: adapters that sessions choose from, "NAME=FOLDER".
+    static constexpr llvm::StringLiteral kAdaptersAttr = "attn.adapters";
     /// Module attribute: the name of the library.
     static constexpr llvm::StringLiteral kNameAttr = "attn.name";
     /// Module attribute: the last stage of the pipeline that ran.
     static constexpr llvm::StringLiteral kStageAttr = "attn.stage";
     /// Module attribute: token ids at which a model stops by itself.
     static constexpr llvm::StringLiteral kStopTokensAttr = "attn.stop_tokens";
+    /// Of an attn.weight, "i8" or "i4": its sources' rows lie in groups of 32
+    /// numbers with a scale, each a whole number of steps of that format.
+    static constexpr llvm::StringLiteral kStoredAttr = "attn.stored";
     /// Entry argument: inclusive bounds of an integer input's elements.
     static constexpr llvm::StringLiteral kRangeAttr = "attn.range";
     /// Entry argument: the value that stands in when the caller gives NULL.

@@ -43,13 +43,18 @@ def Attn_WeightOp : Attn_Op<"weight", [Symbol]> {
     `sources` names tensors of the model's files (module attribute
     `attn.files`). The recipe runs once, when the library is packaged: sources
     are converted to the element type, concatenated along `concat`, then
-    transposed if `transpose` is set (last two dimensions). A single source may
-    have more dimensions than the type: its last ones count as one. `digest` is the hex
-    digest of the sources' bytes and lets a dumped file be taken up again
-    safely.
+    transposed if `transpose` is set (last two dimensions). With `groups [a, b,
+    ..]` the rows that this gives stand in groups of a + b + .. rows; the weight
+    has the first a rows of every group, then the next b of every group, and so
+    on: a projection that a checkpoint keeps head by head. `plus` is added to
+    every element. A single source may have more dimensions than the type: its
+    last ones count as one. `digest` is the hex digest of the sources' bytes and
+    lets a dumped file be taken up again safely.
 
     ```mlir
     attn.weight @layer.0.qkv from ["q.weight", "k.weight", "v.weight"] concat 0 : tensor<1152x384xf32>
+    attn.weight @layer.1.qkv from ["qkv.weight"] groups [64, 64, 64] : tensor<1152x384xf32>
+    attn.weight @norm from ["norm.weight"] plus 1.000000e+00 : tensor<384xf32>
     ```
 
     Constraints:
@@ -57,14 +62,18 @@ def Attn_WeightOp : Attn_Op<"weight", [Symbol]> {
     2. `concat` is a dimension of the type.
     3. The type has static dimensions and element type f32; `transpose` needs
        two of them.
+    4. `groups` are positive numbers whose sum divides the first dimension.
+    5. `plus` is finite.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$sources,
                        OptionalAttr<I64Attr>:$concat, UnitAttr:$transpose,
+                       OptionalAttr<DenseI64ArrayAttr>:$groups,
+                       OptionalAttr<F32Attr>:$plus,
                        OptionalAttr<StrAttr>:$digest,
                        TypeAttrOf<RankedTensorOf<[F32]>>:$type);
   let assemblyFormat = [{
     $sym_name `from` $sources (`concat` $concat^)? (`transpose` $transpose^)?
-    (`digest` $digest^)? `:` $type attr-dict
+    (`groups` $groups^)? (`plus` $plus^)? (`digest` $digest^)? `:` $type attr-dict
   }];
   let hasVerifier = 1;
 }

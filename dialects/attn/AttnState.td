@@ -38,8 +38,15 @@ def Attn_StateOp : Attn_Op<"state", [Symbol,
     module grow together: sequence b has as many rows in one as in another, its
     length.
 
+    `as` says what a session keeps of the rows: bf16 is the nearest one, ties to
+    even; i8 is one scale for the D numbers of a head, their largest magnitude /
+    127, and for each a whole number of steps, -127 to 127. It changes nothing in
+    what the ops mean: like the formats of products, it is what a library may be
+    off by.
+
     ```mlir
     attn.state @layer.0.key positions 512 : !attn.state<tensor<2x4xf32>>
+    attn.state @layer.0.value positions 512 as i8 : !attn.state<tensor<2x4xf32>>
     ```
 
     Constraints:
@@ -47,8 +54,12 @@ def Attn_StateOp : Attn_Op<"state", [Symbol,
     2. 1 <= positions <= 2^30, and every state of a module has the same.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$positions,
+                       DefaultValuedAttr<Attn_StateFormat,
+                           "::attnc::attn::StateFormat::f32">:$format,
                        TypeAttrOf<Attn_StateType>:$type);
-  let assemblyFormat = "$sym_name `positions` $positions `:` $type attr-dict";
+  let assemblyFormat = [{
+    $sym_name `positions` $positions (`as` $format^)? `:` $type attr-dict
+  }];
   let hasVerifier = 1;
 }
 

@@ -89,6 +89,21 @@ LogicalResult WeightOp::verify() {
   if (getTranspose() && type.getRank() < 2)
     return emitOpError() << "expects at least two dimensions to transpose, got "
                          << type;
+  // weight_c4
+  if (std::optional<ArrayRef<int64_t>> groups = getGroups()) {
+    // Parts larger than the dimension are counted no further: no overflow.
+    const int64_t rows = type.getRank() ? type.getDimSize(0) : 0;
+    int64_t sum = 0;
+    for (int64_t part : *groups)
+      sum = part > 0 && part <= rows - sum ? sum + part : rows + 1;
+    if (sum == 0 || sum > rows || rows % sum != 0)
+      return emitOpError() << "expects 'groups' to be positive numbers whose "
+                              "sum divides the first dimension of "
+                           << type;
+  }
+  // weight_c5
+  if (getPlus() && !getPlus()->isFinite())
+    return emitOpError("expects 'plus' to be a finite number");
   return success();
 }
 
@@ -233,12 +248,20 @@ LogicalResult EntryOp::verifySymbolUses(SymbolTableCollection &) {
 LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attribute) {
   StringRef name = attribute.getName();
-  if (name == kFilesAttr) {
+  if (name == kFilesAttr || name == kAdaptersAttr) {
     auto files = dyn_cast<ArrayAttr>(attribute.getValue());
     if (!files || !llvm::all_of(files, llvm::IsaPred<StringAttr>))
       return op->emitOpError()
              << "expects '" << name << "' to list paths as strings, got "
              << attribute.getValue();
+  }
+  if (name == kStoredAttr) {
+    auto format = dyn_cast<StringAttr>(attribute.getValue());
+    if (!isa<WeightOp>(op) || !format ||
+        (format.getValue() != "i8" && format.getValue() != "i4"))
+      return op->emitOpError()
+             << "expects '" << name << "' on an attn.weight, \"i8\" or "
+             << "\"i4\"; got " << attribute.getValue();
   }
   if (name == kStopTokensAttr && !isa<DenseI32ArrayAttr>(attribute.getValue()))
     return op->emitOpError()

@@ -53,7 +53,7 @@ LogicalResult LookupOp::verify() {
   Operation *parent = (*this)->getParentOp();
   auto epilogue = dyn_cast<EpilogueOpInterface>(parent);
   bool isRegion =
-      isa<AttentionOp>(parent) ||
+      isa<AttentionOp, CachedAttentionOp>(parent) ||
       (epilogue &&
        epilogue.getElementEpilogue().region == (*this)->getParentRegion() &&
        !isa<EpilogueOpInterface>(parent->getParentOp()));

@@ -69,7 +69,8 @@ int64_t PanelsAttr::getPaddedDepth(int64_t depth) {
     return depth;
   case Format::bf16:
   case Format::i8:
-    return llvm::alignTo(depth, kTileWords * getPack());
+    return llvm::alignTo(depth,
+                         getGroup() ? getGroup() : kTileWords * getPack());
   case Format::i4:
     return llvm::alignTo(depth, getGroup());
   }
@@ -82,11 +83,39 @@ int64_t PanelsAttr::getScaleOffset(int64_t depth) {
 
 int64_t PanelsAttr::getPanelBytes(int64_t depth) {
   int64_t scales = 0;
-  if (getFormat() == Format::i8)
-    scales = 2; // and the sums
-  else if (getFormat() == Format::i4)
+  if (getGroup())
     scales = getPaddedDepth(depth) / getGroup();
+  else if (getFormat() == Format::i8)
+    scales = 2; // and the sums
   return getScaleOffset(depth) + scales * getWidth() * kWordBytes;
+}
+
+int64_t BlocksAttr::getElementBytes() {
+  switch (getFormat()) {
+  case Format::f32:
+    return 4;
+  case Format::bf16:
+    return 2;
+  case Format::i8:
+    return 1;
+  case Format::i4:
+    break;
+  }
+  llvm_unreachable("verified: states are not kept as i4");
+}
+
+int64_t BlocksAttr::getRowElements(int64_t columns) {
+  // Vectors of narrow elements are read whole: masks cost more there.
+  constexpr int64_t kVector = 16;
+  return getFormat() == Format::f32 || getTransposed()
+             ? columns
+             : llvm::alignTo(columns, kVector);
+}
+
+int64_t BlocksAttr::getHeadBytes(int64_t columns) {
+  const int64_t scaleBytes = getFormat() == Format::i8 ? sizeof(float) : 0;
+  return getPositions() *
+         (getRowElements(columns) * getElementBytes() + scaleBytes);
 }
 
 } // namespace attnc::kernel

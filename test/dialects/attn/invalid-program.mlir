@@ -64,6 +64,26 @@ attn.weight @weight_c3_transpose from ["a"] transpose : tensor<2xf32>
 
 // -----
 
+// expected-error @+1 {{expects 'groups' to be positive numbers whose sum divides the first dimension of 'tensor<6x2xf32>'}}
+attn.weight @weight_c4 from ["a"] groups [2, 2] : tensor<6x2xf32>
+
+// -----
+
+// expected-error @+1 {{expects 'groups' to be positive numbers whose sum divides}}
+attn.weight @weight_c4_zero from ["a"] groups [2, 0] : tensor<6x2xf32>
+
+// -----
+
+// expected-error @+1 {{expects 'groups' to be positive numbers whose sum divides}}
+attn.weight @weight_c4_huge from ["a"] groups [9223372036854775807, 9223372036854775807, 8] : tensor<6x2xf32>
+
+// -----
+
+// expected-error @+1 {{expects 'plus' to be a finite number}}
+attn.weight @weight_c5 from ["a"] plus 0x7F800000 : tensor<2xf32>
+
+// -----
+
 func.func @get_weight_c1() {
   // expected-error @+1 {{expects @w to be an attn.weight of the module}}
   %w = attn.get_weight @w : tensor<2xf32>

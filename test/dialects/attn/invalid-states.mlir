@@ -101,3 +101,13 @@ attn.entry @append_c2(%mask: tensor<2x3xi32> {attn.name = "mask"}, %x: tensor<2x
   attn.append %y, %offsets to %k : tensor<?x2x4xf32, #attn.sizes<tokens, 2, 4>>, tensor<3xi32>, !attn.state<tensor<2x4xf32>>
   attn.return %offsets : tensor<3xi32>
 }
+
+// -----
+
+// expected-error @+1 {{expected string or keyword containing one of the following enum values for attribute 'format' [f32, bf16, i8]}}
+attn.state @state_c1 positions 8 as i4 : !attn.state<tensor<2x4xf32>>
+
+// -----
+
+// expected-error @+1 {{expects 'attn.stored' on an attn.weight, "i8" or "i4"; got "i2"}}
+attn.weight @q from ["q"] : tensor<64x32xf32> {attn.stored = "i2"}

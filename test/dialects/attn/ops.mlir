@@ -15,6 +15,10 @@ attn.size @tokens derived "batch * seq"
 attn.weight @layer.0.qkv from ["q.weight", "k.weight", "v.weight"] concat 0 : tensor<1152x384xf32>
 // CHECK: attn.weight @transposed from ["w"] transpose digest "00ff" : tensor<3x2xf32>
 attn.weight @transposed from ["w"] transpose digest "00ff" : tensor<3x2xf32>
+// CHECK: attn.weight @layer.1.qkv from ["qkv.weight"] groups [64, 64, 64] : tensor<1152x384xf32>
+attn.weight @layer.1.qkv from ["qkv.weight"] groups [64, 64, 64] : tensor<1152x384xf32>
+// CHECK: attn.weight @norm from ["norm.weight"] plus 1.000000e+00 : tensor<384xf32>
+attn.weight @norm from ["norm.weight"] plus 1.000000e+00 : tensor<384xf32>
 
 // CHECK: attn.entry @encode(%[[IDS:.*]]: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.default = 0 : i32, attn.name = "input_ids", attn.range = array<i64: 0, 99>})
 // CHECK-SAME: -> (tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "copy"}) sizes ["batch", "seq"] {

@@ -1,0 +1,37 @@
+// Formats of the model's own file: a kernel is cloned for each.
+// RUN: attn-opt %s --attn-select-kernels=target=x86-64-v4 --attn-choose-precision=weights=stored --attn-choose-tiles | FileCheck %s
+// RUN: attn-opt %s --attn-select-kernels="target=x86-64-v4 gemm=openblas" --attn-choose-precision=weights=stored | FileCheck %s --check-prefix=BLAS
+
+!x = tensor<?x96xf32, #attn.sizes<tokens, 96>>
+!few = tensor<?x2xf32, #attn.sizes<tokens, 2>>
+attn.size @tokens min 1 max 512
+attn.weight @a from ["a"] : tensor<96x96xf32> {attn.stored = "i8"}
+attn.weight @b from ["b"] : tensor<96x96xf32> {attn.stored = "i4"}
+attn.weight @c from ["c"] : tensor<96x96xf32>
+attn.weight @d from ["d"] : tensor<96x96xf32> {attn.stored = "i8"}
+attn.weight @head from ["head"] : tensor<2x96xf32> {attn.stored = "i8"}
+
+// CHECK: kernel.func @linear_96x96({{.*}}#kernel.panels<48, i8, group 32>}) {{.*}} precision #kernel.precision<weights = i8, activations = f32, group = 32, stored = true> scratch
+// CHECK: kernel.func @[[PLAIN:.*]]({{.*}}#kernel.panels<48>})
+// CHECK-NOT: precision
+// CHECK: kernel.func @[[FOUR:.*]]({{.*}}#kernel.panels<48, i4, group 32>}) {{.*}} precision #kernel.precision<weights = i4, activations = f32, group = 32, stored = true>
+// Products of few columns stay f32.
+// CHECK: kernel.func @linear_96x2({{.*}}#kernel.panels<48>})
+// CHECK: kernel.dispatch @linear_96x96 ins
+// CHECK: kernel.dispatch @[[FOUR]] ins
+// CHECK: kernel.dispatch @[[PLAIN]] ins
+// CHECK: kernel.dispatch @linear_96x96 ins
+// BLAS-NOT: precision
+attn.entry @step(%x: !x {attn.name = "x"}) -> (!few {attn.name = "y"}) sizes ["tokens"] {
+  %a = attn.get_weight @a : tensor<96x96xf32>
+  %b = attn.get_weight @b : tensor<96x96xf32>
+  %c = attn.get_weight @c : tensor<96x96xf32>
+  %d = attn.get_weight @d : tensor<96x96xf32>
+  %h = attn.get_weight @head : tensor<2x96xf32>
+  %0 = attn.linear %x, %a : !x, tensor<96x96xf32> -> !x
+  %1 = attn.linear %0, %b : !x, tensor<96x96xf32> -> !x
+  %2 = attn.linear %1, %c : !x, tensor<96x96xf32> -> !x
+  %3 = attn.linear %2, %d : !x, tensor<96x96xf32> -> !x
+  %4 = attn.linear %3, %h : !x, tensor<2x96xf32> -> !few
+  attn.return %4 : !few
+}
