@@ -80,7 +80,7 @@ attn_status attnrt::runPhases(attn_session &session,
   frame.arena = session.arena;
   frame.slot_offsets = session.slotOffsets;
   frame.arguments = session.arguments;
-  frame.weights = model.weights.pointers();
+  frame.weights = session.weights;
   frame.scratch = session.arena + layout.scratchOffset;
   frame.scratch_stride = layout.scratchStride;
   frame.past = session.states.past();

@@ -116,8 +116,9 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
     phases = entryPhases > phases ? entryPhases : phases;
   }
   size_t sizes = library.size_count;
+  size_t chosen = library.adapters ? library.adapters->weight_count : 0;
   size_t bytes = sizeof(attn_session) + sizeof(int64_t) * (sizes + slots) +
-                 sizeof(void *) * arguments;
+                 sizeof(void *) * (arguments + chosen);
   void *block = model->memory.allocate(bytes, "the session");
   if (!block)
     return ATTN_ERROR_OUT_OF_MEMORY;
@@ -126,6 +127,9 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
   opened->sizes = reinterpret_cast<int64_t *>(opened + 1);
   opened->slotOffsets = opened->sizes + sizes;
   opened->arguments = reinterpret_cast<void **>(opened->slotOffsets + slots);
+  opened->weights = model->weights.pointers();
+  void *behind = opened->arguments + arguments;
+  opened->chosen = static_cast<const unsigned char **>(behind);
   model->references.fetch_add(1, std::memory_order_relaxed);
   attn_status status = opened->states.open();
   if (status == ATTN_OK)

@@ -45,6 +45,9 @@ struct attn_session {
   int64_t *sizes = nullptr;       ///< [library.size_count]
   int64_t *slotOffsets = nullptr; ///< [most slots of any entry]
   void **arguments = nullptr;     ///< [most arguments of any entry]
+  /// What code reads: the model's, or with an adapter those in `chosen`.
+  const unsigned char *const *weights = nullptr;
+  const unsigned char **chosen = nullptr; ///< [adapters.weight_count]
 
   unsigned char *arena = nullptr;
   size_t arenaBytes = 0;

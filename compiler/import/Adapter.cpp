@@ -26,31 +26,43 @@ using namespace llvm;
 
 namespace attnc {
 
+double LowRankUpdate::addRow(const float *base, int64_t o,
+                             MutableArrayRef<double> row) const {
+  // In double: one rounding for all that is added.
+  std::fill(row.begin(), row.end(), 0.0);
+  for (int64_t k = 0; k < rank; ++k) {
+    double factor = scale * up[o * rank + k];
+    const float *from = down.data() + k * in;
+    for (int64_t i = 0; i < in; ++i)
+      row[i] += factor * from[i];
+  }
+  double squares = 0;
+  for (int64_t i = 0; i < in; ++i) {
+    row[i] += base[o * rowStep() + i * columnStep()];
+    squares += row[i] * row[i];
+  }
+  return magnitude.empty() || squares == 0 ? 1.0
+                                           : magnitude[o] / std::sqrt(squares);
+}
+
 void LowRankUpdate::apply(MutableArrayRef<float> elements) const {
   assert(int64_t(elements.size()) == in * out && "checked when it was read");
-  // Rows of [out, in] in double: one rounding for all that is added.
   std::vector<double> row(in);
-  int64_t rowStep = transposed ? 1 : in, columnStep = transposed ? out : 1;
   for (int64_t o = 0; o < out; ++o) {
-    std::fill(row.begin(), row.end(), 0.0);
-    for (int64_t k = 0; k < rank; ++k) {
-      double factor = scale * up[o * rank + k];
-      const float *from = down.data() + k * in;
-      for (int64_t i = 0; i < in; ++i)
-        row[i] += factor * from[i];
-    }
-    float *base = elements.data() + o * rowStep;
-    double squares = 0;
-    for (int64_t i = 0; i < in; ++i) {
-      row[i] += base[i * columnStep];
-      squares += row[i] * row[i];
-    }
-    double factor = magnitude.empty() || squares == 0
-                        ? 1.0
-                        : magnitude[o] / std::sqrt(squares);
+    double factor = addRow(elements.data(), o, row);
+    float *base = elements.data() + o * rowStep();
     for (int64_t i = 0; i < in; ++i)
-      base[i * columnStep] = static_cast<float>(row[i] * factor);
+      base[i * columnStep()] = static_cast<float>(row[i] * factor);
   }
+}
+
+std::vector<double>
+LowRankUpdate::getRowFactors(ArrayRef<float> elements) const {
+  std::vector<double> factors(out, 1.0), row(in);
+  if (!magnitude.empty())
+    for (int64_t o = 0; o < out; ++o)
+      factors[o] = addRow(elements.data(), o, row);
+  return factors;
 }
 
 namespace {
@@ -64,8 +76,9 @@ struct ModuleTensors {
 class AdapterReader {
 public:
   AdapterReader(mlir::MLIRContext &context, StringRef path,
-                WeightTable &weights)
-      : context(context), folder(&context, path), weights(weights) {}
+                const WeightTable &weights, AdapterContents &contents)
+      : context(context), folder(&context, path), weights(weights),
+        contents(contents), tensors(contents.tensors) {}
   LogicalResult run();
 
 private:
@@ -84,8 +97,9 @@ private:
 
   mlir::MLIRContext &context;
   ModelFolder folder;
-  WeightTable &weights;
-  WeightTable tensors; ///< the adapter's own
+  const WeightTable &weights;
+  AdapterContents &contents;
+  WeightTable &tensors; ///< the adapter's own
   double alpha = 0;
   std::vector<std::pair<std::string, double>> alphas; ///< by module
   bool usesRootRank = false, usesMagnitude = false, fansIn = false;
@@ -239,8 +253,8 @@ LogicalResult AdapterReader::addReplacement(StringRef path, StringRef name) {
   FailureOr<std::string> target = findTarget(path);
   if (failed(target))
     return failure();
-  weights.replace(target->empty() ? path : StringRef(*target),
-                  *tensors.find(name));
+  contents.replacements[target->empty() ? path.str() : *target] =
+      *tensors.find(name);
   return success();
 }
 
@@ -325,7 +339,7 @@ LogicalResult AdapterReader::addUpdate(StringRef path,
   hasher.update(
       {reinterpret_cast<const uint8_t *>(&update.scale), sizeof(update.scale)});
   update.digest = toHex(hasher.final<16>(), /*LowerCase=*/true);
-  weights.addUpdate(*target, std::move(update));
+  contents.updates[*target] = std::move(update);
   return success();
 }
 
@@ -340,13 +354,26 @@ LogicalResult AdapterReader::run() {
   for (const auto &[path, names] : modules)
     if (failed(addUpdate(path, names)))
       return failure();
-  weights.keepAlive(std::move(tensors));
   return success();
+}
+
+LogicalResult readAdapter(mlir::MLIRContext &context, StringRef folder,
+                          const WeightTable &weights,
+                          AdapterContents &contents) {
+  return AdapterReader(context, folder, weights, contents).run();
 }
 
 LogicalResult addAdapter(mlir::MLIRContext &context, StringRef folder,
                          WeightTable &weights) {
-  return AdapterReader(context, folder, weights).run();
+  AdapterContents contents;
+  if (failed(readAdapter(context, folder, weights, contents)))
+    return failure();
+  for (auto &[name, update] : contents.updates)
+    weights.addUpdate(name, std::move(update));
+  for (const auto &[name, entry] : contents.replacements)
+    weights.replace(name, entry);
+  weights.keepAlive(std::move(contents.tensors));
+  return success();
 }
 
 } // namespace attnc

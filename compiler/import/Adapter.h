@@ -9,8 +9,8 @@
 // adapter_model.safetensors) changes tensors of the model that it was trained
 // for: LoRA (Hu et al., 2021) adds a product of two narrow matrices, DoRA (Liu
 // et al., 2024) then sets the length of every row, and whole tensors of heads
-// take the place of the model's. Here they are merged, tensor by tensor, when
-// the library is packaged.
+// take the place of the model's. Here they are read, and merged, tensor by
+// tensor, when the library is packaged; SeparateAdapters.h keeps them apart.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_IMPORT_ADAPTER_H
@@ -18,6 +18,7 @@
 
 #include "compiler/import/Weights.h"
 #include "mlir/IR/MLIRContext.h"
+#include <map>
 
 namespace attnc {
 
@@ -34,10 +35,33 @@ struct LowRankUpdate {
 
   /// Changes W, `elements` as they lie.
   void apply(llvm::MutableArrayRef<float> elements) const;
+  /// What rows of [out, in] are multiplied by after the addition; 1 without
+  /// `magnitude`.
+  std::vector<double> getRowFactors(llvm::ArrayRef<float> elements) const;
+
+private:
+  /// Row `o` of W + scale * up * down, and its factor.
+  double addRow(const float *base, int64_t o,
+                llvm::MutableArrayRef<double> row) const;
+  int64_t rowStep() const { return transposed ? 1 : in; }
+  int64_t columnStep() const { return transposed ? out : 1; }
 };
 
+/// An adapter's folder, by the model's tensors.
+struct AdapterContents {
+  std::map<std::string, LowRankUpdate> updates;
+  std::map<std::string, WeightEntry> replacements; ///< views into `tensors`
+  WeightTable tensors;
+};
+
+/// Reads the adapter of `folder`, made for the model of `weights`. Problems go
+/// to the context's engine (A0241 to A0243).
+llvm::LogicalResult readAdapter(mlir::MLIRContext &context,
+                                llvm::StringRef folder,
+                                const WeightTable &weights,
+                                AdapterContents &contents);
+
 /// Reads the adapter of `folder` and lets it change what `weights` gives.
-/// Problems go to the context's engine (A0241 to A0243).
 llvm::LogicalResult addAdapter(mlir::MLIRContext &context,
                                llvm::StringRef folder, WeightTable &weights);
 

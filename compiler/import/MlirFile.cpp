@@ -16,6 +16,7 @@
 #include "compiler/import/Folder.h"
 #include "compiler/import/Import.h"
 #include "compiler/import/LibraryName.h"
+#include "compiler/import/SeparateAdapters.h"
 #include "dialects/kernel/Kernel.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
@@ -53,6 +54,28 @@ static LogicalResult mergeAdapter(mlir::ModuleOp module, StringRef path,
   (void)sys::fs::make_absolute(folder);
   module->setAttr(name, mlir::StringAttr::get(module.getContext(), folder));
   return addAdapter(*module.getContext(), folder, weights);
+}
+
+/// Adapters that sessions choose: those asked for, or those that a dumped
+/// program was made with.
+static LogicalResult keepAdapters(mlir::ModuleOp module, StringRef path,
+                                  const ImportOptions &options,
+                                  WeightTable &weights) {
+  std::vector<std::string> adapters = options.adapters;
+  auto given =
+      module->getAttrOfType<mlir::ArrayAttr>(attn::AttnDialect::kAdaptersAttr);
+  if (given && adapters.empty())
+    for (auto adapter : given.getAsRange<mlir::StringAttr>()) {
+      auto [name, folder] = adapter.getValue().split('=');
+      SmallString<256> absolute(folder);
+      if (sys::path::is_relative(folder)) {
+        absolute = sys::path::parent_path(path);
+        sys::path::append(absolute, folder);
+      }
+      adapters.push_back((name + "=" + absolute).str());
+    }
+  return adapters.empty() ? success()
+                          : addSeparateAdapters(module, adapters, weights);
 }
 
 /// Where the module is dumped next is not known: paths become absolute.
@@ -122,6 +145,7 @@ std::unique_ptr<ImportedModel> importMlir(mlir::MLIRContext &context,
     return nullptr;
   }
   if (failed(mergeAdapter(module, path, options, model->weights)) ||
+      failed(keepAdapters(module, path, options, model->weights)) ||
       failed(checkWeights(module, model->weights)))
     return nullptr;
   makeFilesAbsolute(module, model->weights);

@@ -83,6 +83,9 @@ Error describeLibraryFile() {
     outs() << "  weights " << *weights->getInteger("bytes") << " bytes in "
            << *weights->getInteger("tensors") << " tensors, digest "
            << *weights->getString("content") << "\n";
+  if (const json::Array *adapters = library.description().getArray("adapters"))
+    for (const json::Value &adapter : *adapters)
+      outs() << "  adapter " << *adapter.getAsString() << "\n";
   if (library.hasText())
     outs() << "  text   tokenizer inside"
            << (library.hasTextEntry() ? ", encode_text" : "") << "\n";

@@ -197,6 +197,17 @@ Error Library::open(int32_t threads, StringRef weights) {
   return Error::success();
 }
 
+Error Library::chooseAdapter(StringRef adapter) {
+  if (!table->session_adapter)
+    return libraryError("error[A0709]: " + name() +
+                        " has no adapters to choose from\nnote: compile it "
+                        "with --adapters=DIR,..");
+  if (attn_status status =
+          table->session_adapter(sessionHandle, adapter.str().c_str()))
+    return lastError("choosing the adapter", status);
+  return Error::success();
+}
+
 const LibraryEntry *Library::findEntry(StringRef name) const {
   for (const LibraryEntry &entry : entryList)
     if (entry.name == name)

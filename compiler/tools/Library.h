@@ -66,6 +66,9 @@ public:
   /// Opens the model and one session. threads 0: the library's default.
   llvm::Error open(int32_t threads, llvm::StringRef weights = "");
 
+  /// Lets the session compute with an adapter of the library.
+  llvm::Error chooseAdapter(llvm::StringRef adapter);
+
   llvm::StringRef name() const { return table->name; }
   const llvm::json::Object &description() const { return json; }
   const std::vector<LibraryEntry> &entries() const { return entryList; }

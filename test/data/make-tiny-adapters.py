@@ -9,7 +9,8 @@
 Below test/data/adapters one folder per adapter, of the tiny model that its name
 begins with; below test/numerics/data/adapters one golden file each, in the form
 of make-goldens.py: the model with the adapter beside it, not merged, in float64,
-and the error of the same in f32.
+and the error of the same in f32. Of language models the logits behind every one of
+some ids, and the root of the mean square of the errors that f32 makes.
 """
 import importlib.util
 import json
@@ -53,11 +54,32 @@ ADAPTERS = {
              modules_to_save=["classifier"]),
     ),
 }
+DECODERS = {
+    "qwen2-lora": (
+        "decoders/qwen2",
+        dict(r=3, lora_alpha=4, target_modules=["q_proj", "v_proj", "gate_proj",
+                                                "down_proj"]),
+    ),
+    "qwen2-dora": (
+        "decoders/qwen2",
+        dict(r=2, lora_alpha=5, target_modules=["q_proj", "k_proj", "v_proj",
+                                                "o_proj", "up_proj"], use_dora=True),
+    ),
+    "gpt2-lora": (
+        "decoders/gpt2",
+        dict(r=4, lora_alpha=3, target_modules=["c_attn", "c_proj"],
+             fan_in_fan_out=True),
+    ),
+}
 
 
 def make(folder, settings, seed):
     """The model with its adapter, filled with numbers that matter."""
-    model = goldens.load_with_head(folder)
+    if "/decoders/" in folder:
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, attn_implementation="eager").eval()
+    else:
+        model = goldens.load_with_head(folder)
     model = peft.get_peft_model(model, peft.LoraConfig(**settings)).eval()
     torch.manual_seed(seed)
     with torch.no_grad():
@@ -69,22 +91,45 @@ def make(folder, settings, seed):
     return model
 
 
+def save(model, target, base):
+    """The adapter's folder, without what differs from run to run."""
+    shutil.rmtree(target, ignore_errors=True)
+    model.save_pretrained(target)
+    os.remove(os.path.join(target, "README.md"))
+    with open(os.path.join(target, "adapter_config.json")) as file:
+        config = json.load(file)
+    config["base_model_name_or_path"] = base
+    config["target_modules"] = sorted(config["target_modules"])
+    with open(os.path.join(target, "adapter_config.json"), "w") as file:
+        json.dump(config, file, indent=2, sort_keys=True)
+        file.write("\n")
+
+
+def make_decoders(data, out):
+    for seed, (name, (base, settings)) in enumerate(DECODERS.items(), 50):
+        folder = os.path.join(data, base)
+        model = make(folder, settings, seed)
+        save(model, os.path.join(data, "adapters", name), base)
+        double = make(folder, settings, seed).double()
+        ids = torch.from_numpy(
+            goldens.make_ids(1, 13, model.config.vocab_size, 700 + seed))
+        with torch.no_grad():
+            single = model(input_ids=ids).logits[0].double()
+            exact = double(input_ids=ids).logits[0]
+        with open(os.path.join(out, name + ".json"), "w") as file:
+            json.dump({"ids": ids[0].tolist(), "logits": exact.tolist(),
+                       "reference_rms": float((single - exact).square().mean().sqrt())},
+                      file, separators=(",", ":"))
+            file.write("\n")
+
+
 def main(data, out):
     os.makedirs(out, exist_ok=True)
+    make_decoders(data, out)
     for seed, (name, (base, settings)) in enumerate(ADAPTERS.items()):
         folder = os.path.join(data, base)
-        target = os.path.join(data, "adapters", name)
-        shutil.rmtree(target, ignore_errors=True)
         model = make(folder, settings, seed)
-        model.save_pretrained(target)
-        os.remove(os.path.join(target, "README.md"))
-        with open(os.path.join(target, "adapter_config.json")) as file:
-            config = json.load(file)
-        config["base_model_name_or_path"] = base
-        config["target_modules"] = sorted(config["target_modules"])
-        with open(os.path.join(target, "adapter_config.json"), "w") as file:
-            json.dump(config, file, indent=2, sort_keys=True)
-            file.write("\n")
+        save(model, os.path.join(data, "adapters", name), base)
         double = make(folder, settings, seed).double()
         inner, inner64 = model.base_model.model, double.base_model.model
         vocabulary = inner.config.vocab_size

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compares a compiled library with what the reference implementation computes.
 
-    python3 test/numerics/check-library.py ATTNC LIB.so GOLDENS.json
+    python3 test/numerics/check-library.py ATTNC LIB.so GOLDENS.json [OPTION...]
 
-GOLDENS.json is one of test/numerics/data (make-goldens.py says what is in it).
+GOLDENS.json is one of test/numerics/data (make-goldens.py says what is in it);
+options go to `attnc run`.
 Fails if an error against float64 is more than twice the error that the
 reference's own f32 run makes, or more than 2e-5: case by case for the trained
 encoder, whose reference errors are over thousands of numbers, and over all cases
@@ -56,8 +57,9 @@ def read_npy(path):
 
 
 class Checker:
-    def __init__(self, attnc, library, goldens):
+    def __init__(self, attnc, library, goldens, options=()):
         self.attnc, self.library, self.goldens = attnc, library, goldens
+        self.options = options  # of `attnc run`
         # By output and, for the trained encoder, case:
         self.worst = {}  # (error, batch, seq)
         self.reference = {}  # largest f32 error of the reference
@@ -82,7 +84,7 @@ class Checker:
                 case.get("token_type_ids") or [0] * (batch * seq)
             )
         command = [self.attnc, "run", self.library, "--entry", entry,
-                   "--output", folder]
+                   "--output", folder, *self.options]
         for name, values in inputs.items():
             path = os.path.join(folder, "in-" + name + ".npy")
             write_npy(path, (batch, seq), values)
@@ -215,12 +217,12 @@ class Checker:
 
 
 def main():
-    if len(sys.argv) != 4:
+    if len(sys.argv) < 4:
         sys.exit(__doc__)
     with open(sys.argv[3], encoding="utf-8") as file:
         goldens = json.load(file)
     try:
-        good = Checker(sys.argv[1], sys.argv[2], goldens).check()
+        good = Checker(sys.argv[1], sys.argv[2], goldens, sys.argv[4:]).check()
     except subprocess.CalledProcessError as error:
         sys.exit("failed: " + " ".join(error.cmd))
     sys.exit(0 if good else 1)
