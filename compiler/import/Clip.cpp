@@ -10,7 +10,7 @@
 // projected rows, not normalized, as `get_text_features` and
 // `get_image_features` do; a tower without its projection gives rows and the
 // pooled one by `@text_encode` or `@image_encode`. Of a text the row of its
-// first end token is taken.
+// first end token that the mask keeps is taken.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Towers.h"
@@ -86,7 +86,7 @@ public:
     reach.causal = true;
     rows = layers.emit(program, rows, mask, reach);
     rows = layers.norm(program, "norm", "final_layer_norm", rows);
-    Value ends = program.equals(layers.at("pooler.ends"), ids, endToken);
+    Value ends = program.equals(layers.at("pooler.ends"), ids, endToken, mask);
     Value row =
         program.pool(layers.at("pooler"), attn::PoolKind::first, rows, ends);
     return {program.zeroPadding(layers.at("output"), rows, mask), row};

@@ -165,8 +165,9 @@ public:
   mlir::Value addToRows(llvm::StringRef name, mlir::Value x, mlir::Value table);
   /// x[.., index, :]
   mlir::Value row(llvm::StringRef name, mlir::Value x, int64_t index);
-  /// 1 where ids are `id`, 0 elsewhere.
-  mlir::Value equals(llvm::StringRef name, mlir::Value ids, int64_t id);
+  /// 1 where ids are `id` and the mask keeps them, 0 elsewhere.
+  mlir::Value equals(llvm::StringRef name, mlir::Value ids, int64_t id,
+                     mlir::Value mask);
   mlir::Value constant(llvm::StringRef name, llvm::ArrayRef<int32_t> elements);
   /// Dimension i of the result is dimension dims[i] of x.
   mlir::Value transpose(llvm::StringRef name, mlir::Value x,

@@ -135,18 +135,24 @@ Value ProgramBuilder::row(StringRef name, Value x, int64_t index) {
              [](OpBuilder &, Location, ValueRange x) { return x[0]; });
 }
 
-Value ProgramBuilder::equals(StringRef name, Value ids, int64_t id) {
+Value ProgramBuilder::equals(StringRef name, Value ids, int64_t id,
+                             Value mask) {
   auto type = cast<RankedTensorType>(ids.getType());
   AffineMap whole =
       AffineMap::getMultiDimIdentityMap(type.getRank(), builder.getContext());
-  return map(name, type, {{ids, whole}},
-             [&](OpBuilder &b, Location loc, ValueRange x) -> Value {
-               Value wanted = arith::ConstantOp::create(
-                   b, loc, b.getI32IntegerAttr(static_cast<int32_t>(id)));
-               Value isIt = arith::CmpIOp::create(
-                   b, loc, arith::CmpIPredicate::eq, x[0], wanted);
-               return arith::ExtUIOp::create(b, loc, b.getI32Type(), isIt);
-             });
+  return map(
+      name, type, {{ids, whole}, {mask, whole}},
+      [&](OpBuilder &b, Location loc, ValueRange x) -> Value {
+        Value wanted = arith::ConstantOp::create(
+            b, loc, b.getI32IntegerAttr(static_cast<int32_t>(id)));
+        Value isIt = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                           x[0], wanted);
+        Value found = arith::ExtUIOp::create(b, loc, b.getI32Type(), isIt);
+        Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+        Value kept =
+            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, x[1], zero);
+        return arith::SelectOp::create(b, loc, kept, found, zero);
+      });
 }
 
 } // namespace attnc

@@ -104,11 +104,7 @@ private:
         .Case<attn::MapOp>([&](auto) {})
         .Case<attn::AttentionOp>(
             [&](attn::AttentionOp attention) { packAttention(attention); })
-        .Case<attn::PoolOp>([&](attn::PoolOp pool) {
-          packOperand(pool.getInputMutable());
-          pool.getMaskMutable().clear();
-          pool.getOffsetsMutable().assign(index.getOffsets());
-        })
+        .Case<attn::PoolOp>([&](attn::PoolOp pool) { packPool(pool); })
         .Case<attn::EmbeddingOp>([&](attn::EmbeddingOp embedding) {
           MutableOperandRange ids = embedding.getIdsMutable();
           for (unsigned i = 0; i < ids.size(); ++i)
@@ -140,6 +136,31 @@ private:
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(operand.getOwner());
     operand.set(getPacked(operand.get()));
+  }
+
+  /// A pool of some of the rows alone sees the padded form again: offsets
+  /// delimit whole sequences.
+  void packPool(attn::PoolOp pool) {
+    if (pool.getMask() == program.getMask()) {
+      packOperand(pool.getInputMutable());
+      pool.getMaskMutable().clear();
+      pool.getOffsetsMutable().assign(index.getOffsets());
+      return;
+    }
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(pool);
+    for (OpOperand &operand : pool->getOpOperands())
+      operand.set(getUnpacked(operand.get()));
+  }
+
+  /// The padded form of a packed value, with zeros at masked positions.
+  Value getUnpacked(Value padded) {
+    Value rows = getPacked(padded);
+    Value &result = unpacked[rows];
+    if (!result)
+      result = attn::UnpackOp::create(builder, padded.getLoc(),
+                                      padded.getType(), rows, index.getRows());
+    return result;
   }
 
   void packAttention(attn::AttentionOp attention) {
@@ -298,19 +319,13 @@ private:
   }
 
   void unpackOutputs(attn::ReturnOp result) {
-    DenseMap<Value, Value> unpacked;
     for (OpOperand &operand : result->getOpOperands()) {
       Value value = operand.get();
       if (!program.isPadded(value) || !packed.contains(value) ||
           !value.getDefiningOp() ||
           isa<attn::PositionsOp, attn::TokenPositionsOp>(value.getDefiningOp()))
         continue; // an input goes back as it came
-      Value &output = unpacked[value];
-      if (!output)
-        output =
-            attn::UnpackOp::create(builder, value.getLoc(), value.getType(),
-                                   packed[value], index.getRows());
-      operand.set(output);
+      operand.set(getUnpacked(value));
     }
   }
 
@@ -320,6 +335,7 @@ private:
   attn::PackIndexOp index;
   Value positions; ///< made when first needed
   DenseMap<Value, Value> packed;
+  DenseMap<Value, Value> unpacked; ///< by the packed form
 };
 
 struct PackTokens : impl::PackTokensBase<PackTokens> {

@@ -73,8 +73,11 @@ static Value matchMaskTest(const RegionEditor &region, Value condition,
   return captured->value;
 }
 
-/// The mask and the kept value of an element region that ends in a guard.
-static std::pair<Value, Value> matchAnyGuard(Operation *op) {
+/// The mask and the kept value of an element region that ends in a choice
+/// between it and a value for which `isDropped` holds.
+static std::pair<Value, Value> matchChoice(
+    Operation *op,
+    function_ref<bool(const RegionEditor &region, Value dropped)> isDropped) {
   auto epilogue = dyn_cast<attn::EpilogueOpInterface>(op);
   if (!epilogue || epilogue.getRowEpilogue() || !epilogue.getElementEpilogue())
     return {};
@@ -92,10 +95,17 @@ static std::pair<Value, Value> matchAnyGuard(Operation *op) {
   Value kept = select.getTrueValue(), dropped = select.getFalseValue();
   if (negated)
     std::swap(kept, dropped);
-  std::optional<double> number = matchNumber(region, dropped);
-  if (!mask || !number || *number != 0)
+  if (!mask || !isDropped(region, dropped))
     return {};
   return {mask, kept};
+}
+
+/// The mask and the kept number of an element region that ends in a guard.
+static std::pair<Value, Value> matchAnyGuard(Operation *op) {
+  return matchChoice(op, [](const RegionEditor &region, Value dropped) {
+    std::optional<double> number = matchNumber(region, dropped);
+    return number && *number == 0;
+  });
 }
 
 Value PaddedProgram::matchGuard(Operation *op) const {
@@ -362,9 +372,17 @@ bool PaddedProgram::checkAttention(attn::AttentionOp attention) {
 bool PaddedProgram::checkPool(attn::PoolOp pool) {
   if (!hasRows(pool.getInput(), 3))
     return fail(pool, "the op does not treat rows one by one");
-  if (pool.getMask() != mask)
+  if (pool.getMask() != mask && !isWithinMask(pool.getMask()))
     return fail(pool, "the pool does not use the mask");
   return true;
+}
+
+bool PaddedProgram::isWithinMask(Value other) const {
+  auto map = other.getDefiningOp<attn::MapOp>();
+  return map && isPadded(other) &&
+         matchChoice(map, [](const RegionEditor &, Value dropped) {
+           return matchPattern(dropped, m_Zero());
+         }).first == mask;
 }
 
 bool PaddedProgram::checkReturn(attn::ReturnOp op) {

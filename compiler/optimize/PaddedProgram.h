@@ -78,6 +78,8 @@ private:
   bool checkAttention(attn::AttentionOp attention);
   bool checkMaskRegion(attn::AttentionOp attention);
   bool checkPool(attn::PoolOp pool);
+  /// Whether a mask made in the entry is zero wherever the padding's is.
+  bool isWithinMask(mlir::Value other) const;
   bool checkReturn(attn::ReturnOp op);
 
   attn::EntryOp entry;
