@@ -19,9 +19,21 @@ using namespace llvm;
 
 namespace attnc {
 
-/// How many sequences a session needs: the most rows of any entry's mask.
-static int64_t countSequences(const LibraryDescription &library) {
-  int64_t most = 0;
+/// How many sequences a session needs: the most rows of any entry's mask, and
+/// the most lengths that any kernel reads.
+static int64_t countSequences(mlir::ModuleOp module,
+                              const LibraryDescription &library) {
+  int64_t most = 1;
+  auto maximumOf = [&](StringRef name) {
+    for (const SizeDescription &size : library.sizes)
+      if (size.name == name)
+        return size.maximum;
+    llvm_unreachable("verified: sizes of types are the module's");
+  };
+  module.walk([&](attn::PastOp past) {
+    SizeExpr count = attn::getNamedShape(past.getType())[0];
+    most = std::max(most, count.evaluate(maximumOf));
+  });
   for (const EntryDescription &entry : library.entries) {
     if (!entry.growth)
       continue;
@@ -84,7 +96,7 @@ void describeStates(mlir::ModuleOp module, LibraryDescription &library) {
                              static_cast<int32_t>(place.group), place.offset});
   }
   states.format = stringifyStateFormat(narrowest).str();
-  states.sequences = countSequences(library);
+  states.sequences = countSequences(module, library);
   states.fingerprint = fingerprint(states, layout);
   for (auto [index, entry] : enumerate(library.entries)) {
     if (givesLogits(entry, "decode", 2))
