@@ -28,6 +28,8 @@ public:
   std::string describe() const;
   /// Longest sequence.
   int64_t getMaxPositions() const { return positions; }
+  /// Longest sequence that this program's positions hold for; 0: any.
+  int64_t getLimit() const { return limit; }
   int64_t getVocabulary() const { return vocabulary; }
   /// Emits both entries; sequences have at most `maxPositions` positions.
   void emit(ProgramBuilder &program, int64_t maxPositions) const;
@@ -43,6 +45,7 @@ protected:
     PackedRows rows;
     RotaryTables rotary; ///< null values without rotary positions
     int64_t maxPositions;
+    mlir::Value alibi = {}; ///< slopes or products; null without
   };
 
   Decoder(llvm::StringRef name, const WeightTable &weights)
@@ -61,7 +64,7 @@ protected:
   mlir::Value weight(Call &call, llvm::StringRef symbol,
                      llvm::ArrayRef<std::string> tensors,
                      llvm::ArrayRef<int64_t> shape,
-                     bool transpose = false) const;
+                     const WeightRecipe &recipe) const;
   bool has(llvm::StringRef tensor) const;
   std::string getSource(llvm::StringRef tensor) const;
 
@@ -69,7 +72,7 @@ protected:
   const WeightTable &weights;
   std::string prefix; ///< of the tensors in this checkpoint
   int64_t hidden = 0, layers = 0, heads = 0, keyHeads = 0, headSize = 0;
-  int64_t intermediate = 0, vocabulary = 0, positions = 0;
+  int64_t intermediate = 0, vocabulary = 0, positions = 0, limit = 0;
 
 private:
   void emitEntry(ProgramBuilder &program, llvm::StringRef entry, bool last,
@@ -77,6 +80,7 @@ private:
   virtual RotaryTables emitRotary(ProgramBuilder &, mlir::Value) const {
     return {};
   }
+  virtual mlir::Value emitAlibi(const Call &) const { return {}; }
 };
 
 /// True if the config names an architecture of this registry.
@@ -104,6 +108,18 @@ std::unique_ptr<Decoder> readMistral(ConfigReader &config,
 std::unique_ptr<Decoder> readQwen2(ConfigReader &config,
                                    const WeightTable &weights);
 std::unique_ptr<Decoder> readQwen3(ConfigReader &config,
+                                   const WeightTable &weights);
+std::unique_ptr<Decoder> readGemma(ConfigReader &config,
+                                   const WeightTable &weights);
+std::unique_ptr<Decoder> readGemma2(ConfigReader &config,
+                                    const WeightTable &weights);
+std::unique_ptr<Decoder> readPhi3(ConfigReader &config,
+                                  const WeightTable &weights);
+std::unique_ptr<Decoder> readGptNeox(ConfigReader &config,
+                                     const WeightTable &weights);
+std::unique_ptr<Decoder> readFalcon(ConfigReader &config,
+                                    const WeightTable &weights);
+std::unique_ptr<Decoder> readBloom(ConfigReader &config,
                                    const WeightTable &weights);
 
 } // namespace attnc

@@ -104,7 +104,7 @@ Value Gpt2::norm(Call &call, const std::string &tensor, Value rows) const {
 Value Gpt2::linear(Call &call, const std::string &tensor, Value rows,
                    int64_t inputs, int64_t outputs) const {
   Value matrix = weight(call, tensor + ".weight", {tensor + ".weight"},
-                        {outputs, inputs}, /*transpose=*/true);
+                        {outputs, inputs}, {/*transpose=*/true});
   Value product = call.program.linear(tensor, rows, matrix);
   return call.program.addBias(tensor + ".add_bias", product,
                               weight(call, tensor + ".bias", {outputs}));
@@ -127,7 +127,7 @@ Value Gpt2::emitLayer(Call &call, int64_t index, Value rows) const {
   Value normed = norm(call, tensor + ".ln_1", rows);
   Value matrix =
       weight(call, tensor + ".attn.c_attn.weight",
-             {tensor + ".attn.c_attn.weight"}, {3 * hidden, hidden}, true);
+             {tensor + ".attn.c_attn.weight"}, {3 * hidden, hidden}, {true});
   ProjectedHeads projected =
       program.qkvHeads(name + ".qkv", normed, matrix,
                        weight(call, tensor + ".attn.c_attn.bias", {3 * hidden}),

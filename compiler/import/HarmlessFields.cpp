@@ -20,6 +20,8 @@ namespace attnc {
 // heads on top of it, text generation, and bookkeeping.
 static constexpr StringLiteral kHarmless[] = {
     "_name_or_path",
+    "auto_map", // code that comes with a checkpoint: this compiler has its own
+    "transformers.js_config",
     "name_or_path",
     "_commit_hash",
     "transformers_version",

@@ -6,146 +6,19 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Touvron et al., "LLaMA", 2023, as `transformers.LlamaForCausalLM` computes
-// it: RMS norms before each half of a layer, rotary positions, key heads shared
-// by query heads, a gated feed-forward layer. What a family does otherwise is
-// in the table: Mistral (a window), Qwen 2 (biases of query, key and value),
-// Qwen 3 (norms of query and key heads).
+// The layers, and the table of families: Mistral (a window), Qwen 2 (biases of
+// query, key and value), Qwen 3 (norms of query and key heads), Gemma (norms
+// that add one to their weights, scaled embeddings), Gemma 2 (four norms in a
+// layer, soft caps, every other layer with a window), Phi-3 (joint tensors,
+// partly rotated heads).
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/import/Decoder.h"
-#include "compiler/import/Diagnostics.h"
-#include "compiler/import/Json.h"
-#include "compiler/import/RotarySettings.h"
+#include "compiler/import/Llama.h"
 #include <cmath>
 
 using namespace mlir;
 
 namespace attnc {
-
-using namespace decoder_limits;
-
-namespace {
-struct LlamaFamily {
-  llvm::StringLiteral name;
-  bool hasBias = false;       ///< of query, key and value, whatever config says
-  bool hasHeadNorms = false;  ///< of query and key
-  bool hasWindow = false;     ///< `sliding_window` counts
-  bool asksForWindow = false; ///< only where `use_sliding_window` is true
-};
-
-class Llama : public Decoder {
-public:
-  Llama(ConfigReader &config, const WeightTable &weights,
-        const LlamaFamily &family);
-  bool isOptional(StringRef tensor) const override;
-
-private:
-  void readNumbers(ConfigReader &config);
-  void readWindows(ConfigReader &config);
-  RotaryTables emitRotary(ProgramBuilder &program, Value places) const override;
-  Value emitEmbedding(Call &call, Value ids) const override;
-  Value emitLayer(Call &call, int64_t index, Value rows) const override;
-  Value emitAttention(Call &call, int64_t index, Value rows) const;
-  Value emitFeedForward(Call &call, int64_t index, Value rows) const;
-  Value emitFinalNorm(Call &call, Value rows) const override;
-  Value emitLogits(Call &call, Value rows) const override;
-  Value norm(Call &call, const std::string &tensor, Value rows,
-             int64_t size) const;
-  Value linear(Call &call, const std::string &tensor, Value rows,
-               int64_t inputs, int64_t outputs, bool bias) const;
-
-  const LlamaFamily &family;
-  double epsilon = 0;
-  bool attentionBias = false, feedForwardBias = false, isTied = false;
-  bool isInterleaved = false; ///< rotated pairs are adjacent
-  Activation activation = nullptr;
-  RotarySettings rotary;
-  SmallVector<int64_t> windows; ///< per layer; 0: none
-};
-} // namespace
-
-static constexpr llvm::StringLiteral kUnused[] = {
-    "attention_dropout", "pretraining_tp", "max_window_layers",
-    "cache_implementation"};
-
-Llama::Llama(ConfigReader &config, const WeightTable &weights,
-             const LlamaFamily &family)
-    : Decoder(family.name, weights), family(family) {
-  readNumbers(config);
-  readWindows(config);
-  epsilon = config.getNumber("rms_norm_eps", 0.0, 1.0, 1e-6);
-  attentionBias = config.getBool("attention_bias", false);
-  feedForwardBias = config.getBool("mlp_bias", false);
-  isTied = config.getBool("tie_word_embeddings", false);
-  std::string function = config.getString("hidden_act", std::string("silu"));
-  activation = findActivation(function);
-  if (!activation && !config.failed())
-    config.report("hidden_act", "names " + quote(function),
-                  "known: " + listActivations());
-  rotary = readRotarySettings(config, headSize, positions);
-  isInterleaved = config.getBool("rope_interleaved", false);
-  config.refuseIfSet("quantization_config", "quantized weights");
-  config.ignore(kUnused);
-  if (!weights.find("embed_tokens.weight") &&
-      weights.find("model.embed_tokens.weight"))
-    prefix = "model.";
-}
-
-void Llama::readNumbers(ConfigReader &config) {
-  hidden = config.getInteger("hidden_size", 1, kWidth);
-  layers = config.getInteger("num_hidden_layers", 1, kLayers);
-  heads = config.getInteger("num_attention_heads", 1, kHeads);
-  keyHeads = config.getInteger("num_key_value_heads", 1, kHeads, heads);
-  headSize = config.getInteger("head_dim", 0, kWidth, 0);
-  intermediate = config.getInteger("intermediate_size", 1, kWidth);
-  vocabulary = config.getInteger("vocab_size", 1, kVocabulary);
-  positions = config.getInteger("max_position_embeddings", 1, kPositions);
-  if (config.failed())
-    return;
-  if (headSize == 0 && hidden % heads != 0)
-    config.report("hidden_size",
-                  "is " + Twine(hidden) + ", no multiple of the " +
-                      Twine(heads) + " heads",
-                  "correct it, or give head_dim");
-  if (headSize == 0)
-    headSize = hidden / heads;
-  if (headSize % 2 != 0)
-    config.report("head_dim",
-                  "is " + Twine(headSize) +
-                      "; rotary positions need an even number",
-                  "correct it");
-  if (heads % keyHeads != 0)
-    config.report("num_key_value_heads",
-                  "is " + Twine(keyHeads) + ", which does not divide the " +
-                      Twine(heads) + " heads",
-                  "correct it");
-}
-
-void Llama::readWindows(ConfigReader &config) {
-  int64_t window = config.getInteger("sliding_window", 0, kPositions, 0);
-  bool isAsked = config.getBool("use_sliding_window", !family.asksForWindow);
-  std::vector<std::string> kinds = config.getStrings("layer_types");
-  if (config.failed())
-    return;
-  if (!family.hasWindow || !isAsked)
-    window = 0;
-  windows.assign(layers, window);
-  if (kinds.empty())
-    return;
-  if (static_cast<int64_t>(kinds.size()) != layers)
-    return config.report("layer_types",
-                         "names " + Twine(kinds.size()) + " layers of " +
-                             Twine(layers),
-                         "name each layer once");
-  for (auto [kind, slot] : llvm::zip(kinds, windows)) {
-    if (kind == "full_attention")
-      slot = 0;
-    else if (kind != "sliding_attention")
-      return config.report("layer_types", "names " + quote(kind),
-                           "known: full_attention, sliding_attention");
-  }
-}
 
 bool Llama::isOptional(StringRef tensor) const {
   return tensor.ends_with(".rotary_emb.inv_freq") ||
@@ -154,8 +27,11 @@ bool Llama::isOptional(StringRef tensor) const {
 
 Value Llama::norm(Call &call, const std::string &tensor, Value rows,
                   int64_t size) const {
+  WeightRecipe recipe;
+  recipe.plus = addsOne ? 1 : 0;
+  std::string source = tensor + ".weight";
   return call.program.rmsNorm(
-      tensor, rows, weight(call, tensor + ".weight", {size}), epsilon);
+      tensor, rows, weight(call, source, {source}, {size}, recipe), epsilon);
 }
 
 Value Llama::linear(Call &call, const std::string &tensor, Value rows,
@@ -174,27 +50,39 @@ RotaryTables Llama::emitRotary(ProgramBuilder &program, Value places) const {
 }
 
 Value Llama::emitEmbedding(Call &call, Value ids) const {
-  return call.program.embedding(
+  Value words = call.program.embedding(
       "embedding", ids,
       weight(call, "embed_tokens.weight", {vocabulary, hidden}));
+  if (!family.isGemma)
+    return words;
+  return call.program.scale("embedding.scale", words,
+                            std::sqrt(static_cast<double>(hidden)));
+}
+
+ProjectedHeads Llama::emitProjection(Call &call, int64_t index,
+                                     Value rows) const {
+  std::string tensor = "layers." + std::to_string(index) + ".self_attn.";
+  auto sources = [&](StringRef part) -> std::vector<std::string> {
+    if (family.isJoined)
+      return {tensor + "qkv_proj." + part.str()};
+    return {tensor + "q_proj." + part.str(), tensor + "k_proj." + part.str(),
+            tensor + "v_proj." + part.str()};
+  };
+  int64_t columns = (heads + 2 * keyHeads) * headSize;
+  Value matrix = weight(call, tensor + "qkv.weight", sources("weight"),
+                        {columns, hidden}, {});
+  Value bias;
+  if (attentionBias || family.hasBias)
+    bias = weight(call, tensor + "qkv.bias", sources("bias"), {columns}, {});
+  return call.program.qkvHeads("layer." + std::to_string(index) + ".qkv", rows,
+                               matrix, bias, {heads, keyHeads, headSize});
 }
 
 Value Llama::emitAttention(Call &call, int64_t index, Value rows) const {
   ProgramBuilder &program = call.program;
   std::string tensor = "layers." + std::to_string(index) + ".self_attn.";
   std::string name = "layer." + std::to_string(index);
-  auto joined = [&](StringRef part) -> std::vector<std::string> {
-    return {tensor + "q_proj." + part.str(), tensor + "k_proj." + part.str(),
-            tensor + "v_proj." + part.str()};
-  };
-  int64_t columns = (heads + 2 * keyHeads) * headSize;
-  Value matrix =
-      weight(call, tensor + "qkv.weight", joined("weight"), {columns, hidden});
-  Value bias;
-  if (attentionBias || family.hasBias)
-    bias = weight(call, tensor + "qkv.bias", joined("bias"), {columns});
-  ProjectedHeads projected = program.qkvHeads(name + ".qkv", rows, matrix, bias,
-                                              {heads, keyHeads, headSize});
+  ProjectedHeads projected = emitProjection(call, index, rows);
   if (family.hasHeadNorms) {
     projected.query = norm(call, tensor + "q_norm", projected.query, headSize);
     projected.key = norm(call, tensor + "k_norm", projected.key, headSize);
@@ -203,8 +91,8 @@ Value Llama::emitAttention(Call &call, int64_t index, Value rows) const {
                                  call.rotary, isInterleaved);
   projected.key = program.rope(name + ".rope_key", projected.key, call.rotary,
                                isInterleaved);
-  CacheSettings settings = {call.maxPositions, windows[index],
-                            1 / std::sqrt(static_cast<double>(headSize))};
+  CacheSettings settings = {call.maxPositions, windows[index], scoreScale,
+                            scoreCap};
   Value attended =
       program.cachedAttention(name, projected, call.rows, settings);
   return linear(call, tensor + "o_proj",
@@ -215,25 +103,38 @@ Value Llama::emitAttention(Call &call, int64_t index, Value rows) const {
 Value Llama::emitFeedForward(Call &call, int64_t index, Value rows) const {
   std::string tensor = "layers." + std::to_string(index) + ".mlp.";
   std::string name = "layer." + std::to_string(index);
-  Value gate = linear(call, tensor + "gate_proj", rows, hidden, intermediate,
+  Value gated;
+  if (family.isJoined) {
+    Value both = linear(call, tensor + "gate_up_proj", rows, hidden,
+                        2 * intermediate, false);
+    gated = call.program.gate(name + ".gated", both, activation);
+  } else {
+    Value gate = linear(call, tensor + "gate_proj", rows, hidden, intermediate,
+                        feedForwardBias);
+    gate = call.program.activate(name + ".activation", gate, activation);
+    Value up = linear(call, tensor + "up_proj", rows, hidden, intermediate,
                       feedForwardBias);
-  gate = call.program.activate(name + ".activation", gate, activation);
-  Value up = linear(call, tensor + "up_proj", rows, hidden, intermediate,
-                    feedForwardBias);
-  return linear(call, tensor + "down_proj",
-                call.program.multiply(name + ".gated", gate, up), intermediate,
-                hidden, feedForwardBias);
+    gated = call.program.multiply(name + ".gated", gate, up);
+  }
+  return linear(call, tensor + "down_proj", gated, intermediate, hidden,
+                feedForwardBias);
 }
 
 Value Llama::emitLayer(Call &call, int64_t index, Value rows) const {
   std::string tensor = "layers." + std::to_string(index);
   std::string name = "layer." + std::to_string(index);
   Value normed = norm(call, tensor + ".input_layernorm", rows, hidden);
-  rows = call.program.add(name + ".residual",
-                          emitAttention(call, index, normed), rows);
-  normed = norm(call, tensor + ".post_attention_layernorm", rows, hidden);
-  return call.program.add(name + ".output",
-                          emitFeedForward(call, index, normed), rows);
+  Value half = emitAttention(call, index, normed);
+  if (family.isGemma2)
+    half = norm(call, tensor + ".post_attention_layernorm", half, hidden);
+  rows = call.program.add(name + ".residual", half, rows);
+  StringRef second = family.isGemma2 ? ".pre_feedforward_layernorm"
+                                     : ".post_attention_layernorm";
+  normed = norm(call, tensor + second.str(), rows, hidden);
+  half = emitFeedForward(call, index, normed);
+  if (family.isGemma2)
+    half = norm(call, tensor + ".post_feedforward_layernorm", half, hidden);
+  return call.program.add(name + ".output", half, rows);
 }
 
 Value Llama::emitFinalNorm(Call &call, Value rows) const {
@@ -246,13 +147,32 @@ Value Llama::emitLogits(Call &call, Value rows) const {
       isTied ? weight(call, "embed_tokens.weight", {vocabulary, hidden})
              : call.program.weight("lm_head.weight", "lm_head.weight",
                                    "lm_head.weight", {vocabulary, hidden});
-  return call.program.linear("head", rows, matrix);
+  Value logits = call.program.linear("head", rows, matrix);
+  return logitCap > 0 ? call.program.softCap("head.cap", logits, logitCap)
+                      : logits;
+}
+
+static constexpr LlamaFamily makeGemma(bool isSecond) {
+  LlamaFamily family = {isSecond ? llvm::StringLiteral("gemma2")
+                                 : llvm::StringLiteral("gemma")};
+  family.isGemma = true;
+  family.isGemma2 = family.hasWindow = isSecond;
+  return family;
+}
+
+static constexpr LlamaFamily makePhi3() {
+  LlamaFamily family = {"phi3"};
+  family.isJoined = family.hasWindow = true;
+  return family;
 }
 
 static constexpr LlamaFamily kLlama = {"llama"};
 static constexpr LlamaFamily kMistral = {"mistral", false, false, true};
 static constexpr LlamaFamily kQwen2 = {"qwen2", true, false, true, true};
 static constexpr LlamaFamily kQwen3 = {"qwen3", false, true, true, true};
+static constexpr LlamaFamily kGemma = makeGemma(/*isSecond=*/false);
+static constexpr LlamaFamily kGemma2 = makeGemma(/*isSecond=*/true);
+static constexpr LlamaFamily kPhi3 = makePhi3();
 
 std::unique_ptr<Decoder> readLlama(ConfigReader &config,
                                    const WeightTable &weights) {
@@ -272,6 +192,21 @@ std::unique_ptr<Decoder> readQwen2(ConfigReader &config,
 std::unique_ptr<Decoder> readQwen3(ConfigReader &config,
                                    const WeightTable &weights) {
   return std::make_unique<Llama>(config, weights, kQwen3);
+}
+
+std::unique_ptr<Decoder> readGemma(ConfigReader &config,
+                                   const WeightTable &weights) {
+  return std::make_unique<Llama>(config, weights, kGemma);
+}
+
+std::unique_ptr<Decoder> readGemma2(ConfigReader &config,
+                                    const WeightTable &weights) {
+  return std::make_unique<Llama>(config, weights, kGemma2);
+}
+
+std::unique_ptr<Decoder> readPhi3(ConfigReader &config,
+                                  const WeightTable &weights) {
+  return std::make_unique<Llama>(config, weights, kPhi3);
 }
 
 } // namespace attnc

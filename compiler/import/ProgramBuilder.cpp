@@ -123,8 +123,9 @@ Value ProgramBuilder::weight(StringRef name, StringRef symbol, StringRef source,
     builder.setInsertionPoint(firstEntry);
     auto weight = WeightOp::create(
         builder, at(name), symbol, builder.getStrArrayAttr({source}),
-        /*concat=*/IntegerAttr(), /*transpose=*/false, /*digest=*/StringAttr(),
-        type);
+        /*concat=*/IntegerAttr(), /*transpose=*/false,
+        /*groups=*/DenseI64ArrayAttr(), /*plus=*/FloatAttr(),
+        /*digest=*/StringAttr(), type);
     symbols.insert(weight);
     used.insert(source);
     checkWeight(weight);

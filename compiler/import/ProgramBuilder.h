@@ -62,6 +62,9 @@ struct RotaryTables {
 /// 1 / theta^(2i / size), one per pair of a head of `size`.
 llvm::SmallVector<float> getRotaryFrequencies(double theta, int64_t size);
 
+/// What each of so many heads multiplies positions by (Press et al., 2021).
+llvm::SmallVector<float> getAlibiSlopes(int64_t heads);
+
 /// [rows.., heads, size]
 struct ProjectedHeads {
   mlir::Value query, key, value;
@@ -83,6 +86,17 @@ struct CacheSettings {
   int64_t window = 0; ///< rows that a query sees, its own included; 0: all
   double scale = 1;   ///< of the scores
   double softCap = 0; ///< scores stay within (-cap, cap); 0: they may be any
+  // One of them may be given (ProgramAlibi.cpp):
+  mlir::Value slopes;   ///< [H]: slope * (key - query) is added to scores
+  mlir::Value products; ///< [H, positions]: added before the scale, by key
+};
+
+/// What is done to the tensors of a weight once they stand one after the other
+/// (attn.weight).
+struct WeightRecipe {
+  bool transpose = false; ///< tensors hold columns
+  llvm::SmallVector<int64_t> groups = {};
+  double plus = 0;
 };
 
 /// Which keys a query sees, padding aside.
@@ -189,14 +203,15 @@ public:
   /// The last row of each sequence.
   mlir::Value lastRows(llvm::StringRef name, mlir::Value x,
                        const PackedRows &rows);
-  /// A weight whose rows come from several tensors, one after the other; with
-  /// `transpose`, tensors hold columns.
+  /// A weight whose rows come from several tensors, one after the other.
   mlir::Value weight(llvm::StringRef name, llvm::StringRef symbol,
                      llvm::ArrayRef<std::string> sources,
-                     llvm::ArrayRef<int64_t> shape, bool transpose);
+                     llvm::ArrayRef<int64_t> shape, const WeightRecipe &recipe);
   mlir::Value rmsNorm(llvm::StringRef name, mlir::Value x, mlir::Value weight,
                       double epsilon);
   mlir::Value multiply(llvm::StringRef name, mlir::Value a, mlir::Value b);
+  /// cap * tanh(x / cap)
+  mlir::Value softCap(llvm::StringRef name, mlir::Value x, double cap);
   /// Projections by a matrix whose rows are those of the query heads, the key
   /// heads and the value heads; `bias` may be null.
   ProjectedHeads qkvHeads(llvm::StringRef name, mlir::Value rows,
@@ -207,6 +222,10 @@ public:
   mlir::Value cachedAttention(llvm::StringRef name, const ProjectedHeads &heads,
                               const PackedRows &rows,
                               const CacheSettings &settings);
+  /// The slopes of heads, and their products with positions below `count`, both
+  /// factors and the result rounded to bf16. (ProgramAlibi.cpp)
+  mlir::Value alibiSlopes(llvm::StringRef name, int64_t heads);
+  mlir::Value roundedAlibi(llvm::StringRef name, int64_t heads, int64_t count);
   /// x where mask [B, S] is not 0, 0 elsewhere.
   mlir::Value zeroPadding(llvm::StringRef name, mlir::Value x,
                           mlir::Value mask);
@@ -226,6 +245,9 @@ private:
   mlir::Value map(llvm::StringRef name, mlir::RankedTensorType type,
                   llvm::ArrayRef<Capture> captures, Body body);
   mlir::Location at(llvm::StringRef name);
+  mlir::Value constant(llvm::StringRef name, llvm::ArrayRef<float> elements,
+                       llvm::ArrayRef<int64_t> shape);
+  void fillScore(attn::CachedAttentionOp op, const CacheSettings &settings);
   void checkWeight(attn::WeightOp weight);
   mlir::Value appendToState(llvm::StringRef name, llvm::StringRef symbol,
                             mlir::Value heads, const PackedRows &rows,

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // What checkpoints hold as one matrix: the projections to query, key and value,
-// and the two halves of a gated layer. Attention whose mask is causal or a
-// window:
+// and the two halves of a gated layer. Soft caps. Attention whose mask is
+// causal or a window:
 //
 //   attn.attention mask(%kept) { %keep != 0 && q - kv <= w && kv - q <= w }
 //
@@ -69,6 +69,18 @@ Value ProgramBuilder::gate(StringRef name, Value x, Activation activation) {
       [&](OpBuilder &b, Location loc, ValueRange x) -> Value {
         return arith::MulFOp::create(b, loc, activation(b, loc, x[0]), x[1]);
       });
+}
+
+Value ProgramBuilder::softCap(StringRef name, Value x, double cap) {
+  auto type = cast<RankedTensorType>(x.getType());
+  return map(name, type, {{x, builder.getMultiDimIdentityMap(type.getRank())}},
+             [&](OpBuilder &b, Location loc, ValueRange x) -> Value {
+               Value limit = arith::ConstantOp::create(
+                   b, loc, b.getF32FloatAttr(static_cast<float>(cap)));
+               Value share = arith::DivFOp::create(b, loc, x[0], limit);
+               return arith::MulFOp::create(
+                   b, loc, math::TanhOp::create(b, loc, share), limit);
+             });
 }
 
 Value ProgramBuilder::maskedAttention(StringRef name,

@@ -73,7 +73,8 @@ Value ProgramBuilder::lastRows(StringRef name, Value x,
 
 Value ProgramBuilder::weight(StringRef name, StringRef symbol,
                              ArrayRef<std::string> sources,
-                             ArrayRef<int64_t> shape, bool transpose) {
+                             ArrayRef<int64_t> shape,
+                             const WeightRecipe &recipe) {
   auto type = RankedTensorType::get(shape, builder.getF32Type());
   if (!symbols.lookup(symbol)) {
     OpBuilder::InsertionGuard guard(builder);
@@ -81,11 +82,17 @@ Value ProgramBuilder::weight(StringRef name, StringRef symbol,
     SmallVector<StringRef> names(sources.begin(), sources.end());
     // What is joined are rows; before a transposition they are columns.
     auto joined = sources.size() > 1
-                      ? builder.getI64IntegerAttr(transpose ? 1 : 0)
+                      ? builder.getI64IntegerAttr(recipe.transpose ? 1 : 0)
                       : IntegerAttr();
-    auto weight = WeightOp::create(builder, at(name), symbol,
-                                   builder.getStrArrayAttr(names), joined,
-                                   transpose, /*digest=*/StringAttr(), type);
+    auto groups = recipe.groups.empty()
+                      ? DenseI64ArrayAttr()
+                      : builder.getDenseI64ArrayAttr(recipe.groups);
+    auto plus = recipe.plus == 0
+                    ? FloatAttr()
+                    : builder.getF32FloatAttr(static_cast<float>(recipe.plus));
+    auto weight = WeightOp::create(
+        builder, at(name), symbol, builder.getStrArrayAttr(names), joined,
+        recipe.transpose, groups, plus, /*digest=*/StringAttr(), type);
     symbols.insert(weight);
     for (StringRef source : names)
       used.insert(source);
@@ -160,37 +167,15 @@ Value ProgramBuilder::appendToState(StringRef name, StringRef symbol,
   if (!symbols.lookup(symbol)) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(firstEntry);
-    symbols.insert(
-        StateOp::create(builder, at(name), symbol, settings.positions, state));
+    symbols.insert(StateOp::create(builder, at(name), symbol,
+                                   settings.positions, StateFormat::f32,
+                                   state));
   }
   Value handle =
       GetStateOp::create(builder, at(name), state,
                          FlatSymbolRefAttr::get(builder.getContext(), symbol));
   AppendOp::create(builder, at(name), heads, rows.offsets, handle);
   return handle;
-}
-
-/// The score times a factor, held within (-cap, cap) if there is one.
-static void fillScore(OpBuilder &builder, Location loc, Region &region,
-                      const CacheSettings &settings) {
-  OpBuilder::InsertionGuard guard(builder);
-  Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
-  Block *block = builder.createBlock(&region, {}, {f32, i32, i32, i32, i32},
-                                     SmallVector<Location>(5, loc));
-  auto number = [&](double value) -> Value {
-    return arith::ConstantOp::create(
-        builder, loc, builder.getF32FloatAttr(static_cast<float>(value)));
-  };
-  Value score = arith::MulFOp::create(builder, loc, block->getArgument(0),
-                                      number(settings.scale));
-  if (settings.softCap > 0) {
-    Value share =
-        arith::DivFOp::create(builder, loc, score, number(settings.softCap));
-    share = math::TanhOp::create(builder, loc, share);
-    score =
-        arith::MulFOp::create(builder, loc, share, number(settings.softCap));
-  }
-  YieldOp::create(builder, loc, score);
 }
 
 Value ProgramBuilder::cachedAttention(StringRef name,
@@ -203,11 +188,18 @@ Value ProgramBuilder::cachedAttention(StringRef name,
   Value value = appendToState(prefix + ".append_value", prefix + ".value",
                               heads.value, rows, settings);
   Location loc = at(name);
-  auto op = CachedAttentionOp::create(builder, loc, heads.query.getType(),
-                                      heads.query, key, value, rows.offsets,
-                                      rows.past, ValueRange(), ValueRange(),
-                                      ArrayAttr(), ArrayAttr());
-  fillScore(builder, loc, op.getScore(), settings);
+  SmallVector<Value> captures;
+  ArrayAttr maps;
+  if (Value captured =
+          settings.products ? settings.products : settings.slopes) {
+    captures.push_back(captured);
+    maps = builder.getAffineMapArrayAttr(
+        AffineMap::get(4, 0, builder.getAffineDimExpr(1))); // by head
+  }
+  auto op = CachedAttentionOp::create(
+      builder, loc, heads.query.getType(), heads.query, key, value,
+      rows.offsets, rows.past, captures, ValueRange(), maps, ArrayAttr());
+  fillScore(op, settings);
   OpBuilder::InsertionGuard guard(builder);
   Type i32 = builder.getI32Type();
   Block *block = builder.createBlock(&op.getMask(), {}, {i32, i32, i32, i32},

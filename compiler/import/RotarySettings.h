@@ -20,13 +20,25 @@ namespace attnc {
 struct RotarySettings {
   llvm::SmallVector<float> frequencies;
   double scale = 1; ///< of cos and sin
+  /// Sequences of more positions have other frequencies, of all their rows; 0:
+  /// none has.
+  int64_t limit = 0;
 };
 
-/// Of heads of which `size` elements are rotated, in a model of `positions`.
-/// Reads the fields, reports what is wrong with them, refuses kinds of scaling
-/// that are not known by name.
+/// What an architecture's fields are called and mean.
+struct RotaryFields {
+  llvm::StringLiteral theta = "rope_theta";
+  /// The share of a head that is rotated; without this field all of it is.
+  std::optional<llvm::StringLiteral> share = std::nullopt;
+  double usualShare = 1;
+};
+
+/// Of heads of `size` elements, in a model of `positions`. Reads the fields,
+/// reports what is wrong with them, refuses kinds of scaling that are not known
+/// by name.
 RotarySettings readRotarySettings(ConfigReader &config, int64_t size,
-                                  int64_t positions);
+                                  int64_t positions,
+                                  const RotaryFields &names = {});
 
 } // namespace attnc
 

@@ -54,6 +54,9 @@ bool WeightConcatenation::isPossible(Operation *&culprit, std::string &why) {
     why = "one weight is transposed, another is not";
     if (weight.getTranspose() != first.getTranspose())
       return false;
+    why = "the rows of a weight are regrouped, or something is added to it";
+    if (weight.getGroups() || weight.getPlus())
+      return false;
     why = "a weight is concatenated along the other dimension";
     uint64_t along = weight.getTranspose() ? 1 : 0;
     if (weight.getSources().size() > 1 && weight.getConcat() != along)
@@ -110,13 +113,14 @@ attn::WeightOp WeightConcatenation::findOrMakeWeight(StringRef name,
   int64_t along = last.getTranspose() ? 1 : 0;
   for (auto weight : module.getOps<attn::WeightOp>())
     if (weight.getSources() == allSources && weight.getType() == type &&
-        weight.getTranspose() == last.getTranspose() &&
-        weight.getConcat() == static_cast<uint64_t>(along))
+        weight.getTranspose() == last.getTranspose() && !weight.getGroups() &&
+        !weight.getPlus() && weight.getConcat() == static_cast<uint64_t>(along))
       return weight;
   // Made outside the module: inserting it renames it if the name is taken.
   auto made = attn::WeightOp::create(
       builder, loc, builder.getStringAttr(joinNames(names, name)), allSources,
-      builder.getI64IntegerAttr(along), last.getTransposeAttr(), StringAttr(),
+      builder.getI64IntegerAttr(along), last.getTransposeAttr(),
+      /*groups=*/DenseI64ArrayAttr(), /*plus=*/FloatAttr(), StringAttr(),
       TypeAttr::get(type));
   SymbolTable(module).insert(made, std::next(last->getIterator()));
   return made;

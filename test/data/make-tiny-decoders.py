@@ -39,7 +39,21 @@ ROPE3 = dict(rope_type="llama3", rope_theta=500.0, factor=4.0, low_freq_factor=1
 YARN = dict(rope_type="yarn", rope_theta=1000.0, factor=3.0,
             original_max_position_embeddings=30)
 
-# Folder -> class, numbers.
+LONG = dict(rope_type="longrope", rope_theta=1000.0,
+            short_factor=[1.0, 1.25, 1.75], long_factor=[1.5, 3.0, 6.0])
+GEMMA = LLAMA | dict(hidden_size=21, num_attention_heads=3, num_key_value_heads=1,
+                     head_dim=10, tie_word_embeddings=True)
+NEOX = dict(vocab_size=40, hidden_size=30, num_hidden_layers=2,
+            num_attention_heads=3, intermediate_size=37, max_position_embeddings=90,
+            bos_token_id=1, eos_token_id=0)
+FALCON = dict(vocab_size=40, hidden_size=30, num_hidden_layers=2,
+              num_attention_heads=5, max_position_embeddings=90, bos_token_id=1,
+              eos_token_id=0)
+BLOOM = dict(vocab_size=40, hidden_size=21, n_layer=2, n_head=3, seq_length=90,
+             bos_token_id=1, eos_token_id=0)
+
+# Folder -> class, numbers; then, where config.json shall be as published
+# checkpoints have it, what is said there otherwise (None: not at all).
 MODELS = {
     "gpt2": ("GPT2LMHeadModel", GPT2),
     "gpt2-untied": ("GPT2LMHeadModel", GPT2 | dict(
@@ -59,22 +73,111 @@ MODELS = {
         use_sliding_window=True, sliding_window=5, layer_types=[
             "full_attention", "sliding_attention"])),
     "qwen3": ("Qwen3ForCausalLM", LLAMA | dict(head_dim=6)),
+    "gemma": ("GemmaForCausalLM", GEMMA, dict(
+        hidden_act="gelu", hidden_activation="gelu_pytorch_tanh",
+        rope_parameters=None, rope_theta=10000.0, tie_word_embeddings=None)),
+    "gemma2": ("Gemma2ForCausalLM", GEMMA | dict(
+        num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=2, head_dim=6,
+        hidden_size=30, query_pre_attn_scalar=9, sliding_window=7,
+        attn_logit_softcapping=3.0, final_logit_softcapping=5.0)),
+    "gemma2-plain": ("Gemma2ForCausalLM", GEMMA | dict(
+        num_hidden_layers=1, query_pre_attn_scalar=10, sliding_window=5,
+        attn_logit_softcapping=None, final_logit_softcapping=None,
+        attention_bias=True), dict(
+            layer_types=None, hidden_act="gelu_pytorch_tanh", rope_parameters=None,
+            rope_theta=10000.0)),
+    "phi3": ("Phi3ForCausalLM", LLAMA | dict(
+        hidden_size=30, num_attention_heads=3, num_key_value_heads=1,
+        sliding_window=9, max_position_embeddings=90,
+        original_max_position_embeddings=90), dict(
+            auto_map=dict(AutoModelForCausalLM="modeling_phi3.Phi3ForCausalLM"),
+            rope_parameters=None, rope_theta=10000.0, rope_scaling=None,
+            attention_bias=False)),
+    "phi3-long": ("Phi3ForCausalLM", LLAMA | dict(
+        hidden_size=36, num_attention_heads=4, num_key_value_heads=4,
+        max_position_embeddings=360, original_max_position_embeddings=90,
+        rope_parameters=LONG | dict(partial_rotary_factor=0.75))),
+    "gpt-neox": ("GPTNeoXForCausalLM", NEOX | dict(
+        rope_parameters=dict(rope_type="default", rope_theta=10000.0,
+                             partial_rotary_factor=0.4)), dict(
+            rope_parameters=None, rotary_pct=0.4, rotary_emb_base=10000)),
+    "gpt-neox-serial": ("GPTNeoXForCausalLM", NEOX | dict(
+        num_hidden_layers=1, use_parallel_residual=False, attention_bias=False,
+        tie_word_embeddings=True, hidden_act="gelu_fast", rope_parameters=dict(
+            rope_type="linear", factor=2.0, rope_theta=10000.0,
+            partial_rotary_factor=0.65))),
+    "falcon": ("FalconForCausalLM", FALCON, dict(
+        auto_map=dict(AutoModel="modeling_falcon.FalconModel"), num_kv_heads=None,
+        ffn_hidden_size=None, rope_parameters=None,
+        apply_residual_connection_post_layernorm=False)),
+    "falcon-new": ("FalconForCausalLM", FALCON | dict(
+        hidden_size=36, num_attention_heads=6, num_kv_heads=2, bias=True,
+        new_decoder_architecture=True)),
+    "falcon-new-one": ("FalconForCausalLM", FALCON | dict(
+        num_hidden_layers=1, num_attention_heads=3, num_kv_heads=3,
+        new_decoder_architecture=True, num_ln_in_parallel_attn=1,
+        ffn_hidden_size=37, tie_word_embeddings=False)),
+    "falcon-rw": ("FalconForCausalLM", FALCON | dict(
+        hidden_size=36, num_attention_heads=18, alibi=True, multi_query=False,
+        parallel_attn=False, bias=True, tie_word_embeddings=False)),
+    "bloom": ("BloomForCausalLM", BLOOM, dict(
+        hidden_size=None, n_embed=21, n_head=None, num_attention_heads=3,
+        attention_softmax_in_fp32=True, bias_dropout_fusion=True, n_inner=None,
+        masked_softmax_fusion=True, offset_alibi=100, skip_bias_add=True,
+        skip_bias_add_qkv=False)),
+    "bloom-normed": ("BloomForCausalLM", BLOOM | dict(
+        n_layer=1, hidden_size=20, n_head=5,
+        apply_residual_connection_post_layernorm=True)),
+    "llama-dynamic": ("LlamaForCausalLM", LLAMA | dict(rope_parameters=dict(
+        rope_type="dynamic", rope_theta=10000.0, factor=4.0))),
+    "llama-longrope": ("LlamaForCausalLM", LLAMA | dict(rope_parameters=LONG | dict(
+        original_max_position_embeddings=90, attention_factor=1.125))),
+    "llama-yarn-scaled": ("LlamaForCausalLM", LLAMA | dict(rope_parameters=YARN | dict(
+        mscale=1.5, mscale_all_dim=0.75, truncate=False, beta_fast=16))),
+    "smollm": ("LlamaForCausalLM", LLAMA | dict(
+        num_attention_heads=3, num_key_value_heads=1, hidden_size=18,
+        tie_word_embeddings=True), dict(
+            rope_parameters=None, rope_theta=10000.0, rope_scaling=None,
+            is_llama_config=True, rope_interleaved=False, head_dim=None,
+            **{"transformers.js_config": dict(kv_cache_dtype=dict(fp16="float16"))})),
+    "dialogpt": ("GPT2LMHeadModel", GPT2 | dict(n_layer=1, n_positions=90), dict(
+        n_ctx=90, n_inner=None, tie_word_embeddings=None, scale_attn_weights=None,
+        task_specific_params=dict(conversational=dict(max_length=1000)),
+        reorder_and_upcast_attn=None, add_cross_attention=None,
+        scale_attn_by_inverse_layer_idx=None)),
+    "qwen2.5": ("Qwen2ForCausalLM", LLAMA | dict(
+        num_attention_heads=6, num_key_value_heads=2, num_hidden_layers=1,
+        tie_word_embeddings=True), dict(
+            rope_parameters=None, rope_theta=10000.0, layer_types=None,
+            sliding_window=90, max_window_layers=1, use_sliding_window=False,
+            use_mrope=False, torch_dtype="bfloat16", dtype=None)),
 }
 
 
 def fill(model, rng):
     """Larger numbers than a model starts training with, so that attention is
     not nearly uniform; small enough that no row loses many digits."""
+    is_gemma = type(model).__name__.startswith("Gemma")
     with torch.no_grad():
         for name, tensor in sorted(model.named_parameters()):
             shape = tuple(tensor.shape)
             if len(shape) == 2:
                 table = "embed" in name or "wte" in name or "wpe" in name
+                table = table and "embed_out" not in name
                 depth = shape[0] if name.startswith("transformer.h") else shape[1]
-                values = rng.normal(0.0, 1.0 if table else 1.5 / np.sqrt(depth), shape)
+                # Gemma multiplies its table by sqrt(depth).
+                deviation = 0.4 if is_gemma else 1.0
+                values = rng.normal(0.0, deviation if table else 1.5 / np.sqrt(depth),
+                                    shape)
             else:
                 is_scale = ("norm" in name or "ln_" in name) and name.endswith("weight")
-                values = rng.normal(1.0 if is_scale else 0.0, 0.2, shape)
+                # Gemma's norms add the one themselves.
+                center = 1.0 if is_scale and not is_gemma else 0.0
+                # Both halves of a layer of Gemma 2 outweigh its input, else a
+                # tied table repeats the last token.
+                if "Gemma2" in type(model).__name__ and "post_" in name:
+                    center = 3.0
+                values = rng.normal(center, 0.2, shape)
             tensor.copy_(torch.from_numpy(values.astype(np.float32)))
 
 
@@ -93,11 +196,26 @@ def continue_greedily(model, ids):
     return tokens[len(ids):], margin
 
 
-def make(name, class_name, numbers, number, models, goldens):
+def rewrite_config(folder, changes):
+    path = os.path.join(folder, "config.json")
+    with open(path) as file:
+        config = json.load(file)
+    for key, value in changes.items():
+        config.pop(key, None)
+        if value is not None or key in ("rope_scaling", "n_inner"):
+            config[key] = value
+    with open(path, "w") as file:
+        json.dump(config, file, indent=2, sort_keys=True)
+        file.write("\n")
+
+
+def make(name, class_name, numbers, changes, number, models, goldens):
     model_class = getattr(transformers, class_name)
     for attempt in range(100):
         config = model_class.config_class(**numbers)
-        config._attn_implementation = "eager"
+        # Falcon's eager attention adds the slopes twice, its usual one once.
+        kind = "sdpa" if numbers.get("alibi") else "eager"
+        config._attn_implementation = kind
         model = model_class(config).eval()
         seed = 5000 + 100 * number + attempt
         rng = np.random.default_rng(seed)
@@ -118,6 +236,12 @@ def make(name, class_name, numbers, number, models, goldens):
     generation = os.path.join(folder, "generation_config.json")
     if os.path.exists(generation):
         os.remove(generation)
+    if changes:
+        rewrite_config(folder, changes)
+        again = model_class.from_pretrained(folder, attn_implementation="eager",
+                                            dtype=torch.float32)
+        assert torch.equal(again(torch.tensor([ids])).logits,
+                           model(torch.tensor([ids])).logits), name
     logits = all_logits(exact, ids)
     error = all_logits(model, ids) - logits
     golden = {"seed": seed, "ids": ids, "greedy": greedy, "margin": float(margin),
@@ -136,9 +260,10 @@ def main():
     models, goldens, *names = sys.argv[1:]
     os.makedirs(models, exist_ok=True)
     os.makedirs(goldens, exist_ok=True)
-    for number, (name, (class_name, numbers)) in enumerate(MODELS.items()):
+    for number, (name, (class_name, numbers, *changes)) in enumerate(MODELS.items()):
         if not names or name in names:
-            make(name, class_name, numbers, number, models, goldens)
+            make(name, class_name, numbers, changes[0] if changes else {}, number,
+                 models, goldens)
 
 
 if __name__ == "__main__":
