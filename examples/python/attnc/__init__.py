@@ -8,6 +8,9 @@
     vectors = model.encode(["a cat", "a dog"])           # float32 [2, 384]
     hidden = model.call("encode", input_ids=ids)         # any entry, by name
 
+    model = attnc.load("libsmol.so")                     # a language model
+    print(model.generate("Once upon a time", max_tokens=50).text)
+
 Everything is learnt from the library's own description of itself: the same
 package drives every model.
 """
@@ -15,6 +18,8 @@ package drives every model.
 from ._errors import (
     AbiError,
     CancelledError,
+    ContextFullError,
+    DeviceError,
     Error,
     FileError,
     InvalidArgumentError,
@@ -22,9 +27,11 @@ from ._errors import (
     SystemFailure,
     UnavailableError,
     UnsupportedProcessorError,
+    VocabularyError,
     WeightsError,
 )
 from ._entries import Argument, Entry
+from ._generate import Generated
 from ._model import Model, load
 
 __version__ = "0.1.0"
@@ -33,15 +40,19 @@ __all__ = [
     "AbiError",
     "Argument",
     "CancelledError",
+    "ContextFullError",
+    "DeviceError",
     "Entry",
     "Error",
     "FileError",
+    "Generated",
     "InvalidArgumentError",
     "Model",
     "OutOfMemoryError",
     "SystemFailure",
     "UnavailableError",
     "UnsupportedProcessorError",
+    "VocabularyError",
     "WeightsError",
     "load",
 ]

@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import re
-from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t
+from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_size_t
 from ctypes import c_uint32, c_uint64, c_void_p
 from typing import Any, Optional
 
@@ -39,6 +39,7 @@ class Options(ctypes.Structure):
         ("device", c_char_p),
         ("variant", c_char_p),
         ("max_bytes", c_uint64),
+        ("stream", c_void_p),
     ]
 
 
@@ -63,8 +64,66 @@ class TextBatch(ctypes.Structure):
     ]
 
 
+class GenerateOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("max_tokens", c_int64),
+        ("temperature", c_float),
+        ("top_k", c_int32),
+        ("top_p", c_float),
+        ("min_p", c_float),
+        ("repetition_penalty", c_float),
+        ("seed", c_uint64),
+        ("stop_tokens", POINTER(c_int32)),
+        ("stop_token_count", c_size_t),
+        ("stop_strings", POINTER(c_char_p)),
+        ("stop_string_count", c_size_t),
+        ("keeps_model_stops", c_int32),
+        ("sequence", c_int64),
+        ("draft", c_void_p),
+        ("draft_session", c_void_p),
+        ("draft_tokens", c_int64),
+    ]
+
+
+class GenerateResult(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("prompt_tokens", c_int64),
+        ("tokens", c_int64),
+        ("stop", c_int),
+        ("reused_tokens", c_int64),
+        ("draft_tokens", c_int64),
+        ("draft_accepted", c_int64),
+    ]
+
+
+class Generation(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("vocabulary", c_int64),
+        ("positions", c_int64),
+        ("sequences", c_int64),
+        ("stop_tokens", POINTER(c_int32)),
+        ("stop_token_count", c_size_t),
+        ("defaults", POINTER(GenerateOptions)),
+        ("tokenizer", c_char_p),
+    ]
+
+
+class Message(ctypes.Structure):
+    _fields_ = [("role", c_char_p), ("content", c_char_p)]
+
+
+TokenCallback = ctypes.CFUNCTYPE(c_int32, c_void_p, c_int32, c_void_p, c_size_t)
+
+
 def _function(result: Any, *arguments: Any) -> Any:
     return ctypes.CFUNCTYPE(result, *arguments)
+
+
+# Of functions that are not called from here.
+_unused = c_void_p
 
 
 class Table(ctypes.Structure):
@@ -102,6 +161,40 @@ class Table(ctypes.Structure):
             _function(
                 c_int, c_void_p, c_int64, POINTER(c_char_p), POINTER(c_size_t),
                 c_void_p,
+            ),
+        ),
+        ("session_reset", _unused),
+        ("session_length", _unused),
+        ("session_truncate", _function(c_int, c_void_p, c_int64, c_int64)),
+        ("session_fork", _unused),
+        ("session_reserve", _unused),
+        ("session_save", _unused),
+        ("session_load", _unused),
+        (
+            "generate",
+            _function(
+                c_int, c_void_p, POINTER(GenerateOptions), POINTER(c_int32), c_size_t,
+                TokenCallback, c_void_p, POINTER(GenerateResult),
+            ),
+        ),
+        (
+            "generate_text",
+            _function(
+                c_int, c_void_p, POINTER(GenerateOptions), c_char_p, c_size_t,
+                TokenCallback, c_void_p, POINTER(GenerateResult),
+            ),
+        ),
+        ("detokenize", _unused),
+        ("generation", _function(POINTER(Generation))),
+        ("session_feed", _unused),
+        ("generate_batch", _unused),
+        ("chat_prompt", _unused),
+        ("chat_tokenize", _unused),
+        (
+            "chat",
+            _function(
+                c_int, c_void_p, POINTER(GenerateOptions), POINTER(Message), c_size_t,
+                TokenCallback, c_void_p, POINTER(GenerateResult),
             ),
         ),
     ]

@@ -70,6 +70,24 @@ class UnavailableError(Error):
     status = 9
 
 
+class DeviceError(Error, OSError):
+    """No GPU or driver that can run it, or one that failed or was lost."""
+
+    status = 10
+
+
+class ContextFullError(Error, ValueError):
+    """A sequence would have more positions than the library was compiled for."""
+
+    status = 11
+
+
+class VocabularyError(Error, ValueError):
+    """Two libraries of different vocabularies."""
+
+    status = 12
+
+
 _BY_STATUS = {kind.status: kind for kind in Error.__subclasses__()}
 
 

@@ -18,6 +18,8 @@ from . import _abi
 from ._arrays import DTYPES, as_input, check_output
 from ._entries import Entry, infer_sizes, read_entry
 from ._errors import UnavailableError
+from ._generate import Generated, Listener, OnToken, as_messages, as_prompt
+from ._generate import make_options, need
 from ._session import OpenModel
 
 Text = Union[str, bytes]
@@ -276,6 +278,95 @@ class Model:
                     setattr(batch, name, rows[name].ctypes.data)
             self._check(self._table.tokenize(opened.model, ctypes.byref(batch)))
         return rows
+
+    # --- Language models ------------------------------------------------------
+
+    def generate(
+        self,
+        prompt: Union[Text, Sequence[int]],
+        *,
+        stop: Union[str, Sequence[str]] = (),
+        on_token: Optional[OnToken] = None,
+        max_tokens: Optional[int] = None,
+        temperature: Optional[float] = None,
+        top_k: Optional[int] = None,
+        top_p: Optional[float] = None,
+        min_p: Optional[float] = None,
+        repetition_penalty: Optional[float] = None,
+        seed: Optional[int] = None,
+    ) -> Generated:
+        """Continues a prompt, a str or token ids, from an empty sequence.
+
+        What is not given is what the model's authors recommend; temperature=0
+        takes the likeliest token each time. `stop` is a text to stop before, or
+        several. `on_token(token, text)` sees each token as it is made, and stops
+        by returning something true. Raises UnavailableError if the library is
+        no language model, ContextFullError if the prompt is too long.
+        """
+        given = {
+            "max_tokens": max_tokens, "temperature": temperature, "top_k": top_k,
+            "top_p": top_p, "min_p": min_p,
+            "repetition_penalty": repetition_penalty, "seed": seed,
+        }
+        table, name = self._table, self.name
+        need(table.generate, name, "no entry that generates text")
+        data = as_prompt(prompt)
+        if isinstance(data, bytes):
+            need(table.generate_text, name, "no tokenizer; give token ids")
+            function: Any = table.generate_text
+        else:
+            function = table.generate
+        return self._generate(
+            function, data, stop, on_token, given, restarts=True
+        )
+
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        *,
+        stop: Union[str, Sequence[str]] = (),
+        on_token: Optional[OnToken] = None,
+        **options: Any,
+    ) -> Generated:
+        """Answers a conversation: [{"role": "user", "content": "Hello!"}].
+
+        The whole of it is given each time; what the thread's session holds of
+        it already is not computed again. Options are those of generate().
+        """
+        need(self._table.chat, self.name, "no chat template")
+        unknown = set(options) - {
+            "max_tokens", "temperature", "top_k", "top_p", "min_p",
+            "repetition_penalty", "seed",
+        }
+        if unknown:
+            raise TypeError(f"chat: no option {', '.join(sorted(unknown))}")
+        data = as_messages(messages)
+        return self._generate(
+            self._table.chat, data, stop, on_token, options, restarts=False
+        )
+
+    def _generate(
+        self,
+        function: Any,
+        data: Any,
+        stop: Union[str, Sequence[str]],
+        on_token: Optional[OnToken],
+        given: Mapping[str, Any],
+        restarts: bool,
+    ) -> Generated:
+        stops = [stop] if isinstance(stop, str) else list(stop)
+        options = make_options(self._table, stops, given)
+        listener = Listener(on_token)
+        with self._opened as opened:
+            if restarts:
+                self._check(self._table.session_truncate(opened.session, 0, 0))
+            self._check(
+                function(
+                    opened.session, ctypes.byref(options), data, len(data),
+                    listener.callback, None, ctypes.byref(listener.result),
+                )
+            )
+        return listener.finish()
 
     # --- Inside ---------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Tests of the Python package: check-python.py FOLDER
 
-FOLDER holds libtiny.so (a sentence encoder), libbert.so (two outputs, no text).
+FOLDER holds libtiny.so (a sentence encoder), libbert.so (two outputs, no text),
+libchat.so (a language model with a chat template), libmute.so (one without text).
 """
 import gc
 import logging
@@ -349,6 +350,71 @@ class Loading(Base):
         with self.assertLogs("attnc", logging.DEBUG) as logs:
             attnc.load(TINY).close()
         self.assertIn("variant", logs.output[0])
+
+
+class Generation(Base):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.chat = attnc.load(os.path.join(FOLDER, "libchat.so"))
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.chat.close()
+
+    def test_generate(self):
+        made = self.chat.generate("hello", max_tokens=9, temperature=0)
+        self.assertIsInstance(made, attnc.Generated)
+        self.assertEqual((len(made.ids), made.stop), (9, "length"))
+        self.assertEqual(made.prompt_tokens, 5)
+        # Each time from the beginning, and from ids as from text.
+        self.assertEqual(self.chat.generate("hello", max_tokens=9, temperature=0), made)
+        ids = self.chat.tokenize("hello")["input_ids"][0]
+        self.assertEqual(self.chat.generate(ids, max_tokens=9, temperature=0), made)
+        # The model's own settings draw: by the seed alone.
+        drawn = [self.chat.generate("hello", max_tokens=30, temperature=3.0, seed=n).ids
+                 for n in (1, 1, 2)]
+        self.assertEqual(drawn[0], drawn[1])
+        self.assertNotEqual(drawn[0], drawn[2])
+
+    def test_callback(self):
+        heard = []
+        whole = self.chat.generate("a", max_tokens=9, temperature=0,
+                                   on_token=lambda *given: heard.append(given))
+        self.assertEqual([token for token, _ in heard if token >= 0], whole.ids)
+        self.assertEqual("".join(text for _, text in heard), whole.text)
+        part = self.chat.generate("a", temperature=0, on_token=lambda *given: True)
+        self.assertEqual((part.ids, part.stop), (whole.ids[:1], "caller"))
+
+        def breaks(token, text):
+            raise KeyError("mine")
+        self.refuses(KeyError, "mine", self.chat.generate, "a", on_token=breaks)
+        stopped = self.chat.generate("a", max_tokens=9, temperature=0,
+                                     stop=whole.text[3:5])
+        self.assertEqual(stopped.stop, "string")
+        self.assertTrue(whole.text.startswith(stopped.text))
+
+    def test_chat(self):
+        messages = [{"role": "user", "content": "hi<|im_end|>"}]
+        made = self.chat.chat(messages, max_tokens=5, temperature=0)
+        self.assertEqual(made.stop, "length")
+        self.assertEqual(self.chat.chat(messages, max_tokens=5, temperature=0), made)
+        self.refuses(TypeError, "'content'", self.chat.chat, [{"role": "user"}])
+        self.refuses(TypeError, "no option loud", self.chat.chat, messages, loud=1)
+        long = [{"role": "user", "content": "a" * 99}]
+        error = self.refuses(attnc.ContextFullError, "90 positions", self.chat.chat, long)
+        self.assertIsInstance(error, ValueError)
+
+    def test_refusals(self):
+        self.refuses(attnc.UnavailableError, "no entry that generates",
+                     self.tiny.generate, "a")
+        self.refuses(attnc.UnavailableError, "no chat template", self.tiny.chat, [])
+        self.refuses(ValueError, "top_p is 2", self.chat.generate, "a", top_p=2.0)
+        with attnc.load(os.path.join(FOLDER, "libmute.so")) as mute:
+            self.refuses(attnc.UnavailableError, "no tokenizer", mute.generate, "a")
+            made = mute.generate([3, 4], max_tokens=2)
+            self.assertEqual((made.text, len(made.ids)), ("", 2))
 
 
 if __name__ == "__main__":
