@@ -35,6 +35,7 @@ struct LinearShape {
   int64_t inputStride = 0; ///< 0: rows without gaps
   kernel::Format weights = kernel::Format::f32;
   kernel::Format activations = kernel::Format::f32;
+  bool grouped = false; ///< weights of i8 with a scale for each group
 };
 
 /// "linear_N_K_..."

@@ -26,6 +26,7 @@ struct Provider {
   bool openBlas;
   kernel::Format weights = kernel::Format::f32;
   kernel::Format activations = kernel::Format::f32;
+  bool grouped = false;
 };
 
 std::string getName(const Provider &provider) {
@@ -36,7 +37,8 @@ std::string getName(const Provider &provider) {
   if (provider.weights == kernel::Format::f32)
     return name;
   return name + "_" + kernel::stringifyFormat(provider.weights).str() + "_" +
-         kernel::stringifyFormat(provider.activations).str();
+         kernel::stringifyFormat(provider.activations).str() +
+         (provider.grouped ? "_grouped" : "");
 }
 
 void PrintTo(const Provider &provider, std::ostream *os) {
@@ -92,6 +94,7 @@ std::vector<LinearShape> getShapes(const Provider &provider) {
   for (LinearShape shape : kNarrowShapes) {
     shape.weights = provider.weights;
     shape.activations = provider.activations;
+    shape.grouped = provider.grouped;
     if (shape.blockDepth == 0 || shape.activations == kernel::Format::f32)
       shapes.push_back(shape);
   }
@@ -267,6 +270,7 @@ std::vector<Provider> getProviders() {
     for (Format weights : {Format::bf16, Format::i8, Format::i4})
       providers.push_back({target, false, weights});
     providers.push_back({target, false, Format::i8, Format::i8});
+    providers.push_back({target, false, Format::i8, Format::f32, true});
   }
   for (const char *target : {"amx", "x86-64-v4-vnni", "x86-64-v3-vnni"})
     providers.push_back({target, false, Format::i8, Format::i8});

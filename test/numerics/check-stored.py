@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""GGUF's Q8_0 and Q4_0 kept as they are, against the same file widened to f32.
+
+    python3 check-stored.py ATTNC OUT
+
+Writes a random Llama with matrices in Q8_0, in Q4_0, in both, and with scales and
+steps that no quantizer makes; compiles each with --weights=stored, --weights=f32
+and nothing said; logits must have the same bits, and the weights file of the
+first must be smaller. Needs nothing but Python.
+"""
+import os
+import random
+import struct
+import subprocess
+import sys
+
+from attn_session import Library
+
+F32, Q4_0, Q8_0 = 0, 2, 8
+UINT32, FLOAT32, STRING = 4, 6, 8
+WIDTH, HIDDEN, HEADS, KEY_HEADS, WORDS, LAYERS = 64, 96, 4, 2, 100, 2
+NAMES = {Q8_0: "Q8_0", Q4_0: "Q4_0"}
+
+
+def text(value):
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+def half(value):
+    return struct.pack("<e", value)
+
+
+def pack_blocks(kind, count, draw, unusual):
+    """Blocks of random steps; unusual ones never reach the largest step."""
+    blocks = []
+    for _ in range(count // 32):
+        scale = half(draw.uniform(-0.02, 0.02) if kind == Q4_0 else draw.uniform(0, 0.002))
+        if kind == Q8_0:
+            most = 100 if unusual else 127
+            steps = [draw.randint(-most, most) for _ in range(32)]
+            if unusual:
+                steps[draw.randrange(32)] = -128
+            blocks.append(scale + struct.pack("<32b", *steps))
+        else:
+            steps = [draw.randint(3 if unusual else 0, 15) for _ in range(32)]
+            blocks.append(scale + bytes(steps[i] | steps[i + 16] << 4 for i in range(16)))
+    return b"".join(blocks)
+
+
+def write_model(path, kinds, unusual):
+    """`kinds`: the format of the matrices of every layer, in turn."""
+    draw = random.Random(7)
+    values = [("general.architecture", STRING, text("llama"))]
+    for key, number in (("block_count", LAYERS), ("embedding_length", WIDTH),
+                        ("feed_forward_length", HIDDEN), ("context_length", 64),
+                        ("attention.head_count", HEADS),
+                        ("attention.head_count_kv", KEY_HEADS),
+                        ("rope.dimension_count", WIDTH // HEADS)):
+        values.append(("llama." + key, UINT32, struct.pack("<I", number)))
+    for key, number in (("attention.layer_norm_rms_epsilon", 1e-5), ("rope.freq_base", 1e4)):
+        values.append(("llama." + key, FLOAT32, struct.pack("<f", number)))
+    tensors = []
+
+    def add(name, shape, kind):
+        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        data = (b"".join(struct.pack("<f", draw.uniform(0.5, 1.5)) for _ in range(count))
+                if kind == F32 else pack_blocks(kind, count, draw, unusual))
+        tensors.append((name, shape, kind, data))
+
+    add("token_embd.weight", (WORDS, WIDTH), kinds[0])
+    add("output.weight", (WORDS, WIDTH), kinds[-1])
+    add("output_norm.weight", (WIDTH,), F32)
+    for layer in range(LAYERS):
+        kind = kinds[layer % len(kinds)]
+        for name, shape in (("attn_q", (WIDTH, WIDTH)),
+                            ("attn_k", (WIDTH // HEADS * KEY_HEADS, WIDTH)),
+                            ("attn_v", (WIDTH // HEADS * KEY_HEADS, WIDTH)),
+                            ("attn_output", (WIDTH, WIDTH)), ("ffn_gate", (HIDDEN, WIDTH)),
+                            ("ffn_up", (HIDDEN, WIDTH)), ("ffn_down", (WIDTH, HIDDEN))):
+            add("blk.%d.%s.weight" % (layer, name), shape, kind)
+        for name in ("attn_norm", "ffn_norm"):
+            add("blk.%d.%s.weight" % (layer, name), (WIDTH,), F32)
+
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values))
+    for key, kind, data in values:
+        head += text(key) + struct.pack("<I", kind) + data
+    offset, body = 0, b""
+    for name, shape, kind, data in tensors:
+        head += text(name) + struct.pack("<I", len(shape))
+        head += struct.pack("<%dQ" % len(shape), *reversed(shape))
+        head += struct.pack("<IQ", kind, offset)
+        body += data + b"\0" * (-len(data) % 32)
+        offset = len(body)
+    with open(path, "wb") as file:
+        file.write(head + b"\0" * (-len(head) % 32) + body)
+
+
+def logits(attnc, model, out, *options):
+    subprocess.run([attnc, "compile", "-q", model, "-o", out, "--name", "m", *options],
+                   check=True)
+    session = Library(os.path.join(out, "libm.so")).session()
+    ids = [1 + 37 * i % (WORDS - 1) for i in range(40)]
+    rows = [bytes(session.run("decode", [ids[:33]], WORDS)[0])]
+    for token in ids[33:]:
+        rows.append(bytes(session.run("decode", [[token]], WORDS)[0]))
+    return rows, os.path.getsize(os.path.join(out, "m.weights"))
+
+
+def main(attnc, out):
+    for kinds in ((Q8_0,), (Q4_0,), (Q8_0, Q4_0)):
+        for unusual in (False, True):
+            name = "+".join(NAMES[kind] for kind in kinds) + "-unusual" * unusual
+            model = os.path.join(out, name + ".gguf")
+            write_model(model, kinds, unusual)
+            place = os.path.join(out, name)
+            stored, small = logits(attnc, model, place + "-stored", "--weights=stored")
+            widened, large = logits(attnc, model, place + "-f32", "--weights=f32")
+            default, same = logits(attnc, model, place + "-default")
+            assert len({row for row in widened}) > 1, name + ": all logits are alike"
+            assert stored == widened, name + ": stored weights give other bits"
+            assert default == stored and same == small, name + ": another default"
+            assert small < 0.75 * large, "%s: %d of %d bytes" % (name, small, large)
+            print("%s: equal bits, %d of %d bytes" % (name, small, large))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
