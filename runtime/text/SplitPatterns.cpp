@@ -16,6 +16,8 @@
 #include "UnicodeForms.h"
 #include "Utf8.h"
 
+#include <string.h>
+
 namespace attnrt {
 
 namespace {
@@ -109,6 +111,18 @@ const char *matchClip(const char *at, const char *end) {
   return first == Class::Number ? next : run(next, end, first);
 }
 
+/// The same after `<\|startoftext\|>|<\|endoftext\|>`, as newer files have it:
+/// the marks stay whole where they are no added tokens.
+const char *matchMarkedClip(const char *at, const char *end) {
+  static const char *const marks[] = {"<|startoftext|>", "<|endoftext|>"};
+  for (const char *mark : marks) {
+    size_t length = strlen(mark);
+    if (size_t(end - at) >= length && memcmp(at, mark, length) == 0)
+      return at + length;
+  }
+  return matchClip(at, end);
+}
+
 /// The expressions of Llama 3 and of those that took it over with another
 /// number of digits:
 /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
@@ -175,6 +189,8 @@ SplitPattern findSplitPattern(const JsonString &expression) {
        matchQwen2},
       {R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)",
        matchClip},
+      {R"(<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)",
+       matchMarkedClip},
   };
   for (const auto &one : known)
     if (expression == one.text)

@@ -10,13 +10,16 @@ Needs torch and transformers (the checked-in files: 2.15.0 and 5.23.0), as
 make-tiny-families.py does. Images are not square, patches do not divide them,
 heads are odd in number and rows no multiple of 16.
 """
+import json
 import os
 import shutil
 import sys
 
 import numpy as np
+import tokenizers
 import torch
 import transformers
+from tokenizers import pre_tokenizers
 
 VIT = dict(hidden_size=21, num_hidden_layers=2, num_attention_heads=3,
            intermediate_size=34, image_size=[10, 14], patch_size=[4, 3],
@@ -43,7 +46,39 @@ MODELS = {
     "clip-image": ("CLIPVisionModel", IMAGE),
     "clip-image-projected": ("CLIPVisionModelWithProjection",
                              IMAGE | dict(hidden_act="gelu")),
+    # With a tokenizer: texts go in.
+    "clip-words": ("CLIPTextModelWithProjection",
+                   TEXT | dict(vocab_size=603, max_position_embeddings=24,
+                               bos_token_id=601, eos_token_id=602,
+                               pad_token_id=602, num_hidden_layers=1)),
 }
+
+SENTENCES = ["a photo of a cat", "two dogs on the beach",
+             "a red car in front of the old house",
+             "the quick brown fox jumps over the lazy dog",
+             "a drawing of mountains at night",
+             "people walking in the rain with umbrellas"]
+
+
+def make_tokenizer(positions):
+    """CLIP's: bytes, bytes that end a word, what merges make, two marks."""
+    plain = transformers.CLIPTokenizer().backend_tokenizer
+    trained = tokenizers.Tokenizer(tokenizers.models.BPE(
+        continuing_subword_prefix="", end_of_word_suffix="</w>"))
+    trained.normalizer = plain.normalizer
+    trained.pre_tokenizer = plain.pre_tokenizer
+    trained.train_from_iterator(SENTENCES, tokenizers.trainers.BpeTrainer(
+        vocab_size=140, end_of_word_suffix="</w>", show_progress=False))
+    merges = [tuple(merge)
+              for merge in json.loads(trained.to_str())["model"]["merges"]]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = alphabet + [byte + "</w>" for byte in alphabet]
+    words += dict.fromkeys(
+        left + right for left, right in merges if left + right not in words)
+    words += ["<|startoftext|>", "<|endoftext|>"]
+    return transformers.CLIPTokenizer(
+        vocab={word: index for index, word in enumerate(words)}, merges=merges,
+        model_max_length=positions)
 
 
 def fill(model, rng):
@@ -74,6 +109,10 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
         model.save_pretrained(folder)
         os.chmod(os.path.join(folder, "model.safetensors"), 0o644)
+        if name == "clip-words":
+            tokenizer = make_tokenizer(numbers["max_position_embeddings"])
+            assert len(tokenizer) == numbers["vocab_size"], len(tokenizer)
+            tokenizer.save_pretrained(folder)
 
 
 if __name__ == "__main__":
