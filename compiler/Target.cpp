@@ -13,10 +13,10 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/TargetParser/Host.h"
 #include <cpuid.h>
 #include <sched.h>
-#include <unistd.h>
 
 using namespace llvm;
 
@@ -77,15 +77,47 @@ static constexpr Target kTargets[] = {
      16, 16, false, false, kHaswell},
 };
 
+namespace {
+struct Cache {
+  unsigned level, bytes;
+  bool holdsCode; ///< and nothing else
+};
+} // namespace
+
+/// A cache of the first processor, as Linux tells; nothing where it does not.
+static std::optional<Cache> readCache(unsigned index) {
+  auto read = [&](StringRef name) -> std::string {
+    auto buffer = MemoryBuffer::getFileAsStream(
+        "/sys/devices/system/cpu/cpu0/cache/index" + Twine(index) + "/" + name);
+    return buffer ? (*buffer)->getBuffer().trim().str() : "";
+  };
+  Cache cache{};
+  const std::string size = read("size");
+  StringRef digits = size;
+  const unsigned shift = digits.consume_back("K")   ? 10
+                         : digits.consume_back("M") ? 20
+                                                    : 0;
+  if (StringRef(read("level")).getAsInteger(10, cache.level) ||
+      digits.getAsInteger(10, cache.bytes) || cache.bytes == 0)
+    return std::nullopt;
+  cache.bytes <<= shift;
+  cache.holdsCode = read("type") == "Instruction";
+  return cache;
+}
+
 Machine Machine::detect(const Machine &defaults, unsigned vectorBytes) {
   Machine machine = defaults;
-  auto ask = [](int name, unsigned &bytes) {
-    if (long found = sysconf(name); found > 0)
-      bytes = static_cast<unsigned>(std::min<long>(found, 1L << 30));
-  };
-  ask(_SC_LEVEL1_DCACHE_SIZE, machine.l1Bytes);
-  ask(_SC_LEVEL2_CACHE_SIZE, machine.l2Bytes);
-  ask(_SC_LEVEL3_CACHE_SIZE, machine.l3Bytes);
+  // The system's own table: that of the C library counts an L3 once for every
+  // group of cores.
+  for (unsigned index = 0; index < 8; ++index)
+    if (std::optional<Cache> cache = readCache(index)) {
+      if (cache->level == 1 && !cache->holdsCode)
+        machine.l1Bytes = cache->bytes;
+      else if (cache->level == 2)
+        machine.l2Bytes = cache->bytes;
+      else if (cache->level == 3)
+        machine.l3Bytes = cache->bytes;
+    }
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
     machine.cores = CPU_COUNT(&allowed);

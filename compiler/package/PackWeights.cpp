@@ -7,10 +7,11 @@
 //
 // One column of the product, which is a row of the weight, at a time: its
 // numbers become bf16, or integers and a scale, and go to their words.
-// Quantizing rounds to the nearest step, ties to even. A column (group) of
-// zeros has the scale 0. A number that is not finite makes its scale NaN or
-// infinite, so that it shows in every result. Groups that come with their
-// scales hold whole steps of them: dividing gives these back.
+// Quantizing rounds to the nearest step, ties to even; the step of i4 is
+// searched for (FourBitScale.h). A column (group) of zeros has the scale 0. A
+// number that is not finite makes its scale NaN or infinite, so that it shows
+// in every result. Groups that come with their scales hold whole steps of them:
+// dividing gives these back.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/PackWeights.h"

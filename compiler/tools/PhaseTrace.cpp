@@ -53,12 +53,12 @@ PhaseTrace::read(StringRef path, StringRef entry,
   return trace;
 }
 
-double PhaseTrace::median(size_t phase) const {
+double PhaseTrace::quantile(size_t phase, double q) const {
   std::vector<double> times;
   for (const auto &call : ArrayRef(calls).drop_front(kColdCalls))
     times.push_back((call[phase].second - call[phase].first) / 1e3);
   llvm::sort(times);
-  return times[times.size() / 2];
+  return times[size_t(q * times.size())];
 }
 
 bool PhaseTrace::beginCall(const json::Object &event, StringRef entry,

@@ -26,7 +26,8 @@ public:
        const std::map<std::string, int64_t> &sizes, size_t phases);
 
   /// Of the warm calls, in milliseconds.
-  double median(size_t phase) const;
+  double median(size_t phase) const { return quantile(phase, 0.5); }
+  double quantile(size_t phase, double q) const;
 
   /// The first calls, which are cold.
   static constexpr size_t kColdCalls = 2;

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Candidate c of every kernel makes library c; all share the weights of the
-// first. A kernel's time in a call is the sum over its phases, each the median
-// of its calls. A tile is taken when it is kGain faster than the model's own,
-// as the geometric mean over the shapes.
+// first. A kernel's time in a call is the sum over its phases, each a low
+// quantile of its calls. A tile is taken when it is kGain faster than the
+// model's own, as the geometric mean over the shapes.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Tune.h"
@@ -26,7 +26,9 @@ using namespace llvm;
 namespace attnc::tools {
 namespace {
 
-constexpr double kGain = 0.98;
+constexpr double kGain = 0.97;
+/// Others on the machine can only take away.
+constexpr double kQuantile = 0.2;
 constexpr int kFewestRounds = 11, kMostRounds = 101;
 constexpr std::chrono::seconds kTimePerShape{4};
 constexpr const char *kProfile = "ATTN_PROFILE";
@@ -209,7 +211,7 @@ Error Tuner::addTimes(const LibraryEntry &entry,
         continue;
       auto found = times.find(kernels.front().getAsString()->str());
       if (found != times.end())
-        found->second.back().back() += trace->median(index);
+        found->second.back().back() += trace->quantile(index, kQuantile);
     }
   }
   return Error::success();

@@ -81,8 +81,8 @@ def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
     | i4 | 8 | group | scale[k / group][n] * q, q in -8 .. 7 | f32 scale[K' / group][width] |
 
     The scale of an i8 column, or of a group of it, is its largest magnitude /
-    127. That of a group of an i4 column is its number of largest magnitude / -8,
-    so that this number is exact whatever its sign. Weights that a model's file
+    127. That of a group of an i4 column, which may be negative, is the one of
+    some guesses that loses least (package/FourBitScale.h). Weights that a model's file
     keeps in such groups keep its scales and steps (q of -128 included), and so
     their values.
 

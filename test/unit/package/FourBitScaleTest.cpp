@@ -1,0 +1,94 @@
+//===- FourBitScaleTest.cpp - the step of a group of i4 -------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Exact where steps suffice, never worse than the plain choice, and plain in
+// what groups of zeros, of tiny numbers and of no numbers become.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/package/FourBitScale.h"
+#include <algorithm>
+#include <cmath>
+#include <gtest/gtest.h>
+#include <limits>
+#include <random>
+#include <vector>
+
+namespace attnc::test {
+namespace {
+
+/// Squares of the errors that rounding to -8 .. 7 steps makes.
+double error(const std::vector<float> &numbers, float scale) {
+  double sum = 0;
+  for (float x : numbers) {
+    double q = scale ? std::nearbyint(double(x) / scale) : 0;
+    q = std::clamp(q, -8.0, 7.0);
+    sum += (x - q * scale) * (x - q * scale);
+  }
+  return sum;
+}
+
+float plainScale(const std::vector<float> &numbers) {
+  float largest = 0;
+  for (float x : numbers)
+    if (std::fabs(x) > std::fabs(largest))
+      largest = x;
+  return largest / -8;
+}
+
+TEST(FourBitScaleTest, LosesLessThanThePlainChoice) {
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal(0, 0.05f);
+  double found = 0, plain = 0;
+  for (size_t count : {8, 13, 32, 128})
+    for (int group = 0; group < 200; ++group) {
+      std::vector<float> numbers(count);
+      for (float &x : numbers)
+        x = normal(random);
+      const double now = error(numbers, findFourBitScale(numbers));
+      const double before = error(numbers, plainScale(numbers));
+      EXPECT_LE(now, before * (1 + 1e-5));
+      found += now;
+      plain += before;
+    }
+  EXPECT_LT(found, 0.9 * plain);
+}
+
+TEST(FourBitScaleTest, StepsStayExact) {
+  for (float scale : {0.25f, -0.25f, 3.0f}) {
+    std::vector<float> numbers;
+    for (int q = -8; q <= 7; ++q)
+      numbers.push_back(q * scale);
+    EXPECT_EQ(error(numbers, findFourBitScale(numbers)), 0);
+  }
+}
+
+TEST(FourBitScaleTest, AnOutlierIsNotClippedAway) {
+  // One number that is all of the group's weight.
+  std::vector<float> numbers(32, 0.001f);
+  numbers[5] = -4;
+  const float scale = findFourBitScale(numbers);
+  EXPECT_NEAR(std::clamp<float>(std::nearbyint(-4 / scale), -8, 7) * scale, -4,
+              0.01);
+}
+
+TEST(FourBitScaleTest, EdgesOfNumbers) {
+  EXPECT_EQ(findFourBitScale(std::vector<float>(32, 0.0f)), 0);
+  const float infinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(findFourBitScale(std::vector<float>{1, -infinity}), infinity);
+  EXPECT_TRUE(std::isnan(findFourBitScale(std::vector<float>{1, NAN, 2})));
+  for (float most :
+       {std::numeric_limits<float>::denorm_min(),
+        std::numeric_limits<float>::min(), std::numeric_limits<float>::max()}) {
+    const std::vector<float> numbers = {most, -most / 2, 0, most};
+    const float scale = findFourBitScale(numbers);
+    EXPECT_TRUE(std::isfinite(scale)) << most;
+    EXPECT_LE(error(numbers, scale), error(numbers, 0)) << most;
+  }
+}
+
+} // namespace
+} // namespace attnc::test
