@@ -1,0 +1,146 @@
+//===- AdaptersTest.cpp - sessions with one of several adapters -----------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The toy with two adapters: one has another "scale", one changes nothing.
+//
+//===----------------------------------------------------------------------===//
+#include "Toybox.h"
+
+#include <cstring>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <thread>
+
+using namespace toy;
+using testing::HasSubstr;
+
+namespace {
+
+constexpr int32_t kTwice[] = {0, 2}, kSame[] = {0, 1};
+constexpr attn_abi_adapter kAdapters[] = {{"twice", kTwice}, {"same", kSame}};
+constexpr attn_abi_adapters kChoices = {kAdapters, 2, 2};
+
+class AdaptersTest : public testing::Test {
+protected:
+  AdaptersTest() : weights(makeWeights()) {
+    library.adapters = &kChoices;
+    library.weights = weightTable;
+    library.weight_count = 3;
+    options.weights_data = weights.data();
+    options.weights_size = weights.size();
+  }
+
+  /// The toy's weights, and its scale again, twice as large.
+  static AlignedBytes makeWeights() {
+    WeightsWriter writer;
+    WeightsWriter::Item other = writer.item("scale");
+    other.name = "adapter/twice/scale";
+    float numbers[kWidth];
+    std::memcpy(numbers, other.data.data(), sizeof(numbers));
+    for (float &number : numbers)
+      number *= 2;
+    std::memcpy(other.data.data(), numbers, sizeof(numbers));
+    // Tensors begin at multiples of 64 bytes.
+    WeightsWriter::Item gap{"attn.padding.scale", "U8", "", {}};
+    gap.data.resize((64 - writer.item("scale").data.size() % 64) % 64);
+    gap.shape = "[" + std::to_string(gap.data.size()) + "]";
+    if (!gap.data.empty())
+      writer.items.push_back(gap);
+    writer.items.push_back(other);
+    return AlignedBytes(writer.bytes());
+  }
+
+  /// Runs a call; true if every row is `factor` times the toy's own.
+  static bool gives(attn_session *session, float factor) {
+    Call call(3, 7);
+    if (call.run(session) != ATTN_OK)
+      return false;
+    for (float &number : call.out)
+      number /= factor;
+    return call.isRight();
+  }
+
+  attn_abi_library library = toy::library;
+  attn_options options = rightOptions();
+  AlignedBytes weights;
+  const attn_abi_weight weightTable[3] = {
+      toy::library.weights[0],
+      toy::library.weights[1],
+      {"adapter/twice/scale", ATTN_F32, kWidth * sizeof(float)}};
+};
+
+TEST_F(AdaptersTest, SessionsChoose) {
+  Opened opened(options, library);
+  ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+  attn_session *other = nullptr;
+  ASSERT_EQ(attnrt_session_open(opened.model, &other), ATTN_OK);
+  EXPECT_TRUE(gives(opened.session, 1));
+  ASSERT_EQ(attnrt_session_adapter(opened.session, "twice"), ATTN_OK);
+  EXPECT_TRUE(gives(opened.session, 2));
+  // Nobody else is meant.
+  EXPECT_TRUE(gives(other, 1));
+  ASSERT_EQ(attnrt_session_adapter(other, "twice"), ATTN_OK);
+  ASSERT_EQ(attnrt_session_adapter(opened.session, "same"), ATTN_OK);
+  EXPECT_TRUE(gives(opened.session, 1));
+  EXPECT_TRUE(gives(other, 2));
+  ASSERT_EQ(attnrt_session_adapter(other, nullptr), ATTN_OK);
+  EXPECT_TRUE(gives(other, 1));
+  attnrt_session_close(other);
+}
+
+TEST_F(AdaptersTest, Refusals) {
+  Opened opened(options, library);
+  ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+  ASSERT_EQ(attnrt_session_adapter(opened.session, "twice"), ATTN_OK);
+  EXPECT_EQ(attnrt_session_adapter(nullptr, "twice"),
+            ATTN_ERROR_INVALID_ARGUMENT);
+  for (const char *name : {"", "Twice", "twice ", "scale"}) {
+    EXPECT_EQ(attnrt_session_adapter(opened.session, name),
+              ATTN_ERROR_INVALID_ARGUMENT);
+    EXPECT_THAT(attnrt_last_error(),
+                HasSubstr("no adapter is named '" + std::string(name) +
+                          "'; this library has 2, the first of them 'twice'"));
+  }
+  EXPECT_TRUE(gives(opened.session, 2));
+  Opened plain(rightOptions());
+  EXPECT_EQ(attnrt_session_adapter(plain.session, "twice"),
+            ATTN_ERROR_UNAVAILABLE);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("this library has no adapters"));
+}
+
+/// What an executor's tasks wait for.
+struct Held {
+  Gate gate;
+  static void run(void *context, int32_t count, void (*task)(void *, int32_t),
+                  void *given) {
+    static_cast<Held *>(context)->gate.wait();
+    for (int32_t i = 0; i < count; ++i)
+      task(given, i);
+  }
+};
+
+TEST_F(AdaptersTest, NotWithinACall) {
+  Held held;
+  attn_executor executor = {&held, 1, Held::run};
+  options.executor = &executor;
+  options.threads = 0; // the executor has its own
+  Opened opened(options, library);
+  ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+  bool right = false;
+  std::thread caller([&] { right = gives(opened.session, 1); });
+  held.gate.awaitArrival();
+  EXPECT_EQ(attnrt_session_adapter(opened.session, "twice"),
+            ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("another call is using"));
+  held.gate.open();
+  caller.join();
+  EXPECT_TRUE(right);
+  EXPECT_EQ(attnrt_session_adapter(opened.session, "twice"), ATTN_OK);
+  EXPECT_TRUE(gives(opened.session, 2));
+}
+
+} // namespace
