@@ -48,6 +48,7 @@ Setting Setting::make(uint64_t seed) {
       setting.activations = "f32";
     setting.group = random.pick({32, 32, 8, 16, 64});
   }
+  setting.cache = random.pick({"f32", "f32", "bf16", "i8"});
   setting.inputs = random.next() >> 1;
   return setting;
 }
@@ -57,7 +58,7 @@ std::string Setting::text() const {
          " optimize=" + std::to_string(optimize) +
          " disabled=" + llvm::join(disabledPasses, ",") +
          " weights=" + weights + " activations=" + activations +
-         " group=" + std::to_string(group) +
+         " group=" + std::to_string(group) + " cache=" + cache +
          " inputs=" + std::to_string(inputs) +
          " cases=" + std::to_string(cases) + " plant=" + std::to_string(plant);
 }
@@ -80,6 +81,8 @@ std::optional<Setting> Setting::parse(llvm::StringRef text) {
       setting.weights = value.str();
     } else if (name == "activations") {
       setting.activations = value.str();
+    } else if (name == "cache") {
+      setting.cache = value.str();
     } else if (!isNumber) {
       return std::nullopt;
     } else if (name == "quick") {
@@ -160,6 +163,7 @@ Checker::compile(const Program &program, const Setting &setting,
   choices.pipeline.weights = setting.weights;
   choices.pipeline.activations = setting.activations;
   choices.pipeline.group = setting.group;
+  choices.pipeline.cache = setting.cache;
   CompileFacts facts;
   OwningOpRef<ModuleOp> module(cast<ModuleOp>(program.module.get()->clone()));
   auto compiled = CompiledModule::compile(std::move(module), program.weights,

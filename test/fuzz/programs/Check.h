@@ -26,6 +26,7 @@ struct Setting {
   std::set<std::string> disabledPasses;
   std::string weights = "f32", activations; ///< as PipelineOptions has them
   int64_t group = 32;                       ///< of i4
+  std::string cache = "f32";                ///< what states keep
   uint64_t inputs = 1;                      ///< seed of sizes and inputs
   unsigned cases = 2;                       ///< per program
   bool plant = false;                       ///< a mistake

@@ -78,6 +78,21 @@ std::string ModuleWriter::getWeight(const Dims &dims, Random &random) {
     list = "\"" + addSource(shape) + "\"";
     recipe = transpose ? " transpose" : "";
   }
+  // Rows in groups of a few parts, as checkpoints interleave heads.
+  int64_t groups = random.pick({1, 2, 3, 5});
+  if (dims.size() == 2 && random.chance(0.15) &&
+      std::stoll(dims[0]) % groups == 0) {
+    int64_t left = std::stoll(dims[0]) / groups;
+    recipe += " groups [";
+    for (bool first = true; left > 0; first = false) {
+      int64_t part = random.between(1, left);
+      recipe += (first ? "" : ", ") + std::to_string(part);
+      left -= part;
+    }
+    recipe += "]";
+  }
+  if (random.chance(0.1))
+    recipe += " plus " + makeNumber(random.pick({1.0, -0.25}));
   std::string symbol = "w" + std::to_string(weights.size());
   weights.push_back("attn.weight @" + symbol + " from [" + list + "]" + recipe +
                     " : " + makeType(dims));

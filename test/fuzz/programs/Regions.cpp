@@ -424,8 +424,7 @@ RegionText makeScoreRegion(Random &random, AttentionForm form,
     writer.addArgument("i32", writer.integers);
   score = writer.binary("mulf", score, writer.number(0.1 + random.unit()));
   std::vector<Text> biases;
-  // A bias by distance, per head; states are not looked up beside.
-  if (form != AttentionForm::Cached && random.chance(0.25)) {
+  if (random.chance(0.25)) { // a bias by distance, per head
     region.captures.push_back({{space[1], "9"}, {1}, false, true});
     Text table = writer.addTable({"9"}, false);
     Text distance = writer.binary("subi", "%a4", "%a3", "i32");
