@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Library.h"
+#include "compiler/tools/Perplexity.h"
 #include "compiler/tools/RandomInput.h"
 #include "compiler/tools/Roofline.h"
 #include "llvm/ADT/STLExtras.h"
@@ -62,6 +63,11 @@ cl::opt<bool> roofline(
 cl::opt<std::string> svg("svg",
                          cl::desc("Draw the roofline into FILE (an SVG)"),
                          cl::value_desc("FILE"), IN_BENCH);
+cl::opt<std::string> perplexity(
+    "perplexity",
+    cl::desc("Instead of timing: the perplexity of a language model over the "
+             "texts in FILE, which blank lines separate"),
+    cl::value_desc("FILE"), IN_BENCH);
 cl::opt<bool> json("json", cl::desc("Print one JSON object"), IN_BENCH);
 
 using Clock = std::chrono::steady_clock;
@@ -246,11 +252,26 @@ Error draw(const Roofline &roof) {
   return Error::success();
 }
 
+Error runPerplexity(Library &library) {
+  if (Error error = library.open(threads))
+    return error;
+  Expected<Perplexity> result = measurePerplexity(library, perplexity);
+  if (!result)
+    return result.takeError();
+  if (json)
+    printJson(result->toJson());
+  else
+    result->print(outs());
+  return Error::success();
+}
+
 Error runBench() {
   Expected<std::unique_ptr<Library>> loaded = Library::load(path);
   if (!loaded)
     return loaded.takeError();
   Library &library = **loaded;
+  if (!perplexity.empty())
+    return runPerplexity(library);
   const LibraryEntry *entry = entryName.empty() ? &library.entries().front()
                                                 : library.findEntry(entryName);
   if (!entry)
@@ -304,7 +325,8 @@ Command benchCommand() {
   return {command,
           "  attnc bench out/libminilm.so --batch 1 --seq 128 --threads 1\n"
           "  attnc bench out/libminilm.so --roofline --svg roofline.svg\n"
-          "  attnc bench out/libllama.so --seq 1 --context 1024\n",
+          "  attnc bench out/libllama.so --seq 1 --context 1024\n"
+          "  attnc bench out/libllama.so --perplexity texts.txt\n",
           run};
 }
 
