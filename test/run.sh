@@ -103,6 +103,7 @@ check "unit" ctest --test-dir build --output-on-failure -j 2 -E '^lit$' -LE fuzz
 count unit
 check "lit" /usr/lib/llvm-22/bin/lit -v build/test
 count lit
+check "quickstart" bash examples/quickstart.sh
 
 if bash test/benchmark/run.sh --smoke --prepare \
      >"$log_dir/benchmark-peers.log" 2>&1; then
