@@ -227,15 +227,16 @@ llvm::Error Compiler::import() {
   targets = orderTargets(options.targets);
   const Target *wanted = getScheduledTarget(scheduled ? *scheduled : module);
   if (targets.empty())
-    targets.push_back(
-        wanted ? wanted : &Target::native(options.pipeline.isNarrow()));
+    targets.push_back(wanted ? wanted
+                             : &Target::native(options.pipeline.isNarrow()));
   if (wanted && (targets.size() > 1 || targets.front() != wanted))
     return llvm::createStringError(
         "error[A0013]: the program is scheduled for the target '%s' already\n"
         "note: leave out --target, or start from an earlier stage",
         wanted->name.data());
   if (!model->weights.choices().empty() &&
-      llvm::any_of(targets, [](const Target *target) { return target->isGpu(); }))
+      llvm::any_of(targets,
+                   [](const Target *target) { return target->isGpu(); }))
     return llvm::createStringError(
         "error[A0246]: a GPU is among the targets, and adapters are kept apart "
         "on processors only\nnote: compile for processors, or merge one "

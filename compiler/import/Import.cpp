@@ -91,10 +91,9 @@ LogicalResult FolderImport::read() {
   if (!sentence && isDecoder(*config)) {
     decoder = readDecoder(&context, *config, model->weights);
     if (decoder)
-      good &= succeeded(readGenerationConfig(&context, folder,
-                                             decoder->getVocabulary(),
-                                             decoder->stopTokens,
-                                             model->generation));
+      good &= succeeded(
+          readGenerationConfig(&context, folder, decoder->getVocabulary(),
+                               decoder->stopTokens, model->generation));
     model->files = folder.findTravellers(inner);
     return success(decoder && good);
   }
@@ -160,8 +159,8 @@ LogicalResult FolderImport::checkLimit() {
                            " positions, up to the " + Twine(maxSeq) +
                            " asked for, have other rotary frequencies (longrope"
                            "), for rows too that a cache holds already",
-                       "ask for at most " + Twine(limit) + ": --max-seq=" +
-                           Twine(limit));
+                       "ask for at most " + Twine(limit) +
+                           ": --max-seq=" + Twine(limit));
   reportWarning(&context, "A0134",
                 "of the model's " + Twine(maxSeq) + " positions " +
                     Twine(limit) +

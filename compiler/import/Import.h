@@ -22,7 +22,7 @@ struct ImportOptions {
   int64_t maxBatch = 64; ///< upper bound of `batch`
   int64_t maxSeq = 0;    ///< upper bound of `seq`; 0: the model's own
   bool allowExtraTensors = false;
-  std::string adapter; ///< a PEFT folder to merge; empty: none
+  std::string adapter;               ///< a PEFT folder to merge; empty: none
   std::vector<std::string> adapters; ///< kept apart: "DIR" or "NAME=DIR"
 };
 
@@ -48,7 +48,7 @@ struct ImportedModel {
   std::vector<ModelFile> files;
   int64_t maxLength = 0; ///< tokens of a text, by the folder's own limits
   GenerationDefaults generation; ///< of a language model
-  std::string source;    ///< what was read, for messages and `describe`
+  std::string source;            ///< what was read, for messages and `describe`
 };
 
 /// Reads a HuggingFace folder, or a GGUF file in its place. Diagnostics go to

@@ -11,10 +11,10 @@
 // only the model's own product by it. Declined: tensors that the model lacks.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/import/SeparateAdapters.h"
 #include "compiler/import/AdapterSet.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Json.h"
-#include "compiler/import/SeparateAdapters.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"

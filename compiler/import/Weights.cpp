@@ -8,8 +8,9 @@
 //
 // Maps files, finds tensors by name, hashes the sources of a weight and applies
 // its recipe: convert to f32, concatenate, transpose, regroup rows, add. Every
-// function that is const may run in several threads at once. Declined: integer sources (a weight
-// is made of floating-point numbers) and f64 numbers that f32 cannot hold.
+// function that is const may run in several threads at once. Declined: integer
+// sources (a weight is made of floating-point numbers) and f64 numbers that f32
+// cannot hold.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Weights.h"
@@ -72,8 +73,10 @@ static Expected<std::vector<NamedWeight>> readTensors(ArrayRef<uint8_t> bytes,
   Expected<GgufFile> file = readGguf(bytes, path);
   if (!file)
     return file.takeError();
+  StringRef architecture =
+      file->metadata.getString("general.architecture").value_or("");
   for (NamedWeight &tensor : file->tensors)
-    tensor.name = renameTensor(tensor.name);
+    tensor.name = renameTensor(architecture, tensor.name);
   return std::move(file->tensors);
 }
 
@@ -161,7 +164,8 @@ void WeightTable::addTensor(StringRef name, ArrayRef<int64_t> shape,
                             std::optional<unsigned> choice) {
   const std::vector<float> &kept = *owned.emplace_back(
       std::make_unique<std::vector<float>>(std::move(numbers)));
-  WeightEntry entry{WeightType::F32, SmallVector<int64_t>(shape),
+  WeightEntry entry{WeightType::F32,
+                    SmallVector<int64_t>(shape),
                     {reinterpret_cast<const uint8_t *>(kept.data()),
                      kept.size() * sizeof(float)},
                     /*file=*/0};
@@ -486,6 +490,46 @@ WeightTable::materialize(attn::WeightOp weight,
   if (std::optional<APFloat> plus = weight.getPlus())
     for (float &value : values)
       value += plus->convertToFloat();
+  return values;
+}
+
+bool WeightTable::hasPlainRows(attn::WeightOp weight) const {
+  auto type = cast<mlir::RankedTensorType>(weight.getType());
+  return type.getRank() == 2 && !weight.getTranspose() && !weight.getGroups() &&
+         !weight.getPlus() && weight.getConcat().value_or(0) == 0 &&
+         all_of(weight.getSources().getAsRange<mlir::StringAttr>(),
+                [&](mlir::StringAttr name) {
+                  const WeightEntry *source = find(name.getValue());
+                  return source && source->shape.size() == 2 &&
+                         isPlain(name.getValue());
+                });
+}
+
+Expected<std::vector<float>> WeightTable::materializeRows(attn::WeightOp weight,
+                                                          int64_t from,
+                                                          int64_t to) const {
+  const int64_t width =
+      cast<mlir::RankedTensorType>(weight.getType()).getDimSize(1);
+  std::vector<float> values((to - from) * width);
+  int64_t before = 0; // rows of the sources before
+  for (auto name : weight.getSources().getAsRange<mlir::StringAttr>()) {
+    const WeightEntry *source = find(name.getValue());
+    const int64_t rows = source->shape[0];
+    const int64_t first = std::max(from - before, int64_t(0));
+    const int64_t last = std::min(to - before, rows);
+    if (first < last) {
+      // Blocks lie within rows.
+      const size_t rowBytes = source->bytes.size() / rows;
+      WeightEntry part = *source;
+      part.bytes =
+          source->bytes.slice(first * rowBytes, (last - first) * rowBytes);
+      if (Error error =
+              convert(name.getValue(), part,
+                      values.data() + (before + first - from) * width))
+        return error;
+    }
+    before += rows;
+  }
   return values;
 }
 

@@ -119,11 +119,20 @@ public:
   llvm::Error check(attn::WeightOp weight) const;
 
   /// Applies a recipe: converts the sources to f32, concatenates, transposes,
-  /// regroups rows, adds; row-major elements of the weight's type. Fails if a source is absent, of
-  /// another shape or type, or its digest differs from the op's.
+  /// regroups rows, adds; row-major elements of the weight's type. Fails if a
+  /// source is absent, of another shape or type, or its digest differs from the
+  /// op's.
   llvm::Expected<std::vector<float>>
   materialize(attn::WeightOp weight,
               std::optional<unsigned> choice = std::nullopt) const;
+
+  /// Whether rows of a weight (of its first dimension) can be had without the
+  /// rest: its recipe joins rows at most, and no adapter changes its sources.
+  bool hasPlainRows(attn::WeightOp weight) const;
+  /// Rows [from, to) of what materialize returns. The weight has plain rows and
+  /// has been checked.
+  llvm::Expected<std::vector<float>>
+  materializeRows(attn::WeightOp weight, int64_t from, int64_t to) const;
 
 private:
   std::vector<std::string> paths;

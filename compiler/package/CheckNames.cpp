@@ -35,13 +35,13 @@ static Error clash(const Twine &what) {
 
 static Error checkEntry(const EntryDescription &entry) {
   static const StringSet<> taken = {
-      "open",         "close",           "last_error",     "info",
-      "session",      "session_open",    "session_close",  "cancel",
-      "library",      "session_bytes",   "tokenize",       "encode_text",
-      "describe",     "session_reset",   "session_length", "session_truncate",
-      "session_fork", "session_reserve", "session_save",   "session_load",
-      "generate",     "generate_text",   "detokenize",     "generation",
-      "session_feed", "generate_batch",  "chat",           "chat_prompt",
+      "open",          "close",           "last_error",     "info",
+      "session",       "session_open",    "session_close",  "cancel",
+      "library",       "session_bytes",   "tokenize",       "encode_text",
+      "describe",      "session_reset",   "session_length", "session_truncate",
+      "session_fork",  "session_reserve", "session_save",   "session_load",
+      "generate",      "generate_text",   "detokenize",     "generation",
+      "session_feed",  "generate_batch",  "chat",           "chat_prompt",
       "chat_tokenize", "session_adapter"};
   if (Error error = checkName("entry", entry.name))
     return error;

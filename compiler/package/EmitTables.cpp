@@ -201,13 +201,11 @@ private:
       return null();
     SmallVector<Constant *> described;
     for (const AdapterDescription &adapter : library.adapters)
-      described.push_back(
-          record({text(adapter.name), numbers(adapter.weights)},
-                 sizeof(attn_abi_adapter)));
-    return place(
-        record({array(described), number(described.size(), i32),
-                number(library.adapters.front().weights.size(), i32)},
-               sizeof(attn_abi_adapters)));
+      described.push_back(record({text(adapter.name), numbers(adapter.weights)},
+                                 sizeof(attn_abi_adapter)));
+    return place(record({array(described), number(described.size(), i32),
+                         number(library.adapters.front().weights.size(), i32)},
+                        sizeof(attn_abi_adapters)));
   }
 
   Constant *buildLibraryTable() {
@@ -237,8 +235,7 @@ private:
                 number(weights.size(), i32), text(library.layoutFingerprint),
                 text(library.contentDigest), textTable,
                 embeddedWeights.empty() ? null() : embed(),
-                number(embeddedBytes, i64), states(), generation(),
-                adapters()},
+                number(embeddedBytes, i64), states(), generation(), adapters()},
                sizeof(attn_abi_library)));
   }
 
@@ -403,11 +400,11 @@ private:
                                              tokenize,
                                              encodeText};
     hostFunctions.append(sequences);
-    hostFunctions.push_back(
-        library.adapters.empty()
-            ? null()
-            : forward("session_adapter", "attnrt_session_adapter", i32,
-                      {ptr, ptr}));
+    hostFunctions.push_back(library.adapters.empty()
+                                ? null()
+                                : forward("session_adapter",
+                                          "attnrt_session_adapter", i32,
+                                          {ptr, ptr}));
     Constant *hostTable = place(record(hostFunctions, sizeof(attn_library)));
     define("library", FunctionType::get(ptr, false));
     builder.CreateRet(hostTable);

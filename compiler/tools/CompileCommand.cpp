@@ -170,7 +170,8 @@ std::string toFormat(StringRef name) {
   return name.consume_front("int") ? ("i" + name).str() : name.str();
 }
 
-/// --weights, --activations, --products, --group and --cache; returns an exit code on a mistake.
+/// --weights, --activations, --products, --group and --cache; returns an exit
+/// code on a mistake.
 int readPrecision(PipelineOptions &options) {
   if (!is_contained({"f32", "bf16", "int8", "int4", "stored"}, weights))
     return usage("--weights=" + weights +
@@ -273,8 +274,9 @@ int readOptions(CompileOptions &options) {
         sanitize == "address" ? Sanitizer::Address : Sanitizer::Thread;
   options.pipeline.redzones = sanitize == "address";
   for (StringRef target : targets) {
-    const Target *found = target == "native" ? &Target::native(options.pipeline.isNarrow())
-                                             : Target::find(target);
+    const Target *found = target == "native"
+                              ? &Target::native(options.pipeline.isNarrow())
+                              : Target::find(target);
     if (!found)
       return usage("the target '" + target +
                        "' is not known; `attnc targets` lists them",
@@ -284,9 +286,8 @@ int readOptions(CompileOptions &options) {
     options.targets.push_back(found);
   }
   // Formats of files are not those of GPUs and OpenBLAS.
-  const bool anyGpu = any_of(options.targets, [](const Target *target) {
-    return target->isGpu();
-  });
+  const bool anyGpu = any_of(
+      options.targets, [](const Target *target) { return target->isGpu(); });
   if (StringRef(model).ends_with_insensitive(".gguf") && !anyGpu &&
       options.pipeline.gemm.empty() && !weights.getNumOccurrences() &&
       activations.empty())

@@ -175,6 +175,6 @@ const attn_abi_weight weights[] = {{"table", ATTN_F32, toy::kTable * 4},
 } // namespace
 
 const attn_abi_library toy::library = {
-    ATTN_ABI_VERSION, "toy", "{}",    sizes,  SizeCount,  entries,     2,
-    variants,         2,     weights, 2,      "layout01", "content01", nullptr,
+    ATTN_ABI_VERSION, "toy", "{}",    sizes,   SizeCount,  entries,     2,
+    variants,         2,     weights, 2,       "layout01", "content01", nullptr,
     nullptr,          0,     nullptr, nullptr, nullptr};
