@@ -1,5 +1,4 @@
-//===- Weights.cpp - bytes of a model's tensors
-//----------------------------===//
+//===- Weights.cpp - bytes of a model's tensors ---------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
