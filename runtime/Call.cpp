@@ -34,7 +34,10 @@ attn_status attnrt::runEntry(attn_session &session, int32_t entry,
     return status;
   bindArguments(session, entry, arguments);
   const attn_abi_entry &called = session.model->library.entries[entry];
-  status = session.states.prepare(called, session.sizes, session.arguments);
+  if (called.growth)
+    status = session.states.prepare(
+        called, session.sizes,
+        static_cast<const int32_t *>(session.arguments[called.growth - 1]));
   if (status != ATTN_OK)
     return status;
   Span whole = {session.profile.isActive() ? profileClock() : 0, 0};

@@ -135,8 +135,10 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
   if (status == ATTN_OK)
     status = model->profile.openSession(model->memory, phases * model->workers,
                                         opened->profile);
-  if (status == ATTN_OK && model->device)
+  if (status == ATTN_OK && model->device) {
+    opened->states.useDevice(*opened);
     status = model->driver().openSession(*opened);
+  }
   if (status != ATTN_OK) {
     attnrt_session_close(opened);
     return status;
@@ -149,6 +151,7 @@ void attnrt_session_close(attn_session *session) {
   if (!session)
     return;
   attn_model *model = session->model;
+  session->states.close();
   if (session->device)
     model->driver().closeSession(*session);
   model->memory.release(session->arena, session->arenaBytes);

@@ -11,7 +11,9 @@
 //===----------------------------------------------------------------------===//
 #include "State.h"
 
+#include "Device.h"
 #include "Errors.h"
+#include "Session.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -45,64 +47,137 @@ attn_status SessionStates::open() {
   return ATTN_OK;
 }
 
-SessionStates::~SessionStates() {
+SessionStates::~SessionStates() { close(); }
+
+void SessionStates::close() {
   if (!storage)
     return;
   reset();
-  size_t tableBytes = sizeof(unsigned char *) * blocksOf(states->positions);
+  size_t tableBytes = 2 * sizeof(void *) * tableLength();
   for (int32_t group = 0; group < states->group_count; ++group) {
     for (int64_t sequence = 0; sequence < states->sequences; ++sequence)
-      if (unsigned char **blocks = table(group, sequence).blocks)
-        memory.release(blocks, tableBytes);
+      if (Block **blocks = table(group, sequence).blocks)
+        memory.release(static_cast<void *>(blocks), tableBytes);
     for (Block *block = unused[group]; block;) {
       Block *next = block->next;
-      memory.release(block, kBlockHeader + states->groups[group].block_bytes);
+      releaseBlock(block, states->groups[group].block_bytes);
       block = next;
     }
   }
   memory.release(storage, storageBytes);
+  storage = nullptr;
 }
 
 //===-- blocks ------------------------------------------------------------===//
 
-unsigned char *SessionStates::takeBlock(int32_t group) {
-  Block *block = unused[group];
-  if (block) {
-    unused[group] = block->next;
-  } else {
-    size_t bytes = kBlockHeader + states->groups[group].block_bytes;
-    block = static_cast<Block *>(memory.allocate(bytes, "the session's state"));
-    if (!block)
-      return nullptr;
-    memset(static_cast<void *>(block), 0, bytes);
-  }
-  block->references = 1;
-  block->next = nullptr;
-  return reinterpret_cast<unsigned char *>(block) + kBlockHeader;
+/// A block of zeros.
+SessionStates::Block *SessionStates::newBlock(uint64_t bytes) {
+  size_t taken = kBlockHeader + (device ? 0 : bytes);
+  Block *block =
+      static_cast<Block *>(memory.allocate(taken, "the session's state"));
+  if (!block)
+    return nullptr;
+  memset(static_cast<void *>(block), 0, taken);
+  block->data = reinterpret_cast<unsigned char *>(block) + kBlockHeader;
+  if (!device)
+    return block;
+  block->data = device->model->driver().takeBlock(*device, bytes);
+  if (block->data)
+    return block;
+  memory.release(block, taken);
+  return nullptr;
 }
 
-void SessionStates::dropBlock(int32_t group, unsigned char *&data) {
-  if (!data)
-    return;
-  Block *block = reinterpret_cast<Block *>(data - kBlockHeader);
-  data = nullptr;
+void SessionStates::releaseBlock(Block *block, uint64_t bytes) {
+  if (device)
+    device->model->driver().releaseBlock(*device, block->data, bytes);
+  memory.release(block, kBlockHeader + (device ? 0 : bytes));
+}
+
+attn_status SessionStates::copyBlock(int32_t group, Block *to,
+                                     const Block *from) {
+  uint64_t bytes = states->groups[group].block_bytes;
+  if (device)
+    return device->model->driver().copyBlock(*device, to->data, from->data,
+                                             bytes);
+  memcpy(to->data, from->data, bytes);
+  return ATTN_OK;
+}
+
+attn_status SessionStates::readBlock(int32_t group, void *to,
+                                     const Block *from) const {
+  uint64_t bytes = states->groups[group].block_bytes;
+  if (device)
+    return device->model->driver().readBlock(*device, to, from->data, bytes);
+  memcpy(to, from->data, bytes);
+  return ATTN_OK;
+}
+
+attn_status SessionStates::writeBlock(int32_t group, Block *to,
+                                      const void *from) {
+  uint64_t bytes = states->groups[group].block_bytes;
+  if (device)
+    return device->model->driver().writeBlock(*device, to->data, from, bytes);
+  memcpy(to->data, from, bytes);
+  return ATTN_OK;
+}
+
+SessionStates::Block *SessionStates::takeBlock(int32_t group) {
+  Block *block = unused[group];
+  if (block)
+    unused[group] = block->next;
+  else
+    block = newBlock(states->groups[group].block_bytes);
+  if (!block)
+    return nullptr;
+  block->references = 1;
+  block->next = nullptr;
+  return block;
+}
+
+void SessionStates::put(Table &table, int64_t index, Block *block) {
+  table.blocks[index] = block;
+  table.data[index] = block ? block->data : nullptr;
+  table.isChanged = true;
+}
+
+void SessionStates::dropBlock(int32_t group, Block *block) {
   if (--block->references > 0)
     return;
   block->next = unused[group];
   unused[group] = block;
 }
 
+void SessionStates::drop(int32_t group, Table &table, int64_t index) {
+  Block *block = table.blocks[index];
+  if (!block)
+    return;
+  put(table, index, nullptr);
+  dropBlock(group, block);
+}
+
+unsigned char *const *SessionStates::takeChanged(int32_t group,
+                                                 int64_t sequence) {
+  Table &asked = table(group, sequence);
+  if (!asked.isChanged)
+    return nullptr;
+  asked.isChanged = false;
+  return asked.data;
+}
+
 attn_status SessionStates::openTable(int32_t group, int64_t sequence) {
   Table &wanted = table(group, sequence);
   if (wanted.blocks)
     return ATTN_OK;
-  size_t bytes = sizeof(unsigned char *) * blocksOf(states->positions);
+  size_t bytes = 2 * sizeof(void *) * tableLength();
   void *blocks = memory.allocate(bytes, "the session's sequences");
   if (!blocks)
     return ATTN_ERROR_OUT_OF_MEMORY;
   memset(blocks, 0, bytes);
-  wanted.blocks = static_cast<unsigned char **>(blocks);
-  roots[group * states->sequences + sequence] = wanted.blocks;
+  wanted.blocks = static_cast<Block **>(blocks);
+  wanted.data =
+      reinterpret_cast<unsigned char **>(wanted.blocks + tableLength());
+  roots[group * states->sequences + sequence] = wanted.data;
   return ATTN_OK;
 }
 
@@ -115,20 +190,21 @@ attn_status SessionStates::provide(int32_t group, int64_t sequence,
   Table &own = table(group, sequence);
   int64_t end = blocksOf(wanted);
   for (int64_t i = length / states->block_positions; i < end; ++i) {
-    unsigned char *&block = own.blocks[i];
-    bool isShared =
-        block &&
-        reinterpret_cast<Block *>(block - kBlockHeader)->references > 1;
+    Block *block = own.blocks[i];
+    bool isShared = block && block->references > 1;
     if (block && !isShared)
       continue;
-    unsigned char *fresh = takeBlock(group);
+    Block *fresh = takeBlock(group);
     if (!fresh)
       return ATTN_ERROR_OUT_OF_MEMORY;
-    if (isShared) {
-      memcpy(fresh, block, states->groups[group].block_bytes);
-      dropBlock(group, block);
+    status = isShared ? copyBlock(group, fresh, block) : ATTN_OK;
+    if (status != ATTN_OK) {
+      dropBlock(group, fresh);
+      return status;
     }
-    block = fresh;
+    if (isShared)
+      dropBlock(group, block);
+    put(own, i, fresh);
     own.end = i + 1 > own.end ? i + 1 : own.end;
   }
   return ATTN_OK;
@@ -148,7 +224,7 @@ void SessionStates::forget(int32_t group, int64_t sequence, int64_t length) {
   int64_t first = firstBlock(group, length), last = blocksOf(length);
   for (int64_t i = 0; i < own.end; ++i)
     if (i < first || i >= last)
-      dropBlock(group, own.blocks[i]);
+      drop(group, own, i);
   own.end = own.end < last ? own.end : last;
 }
 
@@ -169,8 +245,7 @@ static int32_t countKept(const int32_t *mask, int64_t count) {
 }
 
 attn_status SessionStates::prepare(const attn_abi_entry &entry,
-                                   const int64_t *sizes,
-                                   void *const *arguments) {
+                                   const int64_t *sizes, const int32_t *mask) {
   if (!entry.growth)
     return ATTN_OK;
   const attn_abi_argument &kept = entry.arguments[entry.growth - 1];
@@ -178,11 +253,10 @@ attn_status SessionStates::prepare(const attn_abi_entry &entry,
     return kept.dims[dim] < 0 ? sizes[-1 - kept.dims[dim]] : kept.dims[dim];
   };
   int64_t batch = extent(0), seq = extent(1);
-  const int32_t *mask =
-      static_cast<const int32_t *>(arguments[entry.growth - 1]);
+  int32_t untold = kept.default_value ? static_cast<int32_t>(seq) : 0;
   memset(grown, 0, sizeof(int32_t) * states->sequences);
   for (int64_t b = 0; b < batch; ++b) {
-    grown[b] = countKept(mask + b * seq, seq);
+    grown[b] = mask ? countKept(mask + b * seq, seq) : untold;
     if (grown[b] > states->positions - lengths[b])
       return fail(ATTN_ERROR_CONTEXT_FULL,
                   "%s: sequence %" PRId64
@@ -211,7 +285,7 @@ void SessionStates::commit() {
       Table &own = table(group, sequence);
       int64_t first = firstBlock(group, lengths[sequence]);
       for (int64_t i = first; i-- > 0 && own.blocks[i];)
-        dropBlock(group, own.blocks[i]);
+        drop(group, own, i);
     }
   }
 }
@@ -284,8 +358,8 @@ attn_status SessionStates::fork(int64_t from, int64_t to) {
   for (int32_t group = 0; group < states->group_count && end; ++group) {
     Table &source = table(group, from), &target = table(group, to);
     for (int64_t i = firstBlock(group, lengths[from]); i < end; ++i) {
-      target.blocks[i] = source.blocks[i];
-      ++reinterpret_cast<Block *>(source.blocks[i] - kBlockHeader)->references;
+      put(target, i, source.blocks[i]);
+      ++source.blocks[i]->references;
     }
     target.end = end;
   }

@@ -10,7 +10,8 @@
 // whose tables name it and is copied before one of them writes to it. Blocks
 // that fall out of a window, or whose last sequence lets go of them, are kept
 // for the next ones, so that a session that has seen its longest sequences
-// allocates nothing any more.
+// allocates nothing any more. On a GPU the blocks lie in its memory, and the
+// driver moves them; who has which block is known here alone.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTN_RUNTIME_STATE_H
@@ -19,6 +20,8 @@
 #include "Memory.h"
 
 #include "attn/abi.h"
+
+struct attn_session;
 
 namespace attnrt {
 
@@ -33,6 +36,10 @@ public:
   /// Takes the memory whose size the library knows. Does nothing in a library
   /// without states.
   attn_status open();
+  /// From now on blocks lie on the session's device.
+  void useDevice(attn_session &session) { device = &session; }
+  /// Lets go of everything; a session's device is still open.
+  void close();
 
   // What NAME_session_... do; see attn/attn.h.
   void reset();
@@ -45,30 +52,43 @@ public:
   attn_status load(int64_t sequence, const void *data, size_t size);
 
   /// Makes room for what a call of `entry` appends and notes the lengths.
+  /// `mask` is its input `growth`; NULL stands for that input's default.
   /// Nothing that callers see changes before commit().
   attn_status prepare(const attn_abi_entry &entry, const int64_t *sizes,
-                      void *const *arguments);
+                      const int32_t *mask);
   /// The call is over: sequences have their new rows.
   void commit();
 
   /// Differs whenever any sequence has changed since.
   uint64_t changes() const { return changeCount; }
 
+  /// The first block that a sequence of this length still needs.
+  int64_t firstBlock(int32_t group, int64_t length) const;
+
   const int32_t *past() const { return lengths; }
   const attn_frame_state *views() const { return stateViews; }
+
+  /// Blocks of a sequence at most.
+  int64_t tableLength() const { return blocksOf(states->positions); }
+  /// The addresses of a sequence's blocks, `tableLength()` of them, if they
+  /// have changed since this was asked last; else NULL.
+  unsigned char *const *takeChanged(int32_t group, int64_t sequence);
 
 private:
   /// Bytes before a block's data, which stay aligned to 64 bytes.
   static constexpr size_t kBlockHeader = 64;
-  /// Stands there.
+  /// Stands there, or alone where the data are on a device.
   struct Block {
     int64_t references;
     Block *next; ///< of the unused ones
+    unsigned char *data;
   };
   /// A group's blocks in use by one sequence: blocks[.. end).
   struct Table {
-    unsigned char **blocks; ///< [capacity], NULL where there is none
+    Block **blocks;       ///< [tableLength()], NULL where there is none
+    unsigned char **data; ///< theirs, for generated code
     int64_t end;
+    bool isChanged;
   };
 
   attn_status check(int64_t sequence) const;
@@ -78,11 +98,16 @@ private:
   int64_t blocksOf(int64_t length) const {
     return (length + states->block_positions - 1) / states->block_positions;
   }
-  /// The first block that a sequence of this length still needs.
-  int64_t firstBlock(int32_t group, int64_t length) const;
   attn_status openTable(int32_t group, int64_t sequence);
-  unsigned char *takeBlock(int32_t group);
-  void dropBlock(int32_t group, unsigned char *&block);
+  Block *newBlock(uint64_t bytes);
+  void releaseBlock(Block *block, uint64_t bytes);
+  attn_status copyBlock(int32_t group, Block *to, const Block *from);
+  attn_status readBlock(int32_t group, void *to, const Block *from) const;
+  attn_status writeBlock(int32_t group, Block *to, const void *from);
+  Block *takeBlock(int32_t group);
+  static void put(Table &table, int64_t index, Block *block);
+  void dropBlock(int32_t group, Block *block);
+  void drop(int32_t group, Table &table, int64_t index);
   attn_status provide(int32_t group, int64_t sequence, int64_t length,
                       int64_t wanted);
   attn_status restore(int64_t sequence, int64_t length,
@@ -93,7 +118,8 @@ private:
   Memory &memory;
   const attn_abi_library &library;
   const attn_abi_states *states;
-  void *storage = nullptr; ///< one allocation behind the arrays below
+  attn_session *device = nullptr; ///< whose device holds the blocks
+  void *storage = nullptr;        ///< one allocation behind the arrays below
   size_t storageBytes = 0;
   Table *tables = nullptr;                ///< [groups][sequences]
   unsigned char ***roots = nullptr;       ///< the same, for generated code

@@ -91,7 +91,9 @@ attn_status SessionStates::save(int64_t sequence, void *buffer, size_t capacity,
   for (int32_t group = 0; group < states->group_count; ++group) {
     uint64_t size = states->groups[group].block_bytes;
     for (int64_t i = firstBlock(group, length); i < end; ++i, place += size) {
-      memcpy(place, table(group, sequence).blocks[i], size);
+      status = readBlock(group, place, table(group, sequence).blocks[i]);
+      if (status != ATTN_OK)
+        return status;
       header.checksum = addToChecksum(header.checksum, place, size);
     }
   }
@@ -153,7 +155,7 @@ attn_status SessionStates::load(int64_t sequence, const void *data,
 }
 
 /// Replaces a sequence by checked bytes; it stays as it was if there is no
-/// memory for them.
+/// memory for them, and is empty if a device fails.
 attn_status SessionStates::restore(int64_t sequence, int64_t length,
                                    const unsigned char *place) {
   int64_t end = blocksOf(length);
@@ -163,36 +165,39 @@ attn_status SessionStates::restore(int64_t sequence, int64_t length,
     Block *fresh = nullptr;
     int64_t missing = end - firstBlock(group, length);
     for (; status == ATTN_OK && missing > 0; --missing) {
-      unsigned char *block = takeBlock(group);
-      if (!block) {
+      Block *taken = takeBlock(group);
+      if (!taken) {
         status = ATTN_ERROR_OUT_OF_MEMORY;
         break;
       }
-      Block *taken = reinterpret_cast<Block *>(block - kBlockHeader);
       taken->next = fresh;
       fresh = taken;
     }
     while (fresh) {
       Block *next = fresh->next;
-      fresh->next = unused[group];
-      unused[group] = fresh;
+      dropBlock(group, fresh);
       fresh = next;
     }
     if (status != ATTN_OK)
       return status;
   }
   clear(sequence);
+  attn_status status = ATTN_OK;
   for (int32_t group = 0; group < states->group_count && end; ++group) {
     Table &own = table(group, sequence);
     uint64_t size = states->groups[group].block_bytes;
-    for (int64_t i = firstBlock(group, length); i < end; ++i, place += size) {
-      own.blocks[i] = takeBlock(group);
-      memcpy(own.blocks[i], place, size);
-    }
     own.end = end;
+    for (int64_t i = firstBlock(group, length); i < end; ++i, place += size) {
+      put(own, i, takeBlock(group));
+      if (status == ATTN_OK)
+        status = writeBlock(group, own.blocks[i], place);
+    }
   }
-  lengths[sequence] = static_cast<int32_t>(length);
-  return ATTN_OK;
+  if (status == ATTN_OK)
+    lengths[sequence] = static_cast<int32_t>(length);
+  else
+    clear(sequence);
+  return status;
 }
 
 } // namespace attnrt

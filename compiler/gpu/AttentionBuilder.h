@@ -5,15 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What the forms of attention share: which rows a block works on, which keys
-// its masks leave to visit, and the arithmetic of the online softmax.
+// What the forms of attention share: which rows a block works on, and products
+// with keys and values.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_GPU_ATTENTIONBUILDER_H
 #define ATTNC_COMPILER_GPU_ATTENTIONBUILDER_H
 
-#include "compiler/gpu/ProgramBuilder.h"
-#include "compiler/schedule/MaskBounds.h"
+#include "compiler/gpu/SoftmaxBuilder.h"
 
 namespace attnc::gpu {
 
@@ -23,13 +22,12 @@ struct AttentionTile {
   bool queriesInRegisters;
 };
 
-class AttentionBuilder {
+class AttentionBuilder : protected SoftmaxBuilder {
 public:
   AttentionBuilder(ProgramBuilder &e, attn::AttentionOp op);
   void build();
 
 protected:
-  using Values = llvm::SmallVector<mlir::Value>;
   /// Query rows [first, first + queries) of one sequence and head.
   struct Work {
     mlir::Value batch, head, keyHead;
@@ -37,10 +35,7 @@ protected:
     mlir::Value queryCount, keyCount; ///< rows of the sequence
     mlir::Value first;                ///< query row, within the sequence
     mlir::Value split;                ///< which part of the keys, if split
-  };
-  /// Keys: [begin, fullBegin) and [fullEnd, end) are masked element by element.
-  struct Span {
-    mlir::Value begin, fullBegin, fullEnd, end;
+    mlir::Value valueColumn; ///< first column of the values, and of the result
   };
 
   void chooseTile();
@@ -49,7 +44,6 @@ protected:
   llvm::SmallVector<GridSize> getGrid();
   Work findWork();
   Span findSpan(const Work &work);
-  mlir::Value bound(const KeyBound &bound, mlir::Value query);
   void allocate();
   void buildBlock(const Work &work);
   Values step(const Work &work, const Span &span, mlir::Value key,
@@ -57,7 +51,6 @@ protected:
   mlir::Value scores(mlir::Value key);
   mlir::Value finishScores(const Work &work, mlir::Value sums, mlir::Value key,
                            bool masked);
-  Values softmax(mlir::Value scores, mlir::Value maxima);
   mlir::Value addValues(mlir::Value weights, mlir::Value sums);
   void storeResult(const Work &work, mlir::Value sums, mlir::Value totals);
   /// Sums, maxima and totals of a part of the keys, to scratch.
@@ -68,23 +61,14 @@ protected:
   SizeExpr countRows();
   mlir::Value partRow(mlir::Value split, mlir::Value row);
   void copy(mlir::Value argument, mlir::Value tile, mlir::Value start,
-            mlir::Value head, mlir::Value row, mlir::Value rows, int64_t size);
-  mlir::Value mapRows(mlir::ValueRange inputs, unsigned results,
-                      llvm::function_ref<Values(mlir::ValueRange)> body,
-                      Values *all = nullptr);
-  mlir::Value scale(mlir::Value acc, mlir::Value rows);
+            mlir::Value head, mlir::Value row, mlir::Value rows, int64_t size,
+            mlir::Value column = {});
   bool hasHeads() { return op.getQuery().getType().getRank() > 2; }
 
-  ProgramBuilder &e;
-  mlir::OpBuilder &b;
   attn::AttentionOp op;
-  attn::CapturedRegion score, mask;
-  llvm::SmallVector<KeyBound> bounds;
-  bool boundsSayAll; ///< the mask is its bounds and nothing else
-  float scoreScale;  ///< scores are multiplied by it in the exponent
-  bool scoreIsScale; ///< and that is all that the score region does
   AttentionTile t;
-  int64_t splits = 1; ///< parts that the keys are cut into
+  int64_t splits = 1;     ///< parts that the keys are cut into
+  int64_t valueParts = 1; ///< blocks that share the columns of the values
   mlir::Value queryTile, keyTile, valueTile;
   Values queryFragments;
   mlir::Value warpRow; ///< of this warp's rows, in the block

@@ -19,7 +19,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/AttentionBuilder.h"
-#include "mlir/IR/Matchers.h"
 #include "llvm/Support/MathExtras.h"
 #include <limits>
 
@@ -27,35 +26,10 @@ using namespace mlir;
 
 namespace attnc::gpu {
 
-static constexpr float kLog2E = 1.44269504f;
 static constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// The factor of a score region that only multiplies the score by a positive
-/// number.
-static std::optional<float> matchScale(const attn::CapturedRegion &score) {
-  if (!score)
-    return 1.0f;
-  auto product = score.yielded().getDefiningOp<arith::MulFOp>();
-  if (!product)
-    return std::nullopt;
-  Value argument = score.block().getArgument(0);
-  FloatAttr factor;
-  bool matches = (product.getLhs() == argument &&
-                  matchPattern(product.getRhs(), m_Constant(&factor))) ||
-                 (product.getRhs() == argument &&
-                  matchPattern(product.getLhs(), m_Constant(&factor)));
-  if (!matches || !(factor.getValueAsDouble() > 0))
-    return std::nullopt;
-  return static_cast<float>(factor.getValueAsDouble());
-}
-
 AttentionBuilder::AttentionBuilder(ProgramBuilder &e, attn::AttentionOp op)
-    : e(e), b(e.b), op(op), score(op.getScoreRegion()),
-      mask(op.getMaskRegion()), bounds(findKeyBounds(mask)),
-      boundsSayAll(areBoundsExact(mask)) {
-  std::optional<float> factor = matchScale(score);
-  scoreIsScale = factor.has_value();
-  scoreScale = factor.value_or(1.0f) * kLog2E;
+    : SoftmaxBuilder(e, op.getScoreRegion(), op.getMaskRegion()), op(op) {
   chooseTile();
 }
 
@@ -80,6 +54,8 @@ void AttentionBuilder::chooseTile() {
     if (size > 128)
       t.keys = 16;
   }
+  valueParts = countValueParts(t.valueSize);
+  t.valueSize /= valueParts;
 }
 
 void AttentionBuilder::allocate() {
@@ -106,7 +82,9 @@ AttentionBuilder::Work AttentionBuilder::findWork() {
     work.split = e.rem(work.batch, e.i32(splits));
     work.batch = e.div(work.batch, e.i32(splits));
   }
-  work.head = hasHeads() ? e.blockId(1) : zero;
+  work.head = hasHeads() ? e.div(e.blockId(1), e.i32(valueParts)) : zero;
+  work.valueColumn =
+      e.mul(e.rem(e.blockId(1), e.i32(valueParts)), e.i32(t.valueSize));
   work.keyHead = e.div(work.head, e.i32(op.getQueryHeads() / op.getKeyHeads()));
   if (op.isPacked()) {
     Value index = e.wide(work.batch);
@@ -132,52 +110,24 @@ AttentionBuilder::Work AttentionBuilder::findWork() {
   return work;
 }
 
-Value AttentionBuilder::bound(const KeyBound &bound, Value query) {
-  Value limit = e.i32(bound.offset);
-  return bound.slope ? e.add(query, limit) : limit;
-}
-
 AttentionBuilder::Span AttentionBuilder::findSpan(const Work &work) {
-  Value zero = e.i32(0), one = e.i32(1), keys = e.i32(t.keys);
-  Value last = e.sub(
-      e.minimum(e.add(work.first, e.i32(t.queries)), work.queryCount), one);
-  Value begin = zero, end = work.keyCount;         // some row sees these
-  Value fullBegin = zero, fullEnd = work.keyCount; // every row sees these
+  Value last =
+      e.sub(e.minimum(e.add(work.first, e.i32(t.queries)), work.queryCount),
+            e.i32(1));
+  Value begin = e.i32(0), end = work.keyCount;
   if (splits > 1) {
-    Value part = e.mul(e.ceilDiv(work.keyCount, splits * t.keys), keys);
-    begin = fullBegin = e.mul(work.split, part);
-    end = fullEnd = e.minimum(end, e.add(begin, part));
+    Value part =
+        e.mul(e.ceilDiv(work.keyCount, splits * t.keys), e.i32(t.keys));
+    begin = e.mul(work.split, part);
+    end = e.minimum(end, e.add(begin, part));
   }
-  for (const KeyBound &limit : bounds) {
-    if (limit.isUpper) {
-      end = e.minimum(end, e.add(bound(limit, last), one));
-      fullEnd = e.minimum(fullEnd, e.add(bound(limit, work.first), one));
-    } else {
-      begin = e.maximum(begin, bound(limit, work.first));
-      fullBegin = e.maximum(fullBegin, bound(limit, last));
-    }
-  }
-  auto down = [&](Value x) {
-    return e.mul(e.div(e.maximum(x, zero), keys), keys);
-  };
-  auto up = [&](Value x) { return down(e.add(x, e.i32(t.keys - 1))); };
-  Span span;
-  span.begin = down(begin);
-  span.end = e.maximum(end, span.begin);
-  Value wholeEnd = up(span.end);
-  if (!boundsSayAll) {
-    span.fullBegin = span.fullEnd = span.begin;
-    return span;
-  }
-  span.fullBegin = e.minimum(e.maximum(up(fullBegin), span.begin), wholeEnd);
-  span.fullEnd = e.maximum(e.minimum(down(fullEnd), wholeEnd), span.fullBegin);
-  return span;
+  return SoftmaxBuilder::findSpan({work.first, last, begin, end}, t.keys);
 }
 
 //===-- steps -------------------------------------------------------------===//
 
 void AttentionBuilder::copy(Value argument, Value tile, Value start, Value head,
-                            Value row, Value rows, int64_t size) {
+                            Value row, Value rows, int64_t size, Value column) {
   const unsigned rank = cast<RankedTensorType>(argument.getType()).getRank();
   const unsigned rowDim = rank == 4 ? 1 : 0;
   Type element = e.storageOf(argument);
@@ -189,25 +139,19 @@ void AttentionBuilder::copy(Value argument, Value tile, Value start, Value head,
   Value source = e.at(e.pointerOf(argument), offset, element);
   const int64_t chunk = 128 / e.operandType().getIntOrFloatBitWidth();
   const bool aligned = e.isAligned(argument, chunk);
-  warp::CopyOp::create(b, e.loc, source, row, e.i32(0), rows, e.i32(size),
-                       stride, element, tile,
-                       aligned && element == e.operandType(), aligned);
-}
-
-static warp::FragmentType getFragment(ProgramBuilder &e, warp::Role role,
-                                      int64_t rows, int64_t columns) {
-  Type element =
-      role == warp::Role::acc ? Type(e.b.getF32Type()) : e.operandType();
-  return warp::FragmentType::get(e.b.getContext(), role, rows, columns,
-                                 element);
+  if (!column)
+    column = e.i32(0);
+  warp::CopyOp::create(b, e.loc, source, row, column, rows, e.i32(size), stride,
+                       element, tile, aligned && element == e.operandType(),
+                       aligned);
 }
 
 /// S = Q K^T of this warp's rows.
 Value AttentionBuilder::scores(Value) {
   const int64_t depth = e.operandDepth(), rows = t.queries / t.warps;
-  auto accType = getFragment(e, warp::Role::acc, rows, t.keys);
-  auto lhsType = getFragment(e, warp::Role::lhs, rows, depth);
-  auto rhsType = getFragment(e, warp::Role::rhs, depth, t.keys);
+  auto accType = fragment(warp::Role::acc, rows, t.keys);
+  auto lhsType = fragment(warp::Role::lhs, rows, depth);
+  auto rhsType = fragment(warp::Role::rhs, depth, t.keys);
   Value sums = warp::SplatOp::create(b, e.loc, accType, e.f32(0));
   for (int64_t k = 0; k < t.headSize; k += depth) {
     Value query = t.queriesInRegisters
@@ -259,77 +203,11 @@ Value AttentionBuilder::finishScores(const Work &work, Value sums, Value key,
   return map.getResult(0);
 }
 
-Value AttentionBuilder::mapRows(ValueRange inputs, unsigned results,
-                                function_ref<Values(ValueRange)> body,
-                                Values *all) {
-  SmallVector<Type> types(results, inputs.front().getType());
-  Value zero = e.i32(0);
-  auto map = warp::MapOp::create(b, e.loc, types, inputs, zero, zero);
-  OpBuilder::InsertionGuard guard(b);
-  SmallVector<Type> arguments(inputs.size(), b.getF32Type());
-  arguments.push_back(b.getI32Type());
-  Block *block = b.createBlock(&map.getBody(), {}, arguments,
-                               SmallVector<Location>(arguments.size(), e.loc));
-  warp::YieldOp::create(b, e.loc, body(block->getArguments().drop_back()));
-  if (all)
-    all->assign(map.getResults().begin(), map.getResults().end());
-  return map.getResult(0);
-}
-
-/// acc * rows, element by element.
-Value AttentionBuilder::scale(Value acc, Value rows) {
-  Value zero = e.i32(0);
-  auto map = warp::MapOp::create(b, e.loc, acc.getType(), ValueRange{acc, rows},
-                                 zero, zero);
-  OpBuilder::InsertionGuard guard(b);
-  Block *block = b.createBlock(
-      &map.getBody(), {},
-      {b.getF32Type(), b.getF32Type(), b.getI32Type(), b.getI32Type()},
-      {e.loc, e.loc, e.loc, e.loc});
-  Value product = e.mulF(block->getArgument(0), block->getArgument(1));
-  warp::YieldOp::create(b, e.loc, product);
-  return map.getResult(0);
-}
-
-/// New maxima, the factor that the sums so far need, and the weights.
-SmallVector<Value> AttentionBuilder::softmax(Value scores, Value maxima) {
-  auto rowsType = cast<warp::RowsType>(maxima.getType());
-  Value highest = warp::ReduceOp::create(b, e.loc, rowsType, warp::Combine::max,
-                                         true, scores);
-  Value factor = e.f32(scoreScale);
-  Values rows;
-  mapRows(
-      {maxima, highest}, 3,
-      [&](ValueRange x) -> Values {
-        Value next = e.maxF(x[0], x[1]);
-        Value none = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ,
-                                           next, e.f32(-kInfinity));
-        // Minus what the exponents are counted from.
-        Value base = e.mulF(e.select(none, e.f32(0), next), e.f32(-scoreScale));
-        return {next, e.exp2(e.fma(x[0], factor, base)), base};
-      },
-      &rows);
-  Value zero = e.i32(0);
-  auto map = warp::MapOp::create(b, e.loc, scores.getType(),
-                                 ValueRange{scores, rows[2]}, zero, zero);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    Block *block = b.createBlock(
-        &map.getBody(), {},
-        {b.getF32Type(), b.getF32Type(), b.getI32Type(), b.getI32Type()},
-        {e.loc, e.loc, e.loc, e.loc});
-    Value exponent =
-        e.fma(block->getArgument(0), factor, block->getArgument(1));
-    warp::YieldOp::create(b, e.loc, e.exp2(exponent));
-  }
-  return {rows[0], rows[1], map.getResult(0)};
-}
-
 /// sums + P V.
 Value AttentionBuilder::addValues(Value weights, Value sums) {
   const int64_t depth = e.operandDepth(), rows = t.queries / t.warps;
-  auto lhsType = getFragment(e, warp::Role::lhs, rows, depth);
-  auto rhsType = getFragment(e, warp::Role::rhs, depth, t.valueSize);
+  auto lhsType = fragment(warp::Role::lhs, rows, depth);
+  auto rhsType = fragment(warp::Role::rhs, depth, t.valueSize);
   const bool paired = bool(e.precision());
   for (int64_t k = 0; k < t.keys; k += depth) {
     Value p = warp::ConvertOp::create(b, e.loc, lhsType, weights, k);
@@ -351,7 +229,7 @@ SmallVector<Value> AttentionBuilder::step(const Work &work, const Span &span,
   };
   arrived();
   copy(op.getValue(), valueTile, work.keyStart, work.keyHead, key,
-       work.keyCount, op.getValueSize());
+       work.keyCount, op.getValueSize(), work.valueColumn);
   warp::CommitOp::create(b, e.loc);
   Value sums = scores(key);
   arrived();
@@ -385,13 +263,13 @@ void AttentionBuilder::buildBlock(const Work &work) {
     warp::WaitOp::create(b, e.loc, 0);
     warp::SyncOp::create(b, e.loc);
     const int64_t depth = e.operandDepth();
-    auto lhsType = getFragment(e, warp::Role::lhs, rows, depth);
+    auto lhsType = fragment(warp::Role::lhs, rows, depth);
     for (int64_t k = 0; k < t.headSize; k += depth)
       queryFragments.push_back(warp::LoadOp::create(
           b, e.loc, lhsType, queryTile, warpRow, e.i32(k), false, false));
   }
   auto rowsType = warp::RowsType::get(b.getContext(), rows);
-  auto accType = getFragment(e, warp::Role::acc, rows, t.valueSize);
+  auto accType = fragment(warp::Role::acc, rows, t.valueSize);
   Values state = {warp::SplatOp::create(b, e.loc, accType, e.f32(0)),
                   warp::SplatOp::create(b, e.loc, rowsType, e.f32(-kInfinity)),
                   warp::SplatOp::create(b, e.loc, rowsType, e.f32(0))};
@@ -401,9 +279,7 @@ void AttentionBuilder::buildBlock(const Work &work) {
                      return step(work, span, key, carried, masked);
                    });
   };
-  const bool hasLower =
-      llvm::any_of(bounds, [](const KeyBound &x) { return !x.isUpper; });
-  if (boundsSayAll && hasLower)
+  if (boundsSayAll && hasLowerBound())
     walk(span.begin, span.fullBegin, /*masked=*/true);
   if (boundsSayAll)
     walk(span.fullBegin, span.fullEnd, /*masked=*/false);
@@ -414,13 +290,7 @@ void AttentionBuilder::buildBlock(const Work &work) {
 }
 
 void AttentionBuilder::storeResult(const Work &work, Value sums, Value totals) {
-  totals = warp::ReduceOp::create(b, e.loc, totals.getType(),
-                                  warp::Combine::add, true, totals);
-  Value inverse = mapRows({totals}, 1, [&](ValueRange x) -> Values {
-    Value empty = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ,
-                                        x[0], e.f32(0));
-    return {e.select(empty, e.f32(0), e.divF(e.f32(1), x[0]))};
-  });
+  Value inverse = invert(totals);
   Value output = op.getResult();
   const unsigned rank = op.getResult().getType().getRank();
   Value stride = e.strideOf(output, rank == 4 ? 1 : 0);
@@ -431,9 +301,9 @@ void AttentionBuilder::storeResult(const Work &work, Value sums, Value totals) {
   Type element = e.storageOf(output);
   warp::StoreOp::create(b, e.loc, scale(sums, inverse),
                         e.at(e.pointerOf(output), offset, element),
-                        e.add(work.first, warpRow), e.i32(0), work.queryCount,
-                        e.i32(op.getValueSize()), stride, element,
-                        op.getValueSize() % 2 == 0);
+                        e.add(work.first, warpRow), work.valueColumn,
+                        work.queryCount, e.i32(op.getValueSize()), stride,
+                        element, op.getValueSize() % 2 == 0);
 }
 
 SmallVector<GridSize> AttentionBuilder::getGrid() {
@@ -446,7 +316,7 @@ SmallVector<GridSize> AttentionBuilder::getGrid() {
     batches = shape[0];
   }
   return {{longest, t.queries},
-          {op.getQueryHeads(), 1},
+          {op.getQueryHeads() * valueParts, 1},
           {batches * SizeExpr(splits), 1}};
 }
 

@@ -266,7 +266,7 @@ void GroupAttentionBuilder::consume(const Work &work, const Span &span,
     Value full = e.maximum(count(span.fullBegin, wholeEnd), upper);
     walk(one, upper, true);
     walk(upper, full, false);
-    if (llvm::any_of(bounds, [](const KeyBound &x) { return !x.isUpper; }))
+    if (hasLowerBound())
       walk(full, tiles, true);
   }
   Value last = e.sub(tiles, one);

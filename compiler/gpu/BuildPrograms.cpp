@@ -152,7 +152,8 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
     SmallVector<kernel::DispatchOp> dispatches;
     variant.walk([&](kernel::DispatchOp op) { dispatches.push_back(op); });
     auto isNarrow = [](Value value) {
-      return kernel::getTensorType(value.getType()).getElementType().isF32() &&
+      return !isa<attn::StateType>(value.getType()) &&
+             kernel::getTensorType(value.getType()).getElementType().isF32() &&
              getPlace(value).root.getDefiningOp<kernel::SlotOp>();
     };
     llvm::DenseSet<Operation *> taken;

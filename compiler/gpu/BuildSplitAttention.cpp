@@ -39,6 +39,8 @@ void AttentionBuilder::chooseSplits() {
   if (keys.isNumber() && keys.number() < kParts * t.keys)
     return;
   splits = kParts;
+  t.valueSize *= valueParts;
+  valueParts = 1;
   t.queries = 16;
   t.warps = 1;
   constexpr int64_t kStatistics = 2;
@@ -61,8 +63,6 @@ Value AttentionBuilder::partRow(Value split, Value row) {
 void AttentionBuilder::storePart(const Work &work, Value sums, Value maxima,
                                  Value totals) {
   const int64_t heads = op.getQueryHeads(), size = op.getValueSize();
-  totals = warp::ReduceOp::create(b, e.loc, totals.getType(),
-                                  warp::Combine::add, true, totals);
   Type number = b.getF32Type();
   Value row = e.add(e.mul(work.queryStart, e.i32(heads)), work.head);
   Value place = partRow(work.split, row);
@@ -73,25 +73,12 @@ void AttentionBuilder::storePart(const Work &work, Value sums, Value maxima,
                         e.i64(heads * size), number, size % 2 == 0);
 
   // Maximum and total of a row as two columns, behind the sums of all parts.
-  auto pair = warp::FragmentType::get(b.getContext(), warp::Role::acc,
-                                      t.queries / t.warps, 8, number);
-  auto map = warp::MapOp::create(b, e.loc, pair, ValueRange{maxima, totals},
-                                 zero, zero);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    Block *block = b.createBlock(
-        &map.getBody(), {}, {number, number, b.getI32Type(), b.getI32Type()},
-        {e.loc, e.loc, e.loc, e.loc});
-    Value isFirst = e.equal(block->getArgument(3), e.i32(0));
-    warp::YieldOp::create(
-        b, e.loc,
-        e.select(isFirst, block->getArgument(0), block->getArgument(1)));
-  }
+  Value pair = pairUp(maxima, totals);
   Value statistics = e.mul(e.size64(countRows()), e.i64(splits * size));
   Value offset = e.add(statistics, e.mul(place, e.i64(2)));
-  warp::StoreOp::create(b, e.loc, map.getResult(0),
-                        e.at(e.scratch(), offset, number), first, zero,
-                        work.queryCount, e.i32(2), e.i64(2 * heads), number,
+  warp::StoreOp::create(b, e.loc, pair, e.at(e.scratch(), offset, number),
+                        first, zero, work.queryCount, e.i32(2),
+                        e.i64(2 * heads), number,
                         /*paired=*/true);
 }
 

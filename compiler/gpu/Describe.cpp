@@ -13,6 +13,7 @@
 #include "compiler/gpu/GpuProgram.h"
 #include "compiler/gpu/ProgramBuilder.h"
 #include "compiler/schedule/ProgramInfo.h"
+#include "compiler/schedule/StateLayout.h"
 
 using namespace mlir;
 
@@ -23,7 +24,8 @@ namespace {
 class Describer {
 public:
   Describer(ModuleOp module, kernel::VariantOp variant)
-      : module(module), variant(variant), uses(getWeightUses(module)) {}
+      : module(module), variant(variant), uses(getWeightUses(module)),
+        states(getStateLayout(module)) {}
 
   GpuProgram run();
 
@@ -42,6 +44,7 @@ private:
   ModuleOp module;
   kernel::VariantOp variant;
   std::vector<WeightUse> uses;
+  StateLayout states;
   GpuProgram result;
   llvm::StringMap<std::vector<Entry>> entries; ///< by kernel.func
 };
@@ -93,6 +96,8 @@ Address Describer::addressOf(Value value, Type storage) {
     return {Address::Argument, int64_t(argument.getIndex())};
   if (auto weight = dyn_cast<kernel::WeightOp>(op))
     return {Address::Weight, addWeight(weight, storage)};
+  if (auto state = dyn_cast<kernel::StateOp>(op))
+    return {Address::State, int64_t(states.indexOf(state.getState()))};
   auto view = cast<kernel::ViewOp>(op);
   Address address = addressOf(view.getBase(), storage);
   address.bytes += view.getOffset() * storage.getIntOrFloatBitWidth() / 8;
@@ -125,9 +130,10 @@ std::vector<Launch> Describer::describeDispatch(kernel::DispatchOp dispatch) {
   kernel::FuncOp kernel = getKernel(dispatch);
   std::vector<Address> operands;
   auto add = [&](Value value, TypeAttr storage) {
-    Type element = kernel::getTensorType(value.getType()).getElementType();
-    operands.push_back(
-        addressOf(value, storage ? storage.getValue() : element));
+    Type element = storage ? storage.getValue() : Type();
+    if (!element && !isa<attn::StateType>(value.getType()))
+      element = kernel::getTensorType(value.getType()).getElementType();
+    operands.push_back(addressOf(value, element));
   };
   for (auto [index, value] : llvm::enumerate(dispatch.getIns()))
     add(value, kernel.getArgAttrOfType<TypeAttr>(index, kStorageAttr));

@@ -48,7 +48,7 @@ struct GridDim {
 
 /// A device address: where it points, plus bytes.
 struct Address {
-  enum Kind { Slot, Argument, Weight } kind;
+  enum Kind { Slot, Argument, Weight, State } kind;
   int64_t index; ///< of a Weight: in GpuProgram::weights
   int64_t bytes = 0;
 };

@@ -150,11 +150,25 @@ void ProgramBuilder::ifThen(Value condition, function_ref<void()> body) {
   body();
 }
 
+void ProgramBuilder::guard(Value condition, function_ref<void()> body) {
+  auto ifOp = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
+  ifOp->setAttr(kGuardAttr, b.getUnitAttr());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(ifOp.thenBlock());
+  body();
+}
+
 //===-- memory ------------------------------------------------------------===//
 
 Value ProgramBuilder::at(Value base, Value offset, Type element) {
   return LLVM::GEPOp::create(b, loc, base.getType(), element, base,
                              ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Value ProgramBuilder::pointerAt(Value address) {
+  constexpr unsigned kGlobal = 1; // NVPTX
+  return LLVM::IntToPtrOp::create(
+      b, loc, LLVM::LLVMPointerType::get(b.getContext(), kGlobal), address);
 }
 
 Value ProgramBuilder::loadAt(Value pointer, Type element) {

@@ -43,6 +43,12 @@ LogicalResult ProgramBuilder::build() {
       .Case([&](attn::UnpackOp op) { return buildUnpack(op); })
       .Case([&](attn::PoolOp op) { return buildPool(op); })
       .Case([&](attn::RopeOp op) { return buildRope(op); })
+      .Case([&](attn::PastOp op) { return buildPast(op); })
+      .Case(
+          [&](attn::PackedPositionsOp op) { return buildPackedPositions(op); })
+      .Case([&](attn::AppendOp op) { return buildAppend(op); })
+      .Case(
+          [&](attn::CachedAttentionOp op) { return buildCachedAttention(op); })
       .Default([](Operation *op) {
         return op->emitError("error[A0520]: no kernel for GPUs computes '")
                << op->getName() << "'; compile for a processor";
@@ -283,6 +289,35 @@ Value ProgramBuilder::sizePlace(StringRef name) {
 
 void ProgramBuilder::setSize(StringRef name, Value value) {
   LLVM::StoreOp::create(b, loc, wide(value), sizePlace(name), 8);
+}
+
+Value ProgramBuilder::pastOf(Value sequence) {
+  auto sizes = module.getOps<attn::SizeOp>();
+  const int32_t count = std::distance(sizes.begin(), sizes.end());
+  Value lengths = LLVM::GEPOp::create(
+      b, loc, LLVM::LLVMPointerType::get(b.getContext(), kGlobal),
+      b.getI64Type(), program.getBody().getArgument(0),
+      ArrayRef<LLVM::GEPArg>{count});
+  Type number = b.getI32Type();
+  return loadAt(at(lengths, wide(sequence), number), number);
+}
+
+int64_t ProgramBuilder::statePositions() {
+  return (*module.getOps<attn::StateOp>().begin()).getPositions();
+}
+
+int64_t ProgramBuilder::largest(const SizeExpr &expr) {
+  int64_t sum = 0;
+  for (const auto &[product, coefficient] : expr.getTerms()) {
+    int64_t term = coefficient;
+    for (const std::string &name : product) {
+      auto size = module.lookupSymbol<attn::SizeOp>(name);
+      term *= size.getDerived() ? largest(*SizeExpr::parse(*size.getDerived()))
+                                : *size.getMaximum();
+    }
+    sum += term;
+  }
+  return sum;
 }
 
 Value ProgramBuilder::size64(const SizeExpr &expr) {

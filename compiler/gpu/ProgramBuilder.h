@@ -39,6 +39,9 @@ inline constexpr llvm::StringLiteral kMapsAttr = "warp.maps";
 /// Operand of a kernel: the type in which memory holds its f32.
 inline constexpr llvm::StringLiteral kStorageAttr = "kernel.storage";
 
+/// On the branch around all that a block does: VerifyBarriers takes it.
+inline constexpr llvm::StringLiteral kGuardAttr = "warp.guard";
+
 /// ceil(count / unit) blocks.
 struct GridSize {
   SizeExpr count = 1;
@@ -111,6 +114,12 @@ public:
   mlir::Value size64(const SizeExpr &expr); ///< i64
   void setSize(llvm::StringRef name, mlir::Value value);
   mlir::Value scratch();
+  /// Rows of a sequence before the call, i32.
+  mlir::Value pastOf(mlir::Value sequence);
+  /// Most rows of a sequence, in a library with states.
+  int64_t statePositions();
+  /// What the expression is for the largest sizes.
+  int64_t largest(const SizeExpr &expr);
 
   //===-- numbers
   //-----------------------------------------------------------===//
@@ -156,10 +165,14 @@ public:
   Values loop(mlir::Value from, mlir::Value to, mlir::Value step,
               mlir::ValueRange initial, CarriedBody body);
   void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
+  /// The same around all that a block does: whether there is work for it.
+  void guard(mlir::Value condition, llvm::function_ref<void()> body);
   //===-- memory
   //------------------------------------------------------------===//
   /// base + offset (i64) elements of `element`.
   mlir::Value at(mlir::Value base, mlir::Value offset, mlir::Type element);
+  /// The address (i64) as a pointer.
+  mlir::Value pointerAt(mlir::Value address);
   /// Element `offset` of an argument or result, as f32 or i32.
   mlir::Value load(mlir::Value argument, mlir::Value offset);
   void store(mlir::Value value, mlir::Value argument, mlir::Value offset);
@@ -207,6 +220,10 @@ public:
   mlir::LogicalResult buildUnpack(attn::UnpackOp op);
   mlir::LogicalResult buildPool(attn::PoolOp op);
   mlir::LogicalResult buildRope(attn::RopeOp op);
+  mlir::LogicalResult buildPast(attn::PastOp op);
+  mlir::LogicalResult buildPackedPositions(attn::PackedPositionsOp op);
+  mlir::LogicalResult buildAppend(attn::AppendOp op);
+  mlir::LogicalResult buildCachedAttention(attn::CachedAttentionOp op);
 
 private:
   mlir::ArrayAttr describeMaps(llvm::ArrayRef<MapShape> maps);

@@ -6,11 +6,12 @@
 //===----------------------------------------------------------------------===//
 //
 // Values are computed when they are asked for; those that depend on ids are
-// those of thread 0 in block 0. A branch whose condition is not known is taken:
-// it can only touch more.
+// those of thread 0 in block 0. A branch whose condition is not known is taken,
+// and so is one around all that a block does: it can only touch more.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/ProgramTrace.h"
+#include "compiler/gpu/ProgramBuilder.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -52,7 +53,8 @@ void ProgramTrace::runOp(Operation &op) {
   if (auto branch = dyn_cast<scf::IfOp>(op)) {
     if (!touchesTiles(op))
       return;
-    const bool taken = evaluate(branch.getCondition()).value_or(1) != 0;
+    const bool taken = op.hasAttr(kGuardAttr) ||
+                       evaluate(branch.getCondition()).value_or(1) != 0;
     if (taken)
       runBlock(*branch.thenBlock());
     else if (!branch.getElseRegion().empty())

@@ -137,10 +137,13 @@ private:
                     sizeof(attn_abi_parameter));
   }
   Constant *parameter(const gpu::Address &address) {
-    int32_t kind = address.kind == gpu::Address::Slot ? ATTN_PARAMETER_SLOT
-                   : address.kind == gpu::Address::Argument
-                       ? ATTN_PARAMETER_ARGUMENT
-                       : ATTN_PARAMETER_WEIGHT;
+    int32_t kind = ATTN_PARAMETER_SLOT;
+    if (address.kind == gpu::Address::Argument)
+      kind = ATTN_PARAMETER_ARGUMENT;
+    else if (address.kind == gpu::Address::Weight)
+      kind = ATTN_PARAMETER_WEIGHT;
+    else if (address.kind == gpu::Address::State)
+      kind = ATTN_PARAMETER_STATE;
     return parameter(
         kind, address.index,
         address.bytes ? expression(SizeExpr(address.bytes)) : none(), t.null());

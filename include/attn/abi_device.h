@@ -84,17 +84,27 @@ typedef struct attn_abi_device_weight {
                             and padding is dropped; 0: it is row-major */
 } attn_abi_device_weight;
 
+/* A state of the session as kernels see it, in device memory. Row p of sequence
+ * b lies in block tables[b * ceil(positions / block_positions) +
+ * p / block_positions], `offset` bytes on. Behind the table of sizes stands
+ * int32 past[states.sequences], the rows of every sequence before this call. */
+typedef struct attn_device_state {
+  uint64_t tables; /* of device addresses */
+  int64_t offset;
+} attn_device_state;
+
 /* Where a parameter's value comes from. Pointers are device addresses of 8
  * bytes, `index` and `value` say to what: */
 enum {
   ATTN_PARAMETER_SLOT = 0,     /* slot `index` of the arena, plus value bytes */
   ATTN_PARAMETER_ARGUMENT = 1, /* argument `index` of the entry, plus value */
   ATTN_PARAMETER_WEIGHT = 2,   /* device weight `index`, plus value bytes */
-  ATTN_PARAMETER_SIZES = 3,    /* int64 [library.size_count] */
+  ATTN_PARAMETER_SIZES = 3,    /* int64 [library.size_count], then past */
   ATTN_PARAMETER_I32 = 4,      /* value, in 4 bytes */
   ATTN_PARAMETER_I64 = 5,      /* value, in 8 bytes */
   ATTN_PARAMETER_F32 = 6,      /* the float whose bits are `index` */
-  ATTN_PARAMETER_MAP = 7       /* `map`, 128 bytes by value */
+  ATTN_PARAMETER_MAP = 7,      /* `map`, 128 bytes by value */
+  ATTN_PARAMETER_STATE = 8     /* attn_device_state of state `index` */
 };
 struct attn_abi_tensor_map;
 typedef struct attn_abi_parameter {

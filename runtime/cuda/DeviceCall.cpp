@@ -7,7 +7,8 @@
 //
 // The driver tells which arguments lie in its memory. Those of the host travel
 // through pinned memory; then sizes, kernels and outputs go down one stream.
-// Nothing is written before everything is checked.
+// Nothing is written before everything is checked. Sequences grow once their
+// call is enqueued: what comes later on the stream finds their rows.
 //
 //===----------------------------------------------------------------------===//
 #include "cuda/Gpu.h"
@@ -38,6 +39,7 @@ private:
   attn_status inspect(int32_t index);
   attn_status inspectAll();
   attn_status provide();
+  attn_status prepareStates();
   void bind();
   attn_status checkCancelled() const;
   attn_status enqueue();
@@ -144,6 +146,30 @@ attn_status Call::provide() {
   return status;
 }
 
+/// Gives sequences room for their new rows. The host counts them, so a mask
+/// that lies on the device is fetched.
+attn_status Call::prepareStates() {
+  if (!called.growth)
+    return ATTN_OK;
+  int32_t index = called.growth - 1;
+  const int32_t *mask = static_cast<const int32_t *>(given[index]);
+  if (mask && mine.onDevice[index]) {
+    attn_status status = growPinned(session, plan.arena);
+    if (status != ATTN_OK)
+      return status;
+    unsigned char *staged = mine.pinned + offsetOf(index);
+    Result error =
+        device.driver.download(staged, reinterpret_cast<Address>(given[index]),
+                               bytesOf(index), mine.stream);
+    if (!error)
+      error = device.driver.streamWait(mine.stream);
+    if (error)
+      return device.failed(error, "fetching the mask");
+    mask = reinterpret_cast<const int32_t *>(staged);
+  }
+  return session.states.prepare(called, session.sizes, mask);
+}
+
 void Call::bind() {
   uint64_t at = plan.inputs;
   for (int32_t i = 0; i < called.argument_count; ++i) {
@@ -185,7 +211,10 @@ attn_status Call::uploadInputs() {
           device.driver.upload(mine.arguments[i], staged, bytes, mine.stream);
     }
   }
-  return device.check(error, "uploading the inputs");
+  attn_status status = device.check(error, "uploading the inputs");
+  if (status == ATTN_OK && model.library.states)
+    status = uploadStates(session, plan);
+  return status;
 }
 
 attn_status Call::downloadOutputs() {
@@ -219,6 +248,8 @@ attn_status Call::run() {
     status = provide();
   if (status == ATTN_OK)
     status = checkCancelled();
+  if (status == ATTN_OK)
+    status = prepareStates();
   if (status != ATTN_OK)
     return status;
   bind();
@@ -228,14 +259,16 @@ attn_status Call::run() {
     (void)device.driver.streamWait(mine.stream);
     return status;
   }
-  if (!mine.ownsStream && !usesHost)
-    return ATTN_OK;
-  status = device.check(device.driver.streamWait(mine.stream),
-                        "running the kernels");
-  if (status == ATTN_OK)
-    status = checkCancelled();
-  if (status == ATTN_OK)
-    copyOutputs();
+  if (mine.ownsStream || usesHost) {
+    status = device.check(device.driver.streamWait(mine.stream),
+                          "running the kernels");
+    if (status == ATTN_OK)
+      status = checkCancelled();
+    if (status == ATTN_OK)
+      copyOutputs();
+  }
+  if (status == ATTN_OK && called.growth)
+    session.states.commit();
   return status;
 }
 

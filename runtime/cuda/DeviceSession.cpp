@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One block of device memory: the table of sizes, the arguments that came from
-// the host, the arena. Pinned memory mirrors its beginning. Both come with the
-// first call and grow when a call needs more.
+// One block of device memory: the table of sizes, the lengths of sequences, the
+// arguments that came from the host, the arena. Pinned memory mirrors its
+// beginning. Both come with the first call and grow when a call needs more.
 //
 //===----------------------------------------------------------------------===//
 #include "cuda/Gpu.h"
@@ -26,7 +26,11 @@ namespace cuda {
 bool planMemory(const attn_model &model, int32_t entry, const int64_t *sizes,
                 uint64_t arenaBytes, MemoryPlan &plan) {
   const attn_abi_entry &called = model.library.entries[entry];
-  uint64_t at = aligned(sizeof(int64_t) * model.library.size_count);
+  plan.past = sizeof(int64_t) * model.library.size_count;
+  uint64_t at = plan.past;
+  if (const attn_abi_states *states = model.library.states)
+    at += sizeof(int32_t) * states->sequences;
+  at = aligned(at);
   plan.inputs = plan.outputs = at;
   for (int32_t i = 0; i < called.argument_count; ++i) {
     int64_t bytes = 0;
@@ -91,15 +95,18 @@ attn_status openSession(attn_session &session) {
   session.device = new (block) DeviceSession();
   status = takeTables(session);
   session.device->stream = device.callerStream;
-  if (status != ATTN_OK || device.callerStream)
+  if (status != ATTN_OK)
     return status;
   Entered inside(device);
   status = inside.enter();
-  if (status == ATTN_OK)
+  if (status == ATTN_OK && !device.callerStream) {
     status = device.check(
         device.driver.streamCreate(&session.device->stream, kNonBlocking),
         "making a stream");
-  session.device->ownsStream = status == ATTN_OK;
+    session.device->ownsStream = status == ATTN_OK;
+  }
+  if (status == ATTN_OK && model.library.states)
+    status = openStates(session);
   return status;
 }
 
@@ -114,12 +121,14 @@ void closeSession(attn_session &session) {
     dropGraphs(session);
     if (mine.memory)
       (void)device.driver.release(mine.memory);
+    if (mine.states)
+      (void)device.driver.release(mine.states);
     if (mine.pinned)
       (void)device.driver.releaseHost(mine.pinned);
     if (mine.ownsStream)
       (void)device.driver.streamDestroy(mine.stream);
   }
-  model.memory.unreserve(mine.memoryBytes + mine.pinnedBytes);
+  model.memory.unreserve(mine.memoryBytes + mine.pinnedBytes + mine.stateBytes);
   model.memory.release(mine.tables, mine.tableBytes);
   mine.~DeviceSession();
   model.memory.release(&mine, sizeof(DeviceSession));

@@ -107,6 +107,8 @@ struct alignas(64) TensorMap {
     (Address to, const void *from, size_t bytes, Stream stream))               \
   F(download, cuMemcpyDtoHAsync_v2,                                            \
     (void *to, Address from, size_t bytes, Stream stream))                     \
+  F(copy, cuMemcpyDtoDAsync_v2,                                                \
+    (Address to, Address from, size_t bytes, Stream stream))                   \
   F(fill, cuMemsetD32Async,                                                    \
     (Address to, unsigned value, size_t count, Stream stream))                 \
   F(pointerAttribute, cuPointerGetAttribute,                                   \

@@ -71,10 +71,15 @@ struct DeviceSession {
 
   cuda::Stream stream = nullptr; ///< the caller's or its own
   bool ownsStream = false;
-  cuda::Address memory = 0; ///< sizes, inputs, outputs, arena
+  cuda::Address memory = 0; ///< sizes, lengths, inputs, outputs, arena
   uint64_t memoryBytes = 0;
   unsigned char *pinned = nullptr; ///< as memory begins
   uint64_t pinnedBytes = 0;
+
+  /// attn_device_state [states.state_count], then the tables of blocks that
+  /// they point to: addresses [groups][sequences][blocks of a sequence].
+  cuda::Address states = 0;
+  uint64_t stateBytes = 0;
 
   void *tables = nullptr; ///< one allocation behind the arrays
   size_t tableBytes = 0;
@@ -104,7 +109,7 @@ private:
 
 /// Where the parts of a session's memory begin, in bytes.
 struct MemoryPlan {
-  uint64_t inputs = 0, outputs = 0, arena = 0, total = 0;
+  uint64_t past = 0, inputs = 0, outputs = 0, arena = 0, total = 0;
 };
 /// False if that is more than 2^63 bytes.
 bool planMemory(const attn_model &model, int32_t entry, const int64_t *sizes,
@@ -123,6 +128,19 @@ attn_status openSession(attn_session &session);
 void closeSession(attn_session &session);
 attn_status growMemory(attn_session &session, const MemoryPlan &plan);
 attn_status growPinned(attn_session &session, uint64_t bytes);
+// DeviceStates.cpp
+attn_status openStates(attn_session &session);
+/// Enqueues what a call's kernels read of the states: the lengths, and tables
+/// that have changed.
+attn_status uploadStates(attn_session &session, const MemoryPlan &plan);
+unsigned char *takeBlock(attn_session &session, uint64_t bytes);
+void releaseBlock(attn_session &session, unsigned char *block, uint64_t bytes);
+attn_status copyBlock(attn_session &session, unsigned char *to,
+                      const unsigned char *from, uint64_t bytes);
+attn_status readBlock(attn_session &session, void *to,
+                      const unsigned char *from, uint64_t bytes);
+attn_status writeBlock(attn_session &session, unsigned char *to,
+                       const void *from, uint64_t bytes);
 // DeviceCall.cpp
 attn_status call(attn_session &session, int32_t entry, const Layout &layout,
                  void *const *given);

@@ -139,6 +139,8 @@ private:
       return device.weights[parameter.index] + offset;
     case ATTN_PARAMETER_SIZES:
       return mine.memory;
+    case ATTN_PARAMETER_STATE:
+      return mine.states + parameter.index * sizeof(attn_device_state);
     case ATTN_PARAMETER_F32:
       return static_cast<uint32_t>(parameter.index);
     default:

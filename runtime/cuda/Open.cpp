@@ -156,11 +156,6 @@ static attn_status chooseVariant(attn_model &model, const char *wanted) {
 
 static attn_status open(attn_model &model, const attn_options &options,
                         int32_t ordinal) {
-  if (model.library.states)
-    return fail(ATTN_ERROR_UNAVAILABLE,
-                "%s: a model whose sessions keep keys and values runs on "
-                "processors only, so far",
-                model.library.name);
   void *block = model.memory.allocate(sizeof(Device), "the device");
   if (!block)
     return ATTN_ERROR_OUT_OF_MEMORY;
@@ -250,4 +245,9 @@ extern "C" const attn_abi_driver attnrt_cuda = {"cuda",
                                                 attnrt::cuda::closeSession,
                                                 attnrt::cuda::callBytes,
                                                 attnrt::cuda::call,
-                                                attnrt::cuda::describe};
+                                                attnrt::cuda::describe,
+                                                attnrt::cuda::takeBlock,
+                                                attnrt::cuda::releaseBlock,
+                                                attnrt::cuda::copyBlock,
+                                                attnrt::cuda::readBlock,
+                                                attnrt::cuda::writeBlock};

@@ -277,13 +277,6 @@ TEST_F(Device, RefusedMachines) {
   }
 }
 
-TEST_F(Device, RefusesStates) {
-  attn_options wanted = options();
-  attn_model *model = nullptr;
-  EXPECT_EQ(attnrt_open(&stateful, &wanted, &model), ATTN_ERROR_UNAVAILABLE);
-  EXPECT_THAT(attnrt_last_error(), HasSubstr("runs on processors only"));
-}
-
 TEST_F(Device, AutoTakesTheProcessorWhereNoGpuWorks) {
   stub_machine(0, 0, 0, 0);
   Opened opened(optionsFor("auto"), both);

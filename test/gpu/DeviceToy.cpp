@@ -268,13 +268,6 @@ std::vector<unsigned char> weightsFile() {
 
 const attn_abi_library gpuOnly = libraryOf(variants.alone, 1);
 const attn_abi_library both = libraryOf(variants.both, 3);
-const attn_abi_library stateful = [] {
-  static const attn_abi_states states{};
-  attn_abi_library library = libraryOf(variants.alone, 1);
-  library.states = &states;
-  return library;
-}();
-
 attn_options options() {
   static const std::vector<unsigned char> file = weightsFile();
   static void *aligned = [] {

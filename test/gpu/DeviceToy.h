@@ -23,8 +23,8 @@ namespace devicetoy {
 constexpr int64_t kBatch = 64, kSeq = 64, kTable = 100, kWidth = 5;
 
 /// Libraries: for sm_80 alone; for sm_90a, sm_80 and the processor (which
-/// writes zeros); one whose sessions would keep states.
-extern const attn_abi_library gpuOnly, both, stateful;
+/// writes zeros).
+extern const attn_abi_library gpuOnly, both;
 
 /// Options with the right weights in memory.
 attn_options options();

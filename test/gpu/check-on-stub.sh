@@ -12,7 +12,10 @@
 #   bash test/gpu/check-on-stub.sh [--build FOLDER] [--targets "sm_80 sm_90a"]
 #                                  [--seeds "0 1"] [CASE...]
 #
-# Without cases: a few small ones and the encoder. Needs Python with NumPy.
+# Without cases: a few small ones, the encoder and language models (gpt2, llama:
+# names of test/data/decoders), which are held to the variant for processors in
+# products of f32 and of bf16, and all forms of attention with states (cached).
+# Needs Python with NumPy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -29,15 +32,60 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ ${#cases[@]} -gt 0 ] ||
-  cases=(encoder attention_d64 window_d64 alibi_d64 grouped_d64 cross_d64 product)
+  cases=(encoder attention_d64 window_d64 alibi_d64 grouped_d64 cross_d64 product
+         gpt2 llama qwen2-window cached)
 
 work=$build/gpu-stub
 rm -rf "$work"
 mkdir -p "$work"
 failed=0
+
+on_stub() { # FOLDER TARGET SEED COMMAND...
+  local folder=$1 target=$2 seed=$3
+  shift 3
+  LD_LIBRARY_PATH=$build/stub-driver ATTNC_STUB_KERNELS=$folder/ir \
+    ATTNC_STUB_CHIP=${target//[!0-9]/} ATTNC_STUB_SEED=$seed "$@"
+}
+
+# A language model against its variant for processors: exact products give equal
+# tokens; those of bf16 are off by what tiny random weights make of 8 bits.
+check_decoder() { # MODEL TARGET
+  local format tolerance folder seed
+  for format in f32 bf16; do
+    tolerance=1e-4
+    [ $format = f32 ] || tolerance=0.25
+    folder=$work/$2/$1-$format
+    if ! "${attnc:-$build/bin/attnc}" compile "test/data/decoders/$1" -o "$folder" \
+         --name model --target="x86-64-v3,$2" --products=$format \
+         --dump-ir="$folder/ir" >"$work/$1.log" 2>&1; then
+      echo "$2 $1 does not compile:"
+      tail -n 5 "$work/$1.log"
+      failed=$((failed + 1))
+      continue
+    fi
+    for seed in $seeds; do
+      printf '%s %s ' "$2" "$format"
+      on_stub "$folder" "$2" "$seed" $python test/gpu/check-decoder.py \
+        "$folder/libmodel.so" "test/numerics/data/decoders/$1.json" $tolerance ||
+        failed=$((failed + 1))
+    done
+  done
+}
+
 for target in $targets; do
   for name in "${cases[@]}"; do
     folder=$work/$target/$name
+    if [ -d "test/data/decoders/$name" ]; then
+      check_decoder "$name" "$target"
+      continue
+    fi
+    if [ "$name" = cached ]; then
+      format=f32
+      [ "$target" = sm_80 ] || format=bf16
+      $python test/gpu/check-cached.py "${attnc:-$build/bin/attnc}" "$folder" \
+        "$target" $format --stub "$build/stub-driver" || failed=$((failed + 1))
+      continue
+    fi
     if [ "$name" = encoder ]; then
       $python test/gpu/bundle/encoder.py "$folder" --layers 2 --width 64 \
         --heads 2 --vocabulary 100 --batch 3 --seq 19
@@ -54,8 +102,7 @@ for target in $targets; do
       continue
     fi
     for seed in $seeds; do
-      if ! LD_LIBRARY_PATH=$build/stub-driver ATTNC_STUB_KERNELS=$folder/ir \
-           ATTNC_STUB_CHIP=${target//[!0-9]/} ATTNC_STUB_SEED=$seed \
+      if ! on_stub "$folder" "$target" "$seed" \
            $python test/gpu/bundle/check.py "$work/$target" --case "$name" \
            >"$folder/check-$seed" 2>&1; then
         failed=$((failed + 1))

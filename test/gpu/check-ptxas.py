@@ -22,6 +22,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cached_program import cached
+
 SIZES = (32, 64, 96, 128, 256)
 CAUSAL = """ mask() {
   ^bb0(%b: i32, %h: i32, %i: i32, %j: i32):
@@ -68,13 +70,24 @@ attn.entry @f(%x: {row} {{attn.name = "x"}}, %y: {row} {{attn.name = "y"}}) -> (
 
 
 def programs(work, models):
+    """Programs, and the options that each is compiled with."""
+    narrow, wide = ["--weights=bf16"], ["--products=f32"]
     for model in models:
-        yield Path(model)
+        yield Path(model), narrow
+    regions = {"plain": "", "causal": CAUSAL, "cap": CAP}
+
+    def write(name, text):
+        path = work / f"{name}.mlir"
+        path.write_text(text)
+        return path
     for size in SIZES:
-        for name, regions in (("plain", ""), ("causal", CAUSAL), ("cap", CAP)):
-            path = work / f"{name}-{size}.mlir"
-            path.write_text(attention(size, regions))
-            yield path
+        for name, region in regions.items():
+            yield write(f"{name}-{size}", attention(size, region)), narrow
+        yield work / f"causal-{size}.mlir", wide
+        for heads in (2, 14):
+            path = write(f"cached-{size}-{heads}", cached(size, heads, 2, CAUSAL))
+            yield path, narrow
+            yield path, wide
 
 
 def complaints(report):
@@ -95,13 +108,13 @@ def main():
         return 0
     work.mkdir(parents=True, exist_ok=True)
     kernels, failures = 0, []
-    for program in programs(work, models):
+    for program, options in programs(work, models):
         for target in ("sm_80", "sm_90a"):
             ptx = work / "kernels.ptx"
             with open(ptx, "w") as out:
                 subprocess.run(
                     [attnc, "compile", program, f"--target={target}",
-                     "--weights=bf16", "--emit=ptx"], check=True, stdout=out)
+                     "--emit=ptx"] + options, check=True, stdout=out)
             done = subprocess.run(
                 [ptxas, "-v", "-O3", f"-arch={target}", ptx, "-o",
                  work / "kernels.cubin"], capture_output=True, text=True)

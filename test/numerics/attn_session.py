@@ -57,14 +57,15 @@ class Failure(Exception):
 
 
 class Library:
-    def __init__(self, path, threads=1):
+    def __init__(self, path, threads=1, device=None):
         name = os.path.basename(path)[3:-3]
         self.handle = ctypes.CDLL(path)
         find = getattr(self.handle, name + "_library")
         find.restype = POINTER(Table)
         self.table = find().contents
         self.model = c_void_p()
-        options = OpenOptions(ctypes.sizeof(OpenOptions), threads=threads)
+        options = OpenOptions(ctypes.sizeof(OpenOptions), threads=threads,
+                              device=device and device.encode())
         self("open", byref(options), byref(self.model))
 
     def __call__(self, function, *arguments):
@@ -77,6 +78,9 @@ class Library:
 
     def session(self):
         return Session(self)
+
+    def close(self):
+        CFUNCTYPE(None, c_void_p)(self.table.close)(self.model)
 
 
 class Session:

@@ -249,6 +249,20 @@ Result cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes,
   return 0;
 }
 
+Result cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes,
+                            cuda::Stream handle) {
+  STUB_FUNCTION(cuMemcpyDtoDAsync_v2, true);
+  StreamState *stream = streamOf(state, handle);
+  if (!stream || !checkDevice(state, "a copy", to, bytes) ||
+      !checkDevice(state, "a copy", from, bytes))
+    return cuda::kInvalidValue;
+  stream->pending.push_back([=] {
+    memcpy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
+    return 0;
+  });
+  return 0;
+}
+
 Result cuMemsetD32Async(Address to, unsigned value, size_t count,
                         cuda::Stream handle) {
   STUB_FUNCTION(cuMemsetD32Async, true);

@@ -55,8 +55,7 @@ protected:
       for (int64_t s = 0; s < longest; ++s)
         mask.push_back(s < count ? 3 : 0);
     int64_t sizes[] = {static_cast<int64_t>(counts.size()), longest};
-    void *given[] = {mask.data()};
-    attn_status status = to.prepare(entry, sizes, given);
+    attn_status status = to.prepare(entry, sizes, mask.data());
     if (status != ATTN_OK)
       return status;
     for (size_t b = 0; b < counts.size(); ++b)
