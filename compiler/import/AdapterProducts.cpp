@@ -1,5 +1,5 @@
-//===- AdapterProducts.cpp - products of adapters
-//-------------------------===////
+//===- AdapterProducts.cpp - products of adapters -------------------------===//
+//
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,5 @@
-//===- AdapterSet.h - several adapters of one model -------------*- C++
-//-*-===////
+//===- AdapterSet.h - several adapters of one model -------------*- C++ -*-===//
+//
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

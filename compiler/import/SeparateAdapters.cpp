@@ -1,5 +1,5 @@
-//===- SeparateAdapters.cpp - adapters that sessions choose
-//---------------===////
+//===- SeparateAdapters.cpp - adapters that sessions choose ---------------===//
+//
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
