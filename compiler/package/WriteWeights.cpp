@@ -10,7 +10,7 @@
 // Its __metadata__ holds the layout's fingerprint and the digest of the bytes.
 //
 // Recipes run here, once, several tensors at a time; memory holds only the
-// tensors in work.
+// tensors in work, and of large ones some rows.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/StoredWeights.h"
@@ -31,6 +31,9 @@ namespace attnc {
 namespace {
 
 constexpr uint64_t kAlignment = 64;
+/// Numbers of a weight that are in memory at once, where its recipe allows:
+/// with what they are packed into some 128 MB per thread.
+constexpr int64_t kElementsAtOnce = int64_t(1) << 24;
 
 /// A weight's type as the format spells it.
 StringRef getSafetensorsName(attn_dtype dtype) {
@@ -202,24 +205,71 @@ private:
     }
     auto op = module.lookupSymbol<attn::WeightOp>(item.weight->symbol);
     assert(op && "a weight that the program uses is declared");
-    Expected<std::vector<float>> values = table.materialize(op, item.weight->choice);
+    if (!item.weight->choice && table.hasPlainRows(op) &&
+        op.getType().getNumElements() > kElementsAtOnce)
+      return writeRows(index, op, os, mutex);
+    Expected<std::vector<float>> values =
+        table.materialize(op, item.weight->choice);
     if (!values)
       return values.takeError();
-    if (kernel::PanelsAttr panels = item.weight->panels) {
-      auto type = cast<mlir::RankedTensorType>(op.getType());
-      std::vector<float> scales;
-      // The file's own, where they are the layout's too.
-      auto stored = op->getAttrOfType<mlir::StringAttr>(
-          attn::AttnDialect::kStoredAttr);
-      if (stored && panels.getGroup() == kStoredGroup &&
-          stringifyFormat(panels.getFormat()) == stored.getValue())
-        scales = readStoredScales(table, op);
-      return emit(packPanels(*values, type.getDimSize(0), type.getDimSize(1),
-                             panels, scales));
+    return emit(pack(item, op, *values, 0));
+  }
+
+  /// The bytes of rows from `first` on: `values` in the item's layout. The
+  /// numbers of rows are whole panels, but for the last ones.
+  std::vector<uint8_t> pack(const Item &item, attn::WeightOp op,
+                            ArrayRef<float> values, int64_t first) {
+    kernel::PanelsAttr panels = item.weight->panels;
+    if (!panels) {
+      auto *bytes = reinterpret_cast<const uint8_t *>(values.data());
+      return {bytes, bytes + values.size() * sizeof(float)};
     }
-    return emit(
-        ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(values->data()),
-                          values->size() * sizeof(float)));
+    const int64_t depth =
+        cast<mlir::RankedTensorType>(op.getType()).getDimSize(1);
+    const int64_t rows = values.size() / depth;
+    std::vector<float> scales;
+    ArrayRef<float> own;
+    // The file's own, where they are the layout's too.
+    auto stored =
+        op->getAttrOfType<mlir::StringAttr>(attn::AttnDialect::kStoredAttr);
+    if (stored && panels.getGroup() == kStoredGroup &&
+        stringifyFormat(panels.getFormat()) == stored.getValue()) {
+      scales = readStoredScales(table, op);
+      const int64_t groups = depth / kStoredGroup;
+      own = ArrayRef<float>(scales).slice(first * groups, rows * groups);
+    }
+    return packPanels(values, rows, depth, panels, own);
+  }
+
+  /// A large weight, some rows at a time.
+  Error writeRows(size_t index, attn::WeightOp op, raw_fd_ostream &os,
+                  std::mutex &mutex) {
+    const Item &item = items[index];
+    if (Error error = table.check(op))
+      return error;
+    auto type = cast<mlir::RankedTensorType>(op.getType());
+    const int64_t rows = type.getDimSize(0), depth = type.getDimSize(1);
+    const int64_t panel =
+        item.weight->panels ? item.weight->panels.getWidth() : 1;
+    const int64_t step =
+        std::max<int64_t>(kElementsAtOnce / depth / panel, 1) * panel;
+    BLAKE3 hasher;
+    uint64_t written = 0;
+    for (int64_t first = 0; first < rows; first += step) {
+      Expected<std::vector<float>> values =
+          table.materializeRows(op, first, std::min(first + step, rows));
+      if (!values)
+        return values.takeError();
+      std::vector<uint8_t> bytes = pack(item, op, *values, first);
+      hasher.update(bytes);
+      std::lock_guard<std::mutex> lock(mutex);
+      os.pwrite(reinterpret_cast<const char *>(bytes.data()), bytes.size(),
+                headerSize + item.offset + written);
+      written += bytes.size();
+    }
+    assert(written == item.bytes && "panels are planned as they are packed");
+    digests[index].digest = toHex(hasher.final<16>(), /*LowerCase=*/true);
+    return Error::success();
   }
 
   LibraryDescription &library;

@@ -190,6 +190,7 @@ TEST_P(Linear, BlocksOfDepthChangeNoBit) {
   // Blocks of whole chains of sums.
   LinearShape whole = {100, 300, Finish::Residual};
   whole.weights = GetParam().weights;
+  whole.grouped = GetParam().grouped;
   LinearShape blocks = whole;
   blocks.blockDepth = 128;
   std::vector<float> a = problem(whole, 33).run(*runner, 1);
