@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Keys and names of tensors as llama.cpp's converter writes them. Its queries
-// and keys of Llama are permuted to rotate adjacent pairs: `rope_interleaved`.
-// Declined by name: other architectures, partial rotary positions, experts.
+// and keys of Llama are permuted to rotate adjacent pairs: `rope_interleaved`;
+// the norms of Gemma have their one already: `norm_adds_one`. Declined by name:
+// other architectures, partial rotary positions except Phi-3's, experts.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/GgufModel.h"
@@ -40,7 +41,9 @@ private:
   Error copy(StringRef from, StringRef to, bool required = true);
   Error checkRotation();
   Error addScaling();
-  Error addFactors(const NamedWeight &tensor);
+  Error addLongScaling(const NamedWeight &shortFactors);
+  Expected<json::Array> readFactors(const NamedWeight &tensor);
+  Error addFamily();
   void addTokens();
 
   const GgufFile &file;
@@ -68,7 +71,7 @@ Error ConfigMaker::copy(StringRef from, StringRef to, bool required) {
                    "convert the model again with a current converter");
 }
 
-/// All of a head is rotated.
+/// All of a head is rotated, or of Phi-3 a part.
 Error ConfigMaker::checkRotation() {
   std::optional<int64_t> rotated, size;
   if (const json::Value *value = find("rope.dimension_count"))
@@ -81,6 +84,12 @@ Error ConfigMaker::checkRotation() {
     size = *hidden / *heads;
   if (!rotated || !size || *rotated == *size)
     return Error::success();
+  if (architecture == "phi3" && *rotated > 0 && *rotated < *size) {
+    // The share is cut to a whole number of elements: halfway to the next one.
+    config["partial_rotary_factor"] =
+        (static_cast<double>(*rotated) + 0.5) / static_cast<double>(*size);
+    return Error::success();
+  }
   return makeError("A0236",
                    path + ": " + Twine(*rotated) + " of the " + Twine(*size) +
                        " elements of a head are rotated; known is all",
@@ -88,24 +97,48 @@ Error ConfigMaker::checkRotation() {
 }
 
 /// The divisors of the frequencies that stand in a tensor.
-Error ConfigMaker::addFactors(const NamedWeight &tensor) {
+Expected<json::Array> ConfigMaker::readFactors(const NamedWeight &tensor) {
   if (tensor.entry.type != WeightType::F32)
     return makeError("A0236",
-                     path + ": 'rope_freqs.weight' holds " +
+                     path + ": " + quote(tensor.name) + " holds " +
                          getName(tensor.entry.type) + "; known is F32",
                      kElse);
   json::Array factors;
   for (int64_t i = 0; i < tensor.entry.numElements(); ++i)
     factors.push_back(static_cast<double>(llvm::bit_cast<float>(
         support::endian::read32le(tensor.entry.bytes.data() + 4 * i))));
-  config["rope_scaling"] =
-      json::Object{{"rope_type", "factors"}, {"factors", std::move(factors)}};
+  return factors;
+}
+
+/// Divisors for texts up to a length, and others beyond it.
+Error ConfigMaker::addLongScaling(const NamedWeight &shortFactors) {
+  Expected<json::Array> factors = readFactors(shortFactors);
+  if (!factors)
+    return factors.takeError();
+  json::Object scaling{{"rope_type", "longrope"},
+                       {"short_factor", std::move(*factors)}};
+  config["rope_scaling"] = std::move(scaling);
+  json::Object &added = *config.getObject("rope_scaling");
+  for (auto [key, field] :
+       {std::pair<StringLiteral, StringLiteral>(
+            "original_context_length", "original_max_position_embeddings"),
+        {"attn_factor", "attention_factor"}})
+    if (const json::Value *value = find(("rope.scaling." + key).str()))
+      added[field] = *value;
   return Error::success();
 }
 
 Error ConfigMaker::addScaling() {
-  if (const NamedWeight *tensor = findTensor("rope_freqs.weight"))
-    return addFactors(*tensor);
+  if (const NamedWeight *tensor = findTensor("rope_factors_short.weight"))
+    return addLongScaling(*tensor);
+  if (const NamedWeight *tensor = findTensor("rope_freqs.weight")) {
+    Expected<json::Array> factors = readFactors(*tensor);
+    if (!factors)
+      return factors.takeError();
+    config["rope_scaling"] = json::Object{{"rope_type", "factors"},
+                                          {"factors", std::move(*factors)}};
+    return Error::success();
+  }
   const json::Value *kind = find("rope.scaling.type");
   std::string name = kind ? kind->getAsString().value_or("").str() : "none";
   if (name == "none")
@@ -120,6 +153,36 @@ Error ConfigMaker::addScaling() {
   if (const json::Value *length = find("rope.scaling.original_context_length"))
     scaling["original_max_position_embeddings"] = *length;
   config["rope_scaling"] = std::move(scaling);
+  return Error::success();
+}
+
+/// What one architecture alone has.
+Error ConfigMaker::addFamily() {
+  if (findTensor("blk.0.attn_q.bias") && architecture == "llama")
+    config["attention_bias"] = true;
+  if (StringRef(architecture).starts_with("gemma")) {
+    config["norm_adds_one"] = false;
+    config["hidden_act"] = "gelu_pytorch_tanh";
+  }
+  if (architecture == "phi3")
+    return copy("attention.sliding_window", "sliding_window", false);
+  if (architecture != "gemma2")
+    return Error::success();
+  config["hidden_activation"] = "gelu_pytorch_tanh";
+  for (StringRef key : {"attn_logit_softcapping", "final_logit_softcapping"})
+    if (Error error = copy(key, key))
+      return error;
+  if (Error error = copy("attention.sliding_window", "sliding_window"))
+    return error;
+  // The file does not have the scale of scores: it goes by the model's size, as
+  // in llama.cpp. Gemma 2 27B has 46 layers.
+  constexpr int64_t kLayersOfLargest = 46;
+  std::optional<int64_t> hidden = config.getInteger("hidden_size");
+  std::optional<int64_t> heads = config.getInteger("num_attention_heads");
+  if (config.getInteger("num_hidden_layers") != kLayersOfLargest)
+    return copy("attention.key_length", "query_pre_attn_scalar");
+  if (hidden && heads && *heads > 0)
+    config["query_pre_attn_scalar"] = *hidden / *heads;
   return Error::success();
 }
 
@@ -141,11 +204,15 @@ Expected<json::Object> ConfigMaker::run() {
                         .Case("llama", "LlamaForCausalLM")
                         .Case("qwen2", "Qwen2ForCausalLM")
                         .Case("qwen3", "Qwen3ForCausalLM")
+                        .Case("gemma", "GemmaForCausalLM")
+                        .Case("gemma2", "Gemma2ForCausalLM")
+                        .Case("phi3", "Phi3ForCausalLM")
                         .Default("");
   if (known.empty())
     return makeError("A0236",
                      path + ": the architecture " + quote(architecture) +
-                         " is not known; known are llama, qwen2, qwen3",
+                         " is not known; known are llama, qwen2, qwen3, gemma, "
+                         "gemma2, phi3",
                      kElse);
   const json::Value *experts = find("expert_count");
   if (experts && experts->getAsInteger().value_or(1) != 0)
@@ -180,8 +247,8 @@ Expected<json::Object> ConfigMaker::run() {
   for (const Field &field : kFields)
     if (Error error = copy(field.from, field.to, field.required))
       return error;
-  if (findTensor("blk.0.attn_q.bias") && architecture == "llama")
-    config["attention_bias"] = true;
+  if (Error error = addFamily())
+    return error;
   if (Error error = checkRotation())
     return error;
   if (Error error = addScaling())
@@ -209,13 +276,15 @@ json::Object makeGenerationConfig(const GgufFile &file) {
   return config;
 }
 
-std::string renameTensor(StringRef name) {
+std::string renameTensor(StringRef architecture, StringRef name) {
   static constexpr std::pair<StringLiteral, StringLiteral> kWhole[] = {
       {"token_embd.weight", "model.embed_tokens.weight"},
       {"output_norm.weight", "model.norm.weight"},
       {"output.weight", "lm_head.weight"},
       // Read into the configuration; as a tensor it is a buffer.
-      {"rope_freqs.weight", "model.rotary_emb.inv_freq"}};
+      {"rope_freqs.weight", "model.rotary_emb.inv_freq"},
+      {"rope_factors_short.weight", "model.short.rotary_emb.inv_freq"},
+      {"rope_factors_long.weight", "model.long.rotary_emb.inv_freq"}};
   static constexpr std::pair<StringLiteral, StringLiteral> kParts[] = {
       {"attn_norm", "input_layernorm"},
       {"attn_q", "self_attn.q_proj"},
@@ -224,7 +293,10 @@ std::string renameTensor(StringRef name) {
       {"attn_output", "self_attn.o_proj"},
       {"attn_q_norm", "self_attn.q_norm"},
       {"attn_k_norm", "self_attn.k_norm"},
+      {"attn_qkv", "self_attn.qkv_proj"},
       {"ffn_norm", "post_attention_layernorm"},
+      {"post_attention_norm", "post_attention_layernorm"},
+      {"post_ffw_norm", "post_feedforward_layernorm"},
       {"ffn_gate", "mlp.gate_proj"},
       {"ffn_up", "mlp.up_proj"},
       {"ffn_down", "mlp.down_proj"}};
@@ -236,9 +308,16 @@ std::string renameTensor(StringRef name) {
     return name.str();
   auto [index, part] = rest.split('.');
   auto [module, ending] = part.rsplit('.');
+  auto getName = [&, index = index, ending = ending](StringRef of) {
+    return ("model.layers." + index + "." + of + "." + ending).str();
+  };
+  if (architecture == "gemma2" && module == "ffn_norm")
+    return getName("pre_feedforward_layernorm");
+  if (architecture == "phi3" && module == "ffn_up")
+    return getName("mlp.gate_up_proj");
   for (const auto &[from, to] : kParts)
     if (module == from)
-      return ("model.layers." + index + "." + to + "." + ending).str();
+      return getName(to);
   return name.str();
 }
 

@@ -16,8 +16,9 @@
 
 namespace attnc {
 
-/// The fields of config.json. Architectures: llama, qwen2, qwen3. Errors are
-/// A0236 (not known) and A0237 (absent or of another kind).
+/// The fields of config.json. Architectures: llama, qwen2, qwen3, gemma,
+/// gemma2, phi3. Errors are A0236 (not known) and A0237 (absent or of another
+/// kind).
 llvm::Expected<llvm::json::Object> makeConfig(const GgufFile &file,
                                               llvm::StringRef path);
 
@@ -34,8 +35,9 @@ llvm::Expected<std::string> makeTokenizerJson(const GgufFile &file,
 llvm::Expected<std::string> makeTokenizerConfig(const GgufFile &file,
                                                 llvm::StringRef path);
 
-/// The tensor's name in a HuggingFace checkpoint; the same name if it has none.
-std::string renameTensor(llvm::StringRef name);
+/// The tensor's name in a HuggingFace checkpoint of that architecture; the same
+/// name if it has none.
+std::string renameTensor(llvm::StringRef architecture, llvm::StringRef name);
 
 } // namespace attnc
 

@@ -78,10 +78,10 @@ MODELS = {
         rope_parameters=None, rope_theta=10000.0, tie_word_embeddings=None)),
     "gemma2": ("Gemma2ForCausalLM", GEMMA | dict(
         num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=2, head_dim=6,
-        hidden_size=30, query_pre_attn_scalar=9, sliding_window=7,
+        hidden_size=30, query_pre_attn_scalar=6, sliding_window=7,
         attn_logit_softcapping=3.0, final_logit_softcapping=5.0)),
     "gemma2-plain": ("Gemma2ForCausalLM", GEMMA | dict(
-        num_hidden_layers=1, query_pre_attn_scalar=10, sliding_window=5,
+        num_hidden_layers=1, query_pre_attn_scalar=7, sliding_window=5,
         attn_logit_softcapping=None, final_logit_softcapping=None,
         attention_bias=True), dict(
             layer_types=None, hidden_act="gelu_pytorch_tanh", rope_parameters=None,

@@ -13,6 +13,7 @@ folder with a byte-fallback BPE tokenizer.json too, scores made of the merges'
 ranks.
 """
 import json
+import math
 import os
 import sys
 
@@ -22,7 +23,8 @@ from safetensors.numpy import load_file
 
 # Name of the file, the decoder, GGUF's architecture.
 MODELS = {"llama": "llama", "llama3": "llama",
-          "llama-linear": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
+          "llama-linear": "llama", "qwen2": "qwen2", "qwen3": "qwen3",
+          "gemma": "gemma", "gemma2": "gemma2", "phi3": "phi3", "phi3-long": "phi3"}
 PARTS = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
@@ -30,16 +32,24 @@ PARTS = {
     "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }
+# Where an architecture has other names than the rest.
+OWN_PARTS = {
+    "gemma2": {"post_attention_layernorm": "post_attention_norm",
+               "pre_feedforward_layernorm": "ffn_norm",
+               "post_feedforward_layernorm": "post_ffw_norm"},
+    "phi3": {"self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"},
+}
 WHOLE = {"model.embed_tokens.weight": "token_embd.weight",
          "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}
 
 
-def rename(name):
+def rename(name, architecture):
     if name in WHOLE:
         return WHOLE[name]
     _, _, layer, rest = name.split(".", 3)
     module, ending = rest.rsplit(".", 1)
-    return f"blk.{layer}.{PARTS[module]}.{ending}"
+    parts = PARTS | OWN_PARTS.get(architecture, {})
+    return f"blk.{layer}.{parts[module]}.{ending}"
 
 
 def permute(tensor, heads):
@@ -109,14 +119,28 @@ def convert(folder, path, architecture):
     writer.add_head_count_kv(key_heads)
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_key_length(size)
-    writer.add_rope_dimension_count(size)
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    writer.add_rope_dimension_count(int(size * rope.get("partial_rotary_factor", 1)))
     writer.add_rope_freq_base(float(rope.get("rope_theta", config.get("rope_theta", 10000.0))))
     if rope.get("rope_type") == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(rope["factor"])
     if rope.get("rope_type") == "llama3":
         writer.add_tensor("rope_freqs.weight", rope_factors(rope, size))
+    if rope.get("rope_type") == "longrope":
+        original = config["original_max_position_embeddings"]
+        scale = config["max_position_embeddings"] / original
+        writer.add_rope_scaling_orig_ctx_len(original)
+        writer.add_rope_scaling_attn_factors(
+            math.sqrt(1 + math.log(scale) / math.log(original)))
+        for part in ("short", "long"):
+            writer.add_tensor(f"rope_factors_{part}.weight",
+                              np.array(rope[part + "_factor"], np.float32))
+    if architecture == "gemma2":
+        writer.add_attn_logit_softcapping(config["attn_logit_softcapping"])
+        writer.add_final_logit_softcapping(config["final_logit_softcapping"])
+    if architecture in ("gemma2", "phi3"):
+        writer.add_sliding_window(config.get("sliding_window") or 0)
     tokenizer = os.path.join(folder, "tokenizer.json")
     if os.path.exists(tokenizer):
         add_tokenizer(writer, tokenizer)
@@ -127,7 +151,10 @@ def convert(folder, path, architecture):
             tensor = permute(tensor, heads)
         if architecture == "llama" and ".k_proj." in name:
             tensor = permute(tensor, key_heads)
-        writer.add_tensor(rename(name), tensor.astype(np.float32))
+        # llama.cpp multiplies by the weights alone.
+        if architecture.startswith("gemma") and name.endswith("norm.weight"):
+            tensor = tensor + np.float32(1)
+        writer.add_tensor(rename(name, architecture), tensor.astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

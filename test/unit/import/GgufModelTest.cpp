@@ -119,6 +119,63 @@ TEST(GgufConfig, RotaryScaling) {
   EXPECT_THAT(model.refusal(), HasSubstr("holds F16; known is F32"));
 }
 
+/// The same model of another architecture.
+static Model makeModel(StringRef architecture) {
+  Model model;
+  json::Object metadata{{"general.architecture", architecture.str()}};
+  for (const auto &[key, value] : model.file.metadata) {
+    StringRef rest = StringRef(key);
+    if (rest.consume_front("llama."))
+      metadata[(architecture + "." + rest).str()] = value;
+  }
+  model.file.metadata = std::move(metadata);
+  return model;
+}
+
+TEST(GgufConfig, Gemma2) {
+  Model model = makeModel("gemma2");
+  EXPECT_THAT(model.refusal(),
+              HasSubstr("error[A0237]: x.gguf: 'gemma2.attn_logit_softcapping' "
+                        "is absent"));
+  model.file.metadata["gemma2.attn_logit_softcapping"] = 50.0;
+  model.file.metadata["gemma2.final_logit_softcapping"] = 30.0;
+  model.file.metadata["gemma2.attention.sliding_window"] = 16;
+  model.file.metadata["gemma2.attention.key_length"] = 6;
+  json::Object config = model.config();
+  EXPECT_EQ(config.getBoolean("norm_adds_one"), false);
+  EXPECT_EQ(config.getNumber("attn_logit_softcapping"), 50.0);
+  EXPECT_EQ(config.getInteger("sliding_window"), 16);
+  EXPECT_EQ(config.getInteger("query_pre_attn_scalar"), 6);
+  // The largest one scales by the width of its rows.
+  model.file.metadata["gemma2.block_count"] = 46;
+  EXPECT_EQ(model.config().getInteger("query_pre_attn_scalar"), 4);
+}
+
+TEST(GgufConfig, Phi3) {
+  Model model = makeModel("phi3");
+  model.file.metadata["phi3.rope.dimension_count"] = 2;
+  model.file.metadata["phi3.attention.sliding_window"] = 9;
+  model.file.metadata["phi3.rope.scaling.original_context_length"] = 16;
+  model.file.metadata["phi3.rope.scaling.attn_factor"] = 1.25;
+  json::Object config = model.config();
+  EXPECT_EQ(config.getNumber("partial_rotary_factor"), 0.625);
+  EXPECT_EQ(config.getInteger("sliding_window"), 9);
+  EXPECT_EQ(config.get("rope_scaling"), nullptr);
+  model.addFactors();
+  model.file.tensors.back().name = "rope_factors_short.weight";
+  config = model.config();
+  const json::Object &scaling = *config.getObject("rope_scaling");
+  EXPECT_EQ(scaling.getString("rope_type"), "longrope");
+  EXPECT_EQ((*scaling.getArray("short_factor"))[1].getAsNumber(), 4.0);
+  EXPECT_EQ(scaling.getInteger("original_max_position_embeddings"), 16);
+  EXPECT_EQ(scaling.getNumber("attention_factor"), 1.25);
+  model.file.tensors.back().entry.type = WeightType::F16;
+  EXPECT_THAT(model.refusal(),
+              HasSubstr("'rope_factors_short.weight' holds F16; known is F32"));
+  model.file.metadata["phi3.rope.dimension_count"] = 5;
+  EXPECT_THAT(model.refusal(), HasSubstr("5 of the 4 elements of a head"));
+}
+
 TEST(GgufConfig, Refused) {
   Model model;
   model.file.metadata["llama.rope.dimension_count"] = 2;
@@ -144,13 +201,19 @@ TEST(GgufConfig, Refused) {
 }
 
 TEST(GgufNames, OfTensors) {
-  EXPECT_EQ(renameTensor("output.weight"), "lm_head.weight");
-  EXPECT_EQ(renameTensor("blk.11.attn_q.bias"),
+  EXPECT_EQ(renameTensor("llama", "output.weight"), "lm_head.weight");
+  EXPECT_EQ(renameTensor("llama", "blk.11.attn_q.bias"),
             "model.layers.11.self_attn.q_proj.bias");
-  EXPECT_EQ(renameTensor("blk.0.ffn_norm.weight"),
+  EXPECT_EQ(renameTensor("llama", "blk.0.ffn_norm.weight"),
             "model.layers.0.post_attention_layernorm.weight");
-  EXPECT_EQ(renameTensor("blk.0.other.weight"), "blk.0.other.weight");
-  EXPECT_EQ(renameTensor("other"), "other");
+  EXPECT_EQ(renameTensor("llama", "blk.0.other.weight"), "blk.0.other.weight");
+  EXPECT_EQ(renameTensor("llama", "other"), "other");
+  EXPECT_EQ(renameTensor("gemma2", "blk.0.ffn_norm.weight"),
+            "model.layers.0.pre_feedforward_layernorm.weight");
+  EXPECT_EQ(renameTensor("gemma2", "blk.0.post_ffw_norm.weight"),
+            "model.layers.0.post_feedforward_layernorm.weight");
+  EXPECT_EQ(renameTensor("phi3", "blk.0.ffn_up.weight"),
+            "model.layers.0.mlp.gate_up_proj.weight");
 }
 
 TEST(GgufTokenizer, ByteLevel) {

@@ -116,6 +116,24 @@ TEST_F(Weights, ConcatenatesAndTransposes) {
             (std::vector<float>{1, 3, 5, 2, 4, 6}));
 }
 
+TEST_F(Weights, RegroupsRowsAndAdds) {
+  writeTensor("a", "a", "F32", "[6,2]",
+              toBytes<float>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+  writeTensor("b", "b", "F32", "[6]", toBytes<float>({1, 2, 3, 4, 5, 6}));
+  for (llvm::StringRef file : {"a", "b"})
+    add(file);
+  EXPECT_EQ(materialize(
+                R"(attn.weight @w from ["a"] groups [2, 1] : tensor<6x2xf32>)"),
+            (std::vector<float>{1, 2, 3, 4, 7, 8, 9, 10, 5, 6, 11, 12}));
+  EXPECT_EQ(
+      materialize(
+          R"(attn.weight @w from ["b"] groups [1, 1] plus 0.5 : tensor<6xf32>)"),
+      (std::vector<float>{1.5, 3.5, 5.5, 2.5, 4.5, 6.5}));
+  EXPECT_EQ(materialize(R"(attn.weight @w from ["a"] transpose groups [1]
+                           : tensor<2x6xf32>)"),
+            (std::vector<float>{1, 3, 5, 7, 9, 11, 2, 4, 6, 8, 10, 12}));
+}
+
 TEST_F(Weights, TransposesEveryMatrixOfABatch) {
   constexpr int64_t kRows = 37, kColumns = 41; // not multiples of the block
   std::vector<float> values(2 * kRows * kColumns);
