@@ -163,7 +163,8 @@ Checker::compile(const Program &program, const Setting &setting,
   choices.pipeline.weights = setting.weights;
   choices.pipeline.activations = setting.activations;
   choices.pipeline.group = setting.group;
-  choices.pipeline.cache = setting.cache;
+  if (!program.module.get().getOps<attn::StateOp>().empty())
+    choices.pipeline.cache = setting.cache;
   CompileFacts facts;
   OwningOpRef<ModuleOp> module(cast<ModuleOp>(program.module.get()->clone()));
   auto compiled = CompiledModule::compile(std::move(module), program.weights,
