@@ -2,20 +2,23 @@
 # Every check, on a bare Debian 12: installs what is missing, builds, tests, and
 # ends with the counts.
 #
-#   bash test/run.sh         what CI runs; under 45 minutes on two cores
-#   bash test/run.sh --all   the full sweeps and longer fuzzing as well
+#   bash test/run.sh             what CI runs; under 45 minutes on two cores
+#   bash test/run.sh --coverage  the branches that tests take, and nothing else
+#   bash test/run.sh --all       both, the full sweeps and longer fuzzing
 #
 # What cannot be had (a GPU, the Python index) is skipped with a line that says
 # so. Builds go to build/, build-asan/ and build-tsan/.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-all=
+all= coverage=
 fuzz_seconds=60
 for argument in "$@"; do
   case $argument in
     --all) all=1 fuzz_seconds=3600 ;;
-    *) echo "run.sh: '$argument' is not an option; expected --all" >&2
+    --coverage) coverage=1 ;;
+    *) echo "run.sh: '$argument' is not an option; expected --all or" \
+         "--coverage" >&2
        exit 2 ;;
   esac
 done
@@ -88,6 +91,15 @@ echo "== attnc: tests ($(nproc) cores; instruction sets that run here: $(
     tr '\n' ' '))"
 
 need "install packages" bash compiler/packages.sh build test
+if [ -n "$coverage$all" ]; then
+  # A build of its own: the runtime and the readers count their branches.
+  check "coverage" bash test/coverage.sh
+  grep -E '^(file |runtime|compiler/import)' "$log_dir/coverage.log"
+fi
+if [ -n "$coverage" ] && [ -z "$all" ]; then
+  echo "$passed passed, $failed failed, $skipped skipped"
+  exit "$failed"
+fi
 need "configure" cmake --preset ci
 need "build" cmake --build --preset ci --target all fuzz
 check "lint" python3 test/lint/lint.py
