@@ -22,8 +22,8 @@ namespace attnc {
 
 StringRef getStoredFormat(const WeightTable &table, attn::WeightOp weight) {
   auto type = cast<mlir::RankedTensorType>(weight.getType());
-  if (type.getRank() != 2 || weight.getTranspose() || weight.getPlus() ||
-      weight.getConcat().value_or(0) != 0)
+  if (type.getRank() != 2 || weight.getTranspose() || weight.getGroups() ||
+      weight.getPlus() || weight.getConcat().value_or(0) != 0)
     return "";
   std::optional<WeightType> common;
   for (auto name : weight.getSources().getAsRange<mlir::StringAttr>()) {
