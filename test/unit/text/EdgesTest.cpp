@@ -289,6 +289,29 @@ TEST(Edges, TextBetweenTheMatches) {
     EXPECT_EQ(idsOf(file, " a a ", most).size(), static_cast<size_t>(most));
 }
 
+TEST(Edges, ClipsMarksStayWhole) {
+  // No added tokens: what merges crosses the end of a mark, or does not.
+  const std::string vocabulary =
+      R"("<": 0, "|": 1, ">": 2, "!": 3, ">!": 4, "e": 5, "n": 6, "d": 7,
+         "o": 8, "f": 9, "t": 10, "x": 11, "s": 12, "a": 13, "r": 14)";
+  auto ids = [&](const std::string &marks, const char *text) {
+    return idsOf(
+        bpeFile(
+            vocabulary, R"("> !")", "",
+            R"({"type": "Split", "behavior": "Removed", "invert": true,
+          "pattern": {"Regex": ")" +
+                marks +
+                R"('s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"}})"),
+        text);
+  };
+  const std::string marks = R"(<\\|startoftext\\|>|<\\|endoftext\\|>|)";
+  for (const char *text : {"<|endoftext|>!", "<|startoftext|>!"}) {
+    EXPECT_EQ(ids("", text).back(), 4) << text;
+    EXPECT_EQ(ids(marks, text).back(), 3) << text;
+  }
+  EXPECT_EQ(ids(marks, "<|endoftex|>!").back(), 4);
+}
+
 TEST(Edges, Scores) {
   auto scored = [](const char *score) {
     return idsOf(std::string(R"({"model": {"unk_id": 0, "vocab": [["?", -99],
