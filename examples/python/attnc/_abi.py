@@ -197,6 +197,7 @@ class Table(ctypes.Structure):
                 TokenCallback, c_void_p, POINTER(GenerateResult),
             ),
         ),
+        ("session_adapter", _function(c_int, c_void_p, c_char_p)),
     ]
 
 

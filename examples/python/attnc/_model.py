@@ -210,6 +210,25 @@ class Model:
             )
         return result.value
 
+    # --- Adapters -------------------------------------------------------------
+
+    @property
+    def adapters(self) -> List[str]:
+        """The adapters that the library keeps apart; empty if there are none."""
+        return list(self.description.get("adapters", []))
+
+    def choose_adapter(self, name: Optional[str]) -> None:
+        """The calls of this thread compute with the adapter of this name from
+        now on; with None they compute without any, as at first."""
+        if not self._table.session_adapter:
+            raise UnavailableError(
+                f"{self.name}: this library has no adapters; compile it with "
+                "--adapters"
+            )
+        with self._opened as opened:
+            encoded = None if name is None else name.encode()
+            self._check(self._table.session_adapter(opened.session, encoded))
+
     # --- Text -----------------------------------------------------------------
 
     def encode(

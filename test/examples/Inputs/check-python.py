@@ -3,7 +3,8 @@
 """Tests of the Python package: check-python.py FOLDER
 
 FOLDER holds libtiny.so (a sentence encoder), libbert.so (two outputs, no text),
-libchat.so (a language model with a chat template), libmute.so (one without text).
+libapart.so (two adapters of it), libchat.so (a language model with a chat template),
+libmute.so (one without text).
 """
 import gc
 import logging
@@ -350,6 +351,38 @@ class Loading(Base):
         with self.assertLogs("attnc", logging.DEBUG) as logs:
             attnc.load(TINY).close()
         self.assertIn("variant", logs.output[0])
+
+
+class Adapters(Base):
+    def test_every_thread_chooses(self):
+        with attnc.load(os.path.join(FOLDER, "libapart.so")) as model:
+            self.assertEqual(model.adapters, ["tiny-bert-lora", "second"])
+
+            def compute(name):
+                model.choose_adapter(name)
+                return model.call("encode", input_ids=IDS).pooler_output.tobytes()
+
+            made = {name: compute(name) for name in (None, *model.adapters)}
+            self.assertEqual(len(set(made.values())), 3)
+            model.choose_adapter("second")
+            others = {}
+            thread = threading.Thread(
+                target=lambda: others.update(
+                    fresh=model.call("encode", input_ids=IDS).pooler_output.tobytes(),
+                    lora=compute("tiny-bert-lora")))
+            thread.start()
+            thread.join()
+            self.assertEqual(others, {"fresh": made[None],
+                                      "lora": made["tiny-bert-lora"]})
+            # Nobody else's choice is mine.
+            again = model.call("encode", input_ids=IDS).pooler_output.tobytes()
+            self.assertEqual(again, made["second"])
+            self.refuses(attnc.InvalidArgumentError, "no adapter is named 'other'",
+                         model.choose_adapter, "other")
+            self.assertEqual(compute("second"), made["second"])
+        self.assertEqual(self.bert.adapters, [])
+        self.refuses(attnc.UnavailableError, "no adapters", self.bert.choose_adapter,
+                     None)
 
 
 class Generation(Base):
