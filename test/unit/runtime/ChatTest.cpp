@@ -263,40 +263,4 @@ TEST_F(ForgetfulChat, AWindowThatHasMovedOn) {
   }
 }
 
-TEST(ChattingOutOfMemory, EachAllocationFailsInTurn) {
-  int64_t failures = 0;
-  std::vector<attn_message> messages = {{"user", "hi"}, {"assistant", "ho"}};
-  for (int64_t at = 0; at < 400; ++at) {
-    toy::Counter counter;
-    attn_options settings = options();
-    settings.allocator = &counter.allocator;
-    toy::Opened opened(settings, chatting);
-    counter.failAt = counter.calls + at;
-    attn_generate_options given = ATTN_GENERATE_INIT;
-    given.max_tokens = 2;
-    char text[4];
-    int32_t ids[4];
-    attn_status statuses[] = {
-        attnrt_chat_prompt(opened.model, messages.data(), 2, 1, text, 4,
-                           nullptr),
-        attnrt_chat_tokenize(opened.model, messages.data(), 2, 1, ids, 4,
-                             nullptr),
-        attnrt_chat(opened.session, &given, messages.data(), 2, nullptr,
-                    nullptr, nullptr)};
-    counter.failAt = -1;
-    int64_t failed = 0;
-    for (attn_status status : statuses) {
-      EXPECT_TRUE(status == ATTN_OK || status == ATTN_ERROR_OUT_OF_MEMORY);
-      failed += status != ATTN_OK;
-    }
-    EXPECT_EQ(attnrt_chat(opened.session, &given, messages.data(), 2, nullptr,
-                          nullptr, nullptr),
-              ATTN_OK);
-    failures += failed;
-    if (!failed && counter.calls < at)
-      break;
-  }
-  EXPECT_GT(failures, 10);
-}
-
 } // namespace

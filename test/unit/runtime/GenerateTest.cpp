@@ -530,46 +530,4 @@ TEST_F(Talking, Detokenizing) {
             ATTN_ERROR_INVALID_ARGUMENT);
 }
 
-//===-- memory ------------------------------------------------------------===//
-
-TEST(GeneratingOutOfMemory, EachAllocationFailsInTurn) {
-  Ids expected = likeliest(kPrompt, 30);
-  int64_t failures = 0;
-  for (int64_t at = 0; at < 400; ++at) {
-    toy::Counter counter;
-    attn_options settings = options();
-    settings.allocator = &counter.allocator;
-    toy::Opened opened(settings, talking);
-    ASSERT_EQ(opened.status, ATTN_OK);
-    counter.failAt = counter.calls + at;
-    attn_generate_options given = ATTN_GENERATE_INIT;
-    given.max_tokens = 30;
-    given.keeps_model_stops = 1;
-    given.repetition_penalty = 1.0f;
-    Heard heard;
-    attn_status status = attnrt_generate(opened.session, &given, kPrompt.data(),
-                                         5, Heard::token, &heard, nullptr);
-    counter.failAt = -1;
-    if (status == ATTN_OK) {
-      EXPECT_EQ(heard.ids[0], expected);
-      if (counter.calls < at)
-        break;
-      continue;
-    }
-    ++failures;
-    EXPECT_EQ(status, ATTN_ERROR_OUT_OF_MEMORY);
-    int64_t length = -1;
-    EXPECT_EQ(attnrt_session_length(opened.session, 0, &length), ATTN_OK);
-    EXPECT_TRUE(length == 0 || length >= int64_t(5 + heard.ids[0].size()) - 1);
-    // The session is good for all it was good for.
-    EXPECT_EQ(attnrt_session_reset(opened.session), ATTN_OK);
-    heard = Heard();
-    EXPECT_EQ(attnrt_generate(opened.session, &given, kPrompt.data(), 5,
-                              Heard::token, &heard, nullptr),
-              ATTN_OK);
-    EXPECT_EQ(heard.ids[0], expected);
-  }
-  EXPECT_GT(failures, 8);
-}
-
 } // namespace

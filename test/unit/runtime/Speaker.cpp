@@ -56,12 +56,12 @@ int32_t *place(const attn_frame *frame, int64_t sequence, int64_t position) {
   return reinterpret_cast<int32_t *>(block + state.offset) + position % kBlock;
 }
 
-template <bool All, bool IsDraft>
+template <bool All, bool IsDraft, bool Reversed = false>
 void speak(const attn_frame *frame, int32_t, int32_t) {
   if (void (*call)() = hook)
     call();
-  auto ids = static_cast<const int32_t *>(frame->arguments[0]);
-  auto mask = static_cast<const int32_t *>(frame->arguments[1]);
+  auto ids = static_cast<const int32_t *>(frame->arguments[Reversed]);
+  auto mask = static_cast<const int32_t *>(frame->arguments[!Reversed]);
   auto logits = static_cast<float *>(frame->arguments[2]);
   int64_t batch = frame->sizes[Batch], seq = frame->sizes[Seq];
   std::fill(logits, logits + batch * (All ? seq : 1) * kVocabulary, NAN);
@@ -91,6 +91,15 @@ const attn_abi_schedule schedules[] = {{decodePhases, 1, 0, plan, noSlots},
                                        {scorePhases, 1, 0, plan, noSlots}};
 const attn_abi_schedule draftSchedules[] = {{draftPhases, 1, 0, plan, noSlots},
                                             {scorePhases, 1, 0, plan, noSlots}};
+const attn_abi_phase reversedDecodePhases[] = {
+    {speak<false, false, true>, "decode", ATTN_PHASE_SERIAL}};
+const attn_abi_phase reversedScorePhases[] = {
+    {speak<true, false, true>, "score", ATTN_PHASE_SERIAL}};
+const attn_abi_schedule reversedSchedules[] = {
+    {reversedDecodePhases, 1, 0, plan, noSlots},
+    {reversedScorePhases, 1, 0, plan, noSlots}};
+const attn_abi_variant reversedVariants[] = {
+    {"x86-64", 0, reversedSchedules, nullptr}};
 const attn_abi_variant variants[] = {{"x86-64", 0, schedules, nullptr}};
 const attn_abi_variant draftVariants[] = {
     {"x86-64", 0, draftSchedules, nullptr}};
@@ -110,6 +119,12 @@ const int32_t callerSizes[] = {Batch, Seq};
 const attn_abi_entry entries[] = {
     {"decode", callerSizes, 2, decodeArguments, 2, 3, 2},
     {"score", callerSizes, 2, scoreArguments, 2, 3, 2}};
+const attn_abi_argument reversedDecode[] = {mask, ids, decodeArguments[2]};
+const attn_abi_argument reversedScore[] = {mask, ids, scoreArguments[2]};
+const int32_t reversedSizes[] = {Seq, Batch};
+const attn_abi_entry reversedEntries[] = {
+    {"decode", reversedSizes, 2, reversedDecode, 2, 3, 1},
+    {"score", reversedSizes, 2, reversedScore, 2, 3, 1}};
 const attn_abi_weight weightTable[] = {{"table", ATTN_F32, toy::kTable * 4}};
 
 const attn_abi_state_group groups[] = {{0, 64}};
@@ -143,7 +158,8 @@ const attn_abi_generation chatGeneration = {0, 1, &facts, &chatTable};
 attn_abi_library makeLibrary(const char *name, const attn_abi_text *text,
                              const attn_abi_generation *generation,
                              const attn_abi_states *states,
-                             const attn_abi_variant *variants) {
+                             const attn_abi_variant *variants,
+                             const attn_abi_entry *entries = ::entries) {
   attn_abi_library library = {};
   library.abi_version = ATTN_ABI_VERSION;
   library.name = name;
@@ -176,6 +192,10 @@ const attn_abi_library speaker::drafting =
     makeLibrary("drafting", nullptr, &generation, &states, draftVariants);
 const attn_abi_library speaker::forgetful = makeLibrary(
     "forgetful", &textTable, &chatGeneration, &windowStates, variants);
+
+const attn_abi_library speaker::reversed =
+    makeLibrary("reversed", nullptr, &generation, &states, reversedVariants,
+                reversedEntries);
 
 static attn_status openDraft(const attn_options *options, attn_model **model) {
   return attnrt_open(&speaker::drafting, options, model);

@@ -24,8 +24,9 @@ constexpr int32_t kEnd = 2, kTurn = 3, kTurnEnd = 4, kLetterA = 7;
 /// A complete library without text, one with a tokenizer, and with a chat
 /// template; a draft that agrees with them more often than not.
 extern const attn_abi_library mute, talking, chatting, drafting;
-/// Like `mute`, but positions further back than 20 are forgotten.
-extern const attn_abi_library forgetful;
+/// Like `mute`, but positions further back than 20 are forgotten; one whose
+/// entries take masks before ids, and columns before rows.
+extern const attn_abi_library forgetful, reversed;
 
 /// As the packager would generate it for `drafting`.
 const attn_library *draftTable();
