@@ -115,7 +115,7 @@ class Library:
 
 class Encoder:
     """The column "attnc": a library with the entry
-    encode(batch, seq, ids, mask, types) -> last_hidden_state."""
+    encode(batch, seq, ids, mask, ...) -> last_hidden_state."""
 
     def __init__(self, path, threads, hidden):
         self.library = Library(path, threads)
@@ -124,4 +124,9 @@ class Encoder:
     def prepare(self, ids, mask):
         ids, mask = ids.astype(np.int32), mask.astype(np.int32)
         output = np.zeros(ids.shape + (self.hidden,), np.float32)
-        return self.library.bind("encode", ids.shape, (ids, mask, None), output)
+        # Others (types, positions) have defaults.
+        given = {"input_ids": ids, "attention_mask": mask}
+        inputs = tuple(
+            given.get(of["name"]) for of in self.library.entries["encode"]["inputs"]
+        )
+        return self.library.bind("encode", ids.shape, inputs, output)

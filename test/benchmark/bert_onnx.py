@@ -5,7 +5,7 @@
 #
 # ===----------------------------------------------------------------------===//
 #
-# Writes the encoder of a HuggingFace BERT folder with the op patterns that
+# Writes the encoder of a HuggingFace folder (BERT, or a relative: families.py) with the op patterns that
 # exporters produce, so that onnxruntime's optimizer recognises and fuses them:
 # input_ids [batch, seq] and attention_mask [batch, seq] to
 # last_hidden_state [batch, seq, hidden].
@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+import families
 import safetensors_file
 
 
@@ -89,25 +90,15 @@ def gelu(graph, x):
 
 
 class Model:
-    """A BERT folder as peers take it: its sizes, its tensors, its graph."""
+    """A folder of BERT or a relative as peers take it: sizes, tensors, graph.
+    Raises families.Unknown for others."""
 
     def __init__(self, folder):
         with open(os.path.join(folder, "config.json")) as file:
             self.config = json.load(file)
-        kind, act = self.config["model_type"], self.config.get("hidden_act", "gelu")
-        if (kind, act) != ("bert", "gelu"):
-            raise SystemExit(
-                f"{folder}: model_type '{kind}' with hidden_act '{act}'; the peers' "
-                "graph is written for 'bert' with 'gelu'"
-            )
-        self.config.setdefault("layer_norm_eps", 1e-12)
-        self.tensors = {}
-        for name, values in safetensors_file.read_folder(folder).items():
-            name = name.removeprefix("bert.")
-            name = name.replace("LayerNorm.gamma", "LayerNorm.weight")
-            name = name.replace("LayerNorm.beta", "LayerNorm.bias")
-            if name.startswith(("embeddings.", "encoder.")):
-                self.tensors[name] = values
+        self.config, self.tensors = families.as_bert(
+            self.config, safetensors_file.read_folder(folder)
+        )
 
     def onnx(self):
         return build(self.config, self.tensors)

@@ -24,6 +24,7 @@ import numpy as np
 
 import attnc_library
 import bert_onnx
+import families
 import measure
 
 # How far outputs may be apart. f32: the largest difference from ours, through
@@ -51,8 +52,8 @@ class Batch:
         self.one_by_one = one_by_one
         size = (len(lengths), max(self.lengths))
         self.mask = (np.arange(size[1]) < lengths[:, None]).astype(np.int64)
-        # 0 is padding.
-        self.ids = random.integers(1, config["vocab_size"], size) * self.mask
+        ids = random.integers(config["lowest_id"], config["vocab_size"], size)
+        self.ids = np.where(self.mask, ids, config["pad_token_id"])
 
     def operations(self, config):
         """Multiplications and additions of the products that are asked for."""
@@ -77,9 +78,9 @@ class Batch:
         )
 
 
-def batches_of(shapes, config):
+def batches_of(shapes, config, has_peers):
     batches = [Batch(shape, config) for shape in shapes]
-    if "ragged" in shapes:
+    if "ragged" in shapes and has_peers:
         batches.append(Batch("ragged", config, one_by_one=True))
     # Lengths beyond the model's longest have become that one.
     return list({batch.label: batch for batch in batches}.values())
@@ -122,9 +123,22 @@ def compare(batch, ours, runs, dtype, exact):
     return differences
 
 
-def measure_batch(batch, ours, peers, exact, arguments, config):
+def prepare_all(batch, peers):
+    """Runs of the peers that can do this batch; a line for those that cannot."""
+    runs = {}
+    for peer in peers:
+        try:
+            runs[peer.name] = batch.prepare(peer)
+        except measure.Skipped as skipped:
+            print(f"  {batch.label}: skipped: {skipped}", file=sys.stderr, flush=True)
+    return runs
+
+
+def measure_batch(batch, ours, unfused, peers, exact, arguments, config):
     run = ours.prepare(batch.ids, batch.mask)
-    runs = {peer.name: batch.prepare(peer) for peer in peers}
+    runs = prepare_all(batch, peers)
+    if unfused:
+        runs[measure.UNFUSED] = unfused.prepare(batch.ids, batch.mask)
     reference = exact.prepare(batch.ids, batch.mask) if exact else None
     differences = compare(batch, run, runs, arguments.dtype, reference)
     times = measure.rounds({"attnc": run, **runs}, arguments.seconds, arguments.threads)
@@ -150,6 +164,7 @@ def main():
     parser.add_argument("--peers", default="onnxruntime,openvino")
     parser.add_argument("--shapes", default="1x16,1x128,1x384,1x512,ragged")
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--unfused", help="the same model without our rewrites")
     arguments = parser.parse_args()
 
     cores = sorted(os.sched_getaffinity(0))[: arguments.threads]
@@ -157,20 +172,30 @@ def main():
         raise SystemExit(f"encoder.py: there are only {len(cores)} cores")
     os.sched_setaffinity(0, cores)
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
-    model = bert_onnx.Model(arguments.folder)
-    config = model.config
+    names = arguments.peers.split(",")
+    try:
+        model = bert_onnx.Model(arguments.folder)
+        config = model.config
+    except families.Unknown as unknown:
+        print(f"  ours alone: {unknown}", file=sys.stderr, flush=True)
+        with open(os.path.join(arguments.folder, "config.json")) as file:
+            config = families.alone(json.load(file))
+        names = []
     ours = attnc_library.Encoder(
         arguments.library, arguments.threads, config["hidden_size"]
     )
-    classes = load_peers(arguments.peers.split(","), arguments.dtype)
+    unfused = arguments.unfused and attnc_library.Encoder(
+        arguments.unfused, arguments.threads, config["hidden_size"]
+    )
+    classes = load_peers(names, arguments.dtype)
     peers = [peer(model, arguments.threads) for peer in classes]
     exact = None
-    if arguments.dtype != "f32":
-        of_f32 = load_peers(arguments.peers.split(","), "f32")[0]
+    if arguments.dtype != "f32" and names:
+        of_f32 = load_peers(names, "f32")[0]
         exact = of_f32(model, arguments.threads)
     rows = []
-    for batch in batches_of(arguments.shapes.split(","), config):
-        row = measure_batch(batch, ours, peers, exact, arguments, config)
+    for batch in batches_of(arguments.shapes.split(","), config, bool(names)):
+        row = measure_batch(batch, ours, unfused, peers, exact, arguments, config)
         rows.append(row)
         medians = ", ".join(
             f"{name} {of['median'] * 1e3:.2f}" for name, of in row["seconds"].items()

@@ -31,6 +31,7 @@ WEIGHTS = 48 << 20  # bytes of a chain's weights, at least
 HIDDEN_AND_WIDE = [(384, 1152), (384, 1536), (768, 2304), (768, 3072)]
 ROWS = [1, 8, 16, 128, 512]
 HEADS_AND_SIZES = [(12, 32), (12, 64)]
+QUICK_ROWS, QUICK_LENGTHS = [1, 128], [128, 512, 2048]
 LENGTHS = [64, 128, 256, 512, 1024, 2048, 4096, 8192]
 
 
@@ -103,7 +104,48 @@ def torch_run(kernel, inputs, threads):
     return run
 
 
-RUNS = {"onnxruntime": onnxruntime_run, "openvino": openvino_run, "torch": torch_run}
+def onednn_run(kernel, inputs, threads):
+    """oneDNN's products as PyTorch carries them, weights packed beforehand."""
+    import torch
+
+    if not isinstance(kernel, kernel_programs.Chain):
+        raise measure.Skipped("oneDNN: products alone")
+    torch.set_num_threads(threads)
+    value = torch.from_numpy(inputs[0])
+    ops = torch.ops.mkldnn
+    weights = [
+        ops._reorder_linear_weight(torch.from_numpy(weight), len(value))
+        for weight in kernel.weights
+    ]
+
+    @torch.inference_mode()
+    def run():
+        result = value
+        for weight in weights:
+            result = ops._linear_pointwise(result, weight, None, "none", [], "")
+        return result.numpy()
+
+    return run
+
+
+# The columns of each peer.
+RUNS = {
+    "onnxruntime": {"onnxruntime": onnxruntime_run},
+    "openvino": {"OpenVINO": openvino_run},
+    "torch": {"torch": torch_run, "oneDNN": onednn_run},
+    "iree": {},
+}
+
+
+def prepare_all(kernel, inputs, arguments):
+    runs = {}
+    for peer in arguments.peers.split(","):
+        for name, prepare in RUNS[peer].items():
+            try:
+                runs[name] = prepare(kernel, inputs, arguments.threads)
+            except measure.Skipped:
+                pass
+    return runs
 
 
 def compare(label, expected, name, actual):
@@ -122,10 +164,7 @@ def compare(label, expected, name, actual):
 def measure_kernel(label, kernel, size, inputs, library, arguments):
     output = np.zeros_like(inputs[0])
     ours = library.bind(kernel.entry, (size,), inputs, output)
-    runs = {
-        name: RUNS[name](kernel, inputs, arguments.threads)
-        for name in arguments.peers.split(",")
-    }
+    runs = prepare_all(kernel, inputs, arguments)
     expected = ours().copy()
     differences = {
         name: compare(label, expected, name, run()) for name, run in runs.items()
@@ -157,6 +196,7 @@ def main():
     parser.add_argument("--peers", default="onnxruntime,openvino")
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--smoke", action="store_true", help="tiny shapes")
+    parser.add_argument("--quick", action="store_true", help="fewer shapes")
     arguments = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))[: arguments.threads]
     os.sched_setaffinity(0, cores)
@@ -172,6 +212,8 @@ def main():
         ]
         attentions = [kernel_programs.Attention(*of) for of in HEADS_AND_SIZES]
         rows, lengths = ROWS, LENGTHS
+        if arguments.quick:
+            rows, lengths = QUICK_ROWS, QUICK_LENGTHS
     path = kernel_programs.write(
         chains, attentions, max(rows), max(lengths), arguments.folder
     )

@@ -25,6 +25,14 @@ LONG = 0.25  # a call that needs no warming: what it brings is noise here
 FEWEST = 5
 
 
+# Our own column without our rewrites: none of the peers.
+UNFUSED = "attnc unfused"
+
+
+class Skipped(Exception):
+    """What a peer cannot do, in words."""
+
+
 def timed(run):
     begin = time.perf_counter()
     run()

@@ -9,11 +9,14 @@
 # value to compare with. Colours are told apart by the colour-blind (Okabe, Ito).
 #
 # ===----------------------------------------------------------------------===//
+import statistics
 from xml.sax.saxutils import escape
 
-COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]
+COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00",
+           "#999999", "#f0e442"]
 WIDTH, LABELS, RIGHT = 820, 190, 70
-BAR, GAP, TOP, BOTTOM = 14, 12, 70, 44
+BAR, GAP, TOP, BOTTOM, LINE = 14, 12, 70, 44, 18
+CUT = 4  # times the usual value: longer bars are cut, with an arrow
 
 
 def text(x, y, words, anchor="start", size=12, weight="normal"):
@@ -40,13 +43,27 @@ def step(most):
         unit *= 10
 
 
-def legend(series):
-    parts, x = [], LABELS
+def legend(series, left):
+    """The parts, and how many lines they take."""
+    parts, x, row = [], left, 0
     for name, colour in zip(series, COLOURS):
-        parts.append(f'<rect x="{x}" y="38" width="12" height="12" fill="{colour}"/>')
-        parts.append(text(x + 17, 48, name))
-        x += 34 + 7 * len(name)
-    return parts
+        width = 34 + 7 * len(name)
+        if x > left and x + width > WIDTH:
+            x, row = left, row + 1
+        y = 38 + LINE * row
+        parts.append(f'<rect x="{x}" y="{y}" width="12" height="12" fill="{colour}"/>')
+        parts.append(text(x + 17, y + 10, name))
+        x += width
+    return parts, row + 1
+
+
+def longest(groups, mark):
+    """The end of the axis. Whiskers that are far out are cut rather than shrinking
+    all else, and so are bars of several times what is usual."""
+    values = [value for _, of in groups for value, _, _ in of.values()]
+    highs = [min(high, 1.5 * value) for _, of in groups for value, _, high in of.values()]
+    usual = statistics.median(values)
+    return 1.05 * max(min(max(highs), CUT * usual), mark or 0)
 
 
 def bars(title, unit, groups, mark=None):
@@ -54,46 +71,45 @@ def bars(title, unit, groups, mark=None):
     is where a vertical line is drawn, or None."""
     series = list(dict.fromkeys(name for _, values in groups for name in values))
     assert len(series) <= len(COLOURS), "one colour for each series"
-    # A whisker that is far out is cut rather than shrinking all else.
-    most = max(
-        min(high, 1.5 * value)
-        for _, values in groups
-        for value, _, high in values.values()
-    )
-    most = 1.05 * max(most, mark or 0)
-    scale = (WIDTH - LABELS - RIGHT) / most
-    height = TOP + BOTTOM + sum(BAR * len(values) + GAP for _, values in groups)
+    left = max(LABELS, 20 + 7 * max(len(label) for label, _ in groups))
+    most = longest(groups, mark)
+    scale = (WIDTH - left - RIGHT) / most
+    names, lines = legend(series, left)
+    top = TOP + LINE * (lines - 1)
+    height = top + BOTTOM + sum(BAR * len(values) + GAP for _, values in groups)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
         f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         text(12, 22, title, size=15, weight="bold"),
-        *legend(series),
+        *names,
     ]
     bottom = height - BOTTOM
     distance = step(most)
     for count in range(int(most / distance) + 1):
-        x = LABELS + count * distance * scale
-        parts.append(line(x, TOP - 8, x, bottom, "#dddddd"))
+        x = left + count * distance * scale
+        parts.append(line(x, top - 8, x, bottom, "#dddddd"))
         parts.append(text(x, bottom + 16, f"{count * distance:g}", "middle"))
-    parts.append(text(LABELS, bottom + 34, unit))
-    y = TOP
+    parts.append(text(left, bottom + 34, unit))
+    y = top
     for label, values in groups:
         middle = y + BAR * len(values) / 2
-        parts.append(text(LABELS - 8, middle + 4, label, "end"))
+        parts.append(text(left - 8, middle + 4, label, "end"))
         for name, (value, low, high) in values.items():
             colour = COLOURS[series.index(name)]
             parts.append(
-                f'<rect x="{LABELS}" y="{y}" width="{value * scale:.1f}" '
+                f'<rect x="{left}" y="{y}" width="{min(value, most) * scale:.1f}" '
                 f'height="{BAR - 2}" fill="{colour}"/>'
             )
             center = y + BAR / 2 - 1
-            left, right = LABELS + low * scale, LABELS + min(high, most) * scale
-            parts.append(line(left, center, right, center, "#222222"))
-            parts.append(text(right + 5, center + 4, f"{value:.2f}", size=10))
+            begin = left + min(low, most) * scale
+            end = left + min(high, most) * scale
+            parts.append(line(begin, center, end, center, "#222222"))
+            shown = f"{value:.2f}" + (" \u2192" if value > most else "")
+            parts.append(text(end + 5, center + 4, shown, size=10))
             y += BAR
         y += GAP
     if mark is not None:
-        x = LABELS + mark * scale
-        parts.append(line(x, TOP - 8, x, bottom, "#222222", 1.5))
+        x = left + mark * scale
+        parts.append(line(x, top - 8, x, bottom, "#222222", 1.5))
     return "\n".join(parts + ["</svg>", ""])

@@ -13,6 +13,7 @@ import json
 import math
 import os
 
+import measure
 import plot
 
 HOW = """\
@@ -51,7 +52,11 @@ def table(head, rows):
 
 def fastest(row, prefix=""):
     """The peer with the smallest median, of those whose name begins so."""
-    names = [name for name in row["ratios"] if name.startswith(prefix)]
+    names = [
+        name
+        for name in row["ratios"]
+        if name.startswith(prefix) and name != measure.UNFUSED
+    ]
     return min(names, key=lambda name: row["seconds"][name]["median"], default=None)
 
 
@@ -64,21 +69,25 @@ def share(row, peaks):
 
 
 def encoder_table(rows, peaks):
-    peers = list(rows[0]["ratios"])
+    # Not every peer can do every row.
+    peers = list(dict.fromkeys(peer for row in rows for peer in row["ratios"]))
     head = ["shape", "attnc ms"] + [peer + " ms" for peer in peers]
     head += ["over onnxruntime", "over the fastest", "fastest", "share of peak",
              "largest difference"]
     lines = []
     for row in rows:
         line = [row["shape"], milliseconds(row["seconds"]["attnc"])]
-        line += [milliseconds(row["seconds"][peer]) for peer in peers]
+        line += [
+            milliseconds(row["seconds"][peer]) if peer in row["seconds"] else ""
+            for peer in peers
+        ]
         for name in (fastest(row, "onnxruntime"), fastest(row)):
             line.append(ratio(row["ratios"][name]) if name else "")
         of_peak = share(row, peaks)
         line += [
-            fastest(row),
+            fastest(row) or "",
             "" if of_peak is None else f"{of_peak:.0%}",
-            f"{max(row['differences'].values()):.1e}",
+            f"{max(row['differences'].values(), default=0):.1e}",
         ]
         lines.append(line)
     return table(head, lines)
@@ -159,8 +168,14 @@ def write(results, folder):
     parts = ["# attnc against its peers\n", header(results), HOW.format(ragged=words)]
     files = {}
     for (model, dtype, threads), rows in groups(results["rows"]).items():
+        # Of a family that no peer is given there is a table alone.
+        drawn = any(row["ratios"] for row in rows)
         title = f"{model}, {dtype}, {thread_count(threads)}"
         svg = f"{model}-{dtype}-{threads}.svg".replace(" ", "-")
+        parts += [f"## {title}\n", encoder_table(rows, peaks)]
+        if not drawn:
+            continue
+        parts.append(f"![{title}]({svg})\n")
         files[svg] = plot.bars(
             title,
             "time over attnc's (1: the same; more: attnc is faster)",
@@ -170,7 +185,6 @@ def write(results, folder):
             ],
             mark=1.0,
         )
-        parts += [f"## {title}\n", encoder_table(rows, peaks), f"![{title}]({svg})\n"]
     scaling = scaling_table(results["rows"])
     if scaling:
         parts += ["## More threads against one\n", scaling]

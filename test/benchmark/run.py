@@ -34,6 +34,8 @@ COMPILE = {
     "bf16": ["--weights=bf16"],
     "int8": ["--weights=int8"],
 }
+PEERS = ("onnxruntime", "openvino", "torch", "iree")
+QUICK_SHAPES = "1x16,1x128,8x128,ragged"
 BATCHES, LENGTHS = (1, 8, 32), (16, 128, 384, 512)
 # Batches of more tokens need --all: calls of many seconds each.
 MOST_TOKENS = {"trained encoder": 16384}
@@ -54,10 +56,10 @@ def parse():
     parser = argparse.ArgumentParser(prog="run.sh")
     parser.add_argument(
         "folder", nargs="?", metavar="MODEL_FOLDER",
-        help="a BERT folder of yours instead of the two models",
+        help="a model folder of yours instead of the two models",
     )
     parser.add_argument("--peers", default="onnxruntime,openvino",
-                        help="of onnxruntime,openvino,torch; or 'all'")
+                        help="of " + ",".join(PEERS) + "; or 'all'")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--dtypes", default="f32", help="of " + ",".join(COMPILE))
     parser.add_argument("--shapes", help="BATCHxSEQ,...,ragged instead of the usual")
@@ -65,6 +67,8 @@ def parse():
                         help="for each row of a table, at least (default: 4)")
     parser.add_argument("--all", action="store_true",
                         help="every batch and length, even calls of many seconds")
+    parser.add_argument("--quick", action="store_true",
+                        help="few shapes, a second each: about five minutes")
     parser.add_argument("--no-kernels", action="store_true")
     parser.add_argument("--smoke", action="store_true",
                         help="a tiny model, onnxruntime, seconds: does it work?")
@@ -75,7 +79,10 @@ def parse():
         if dtype not in COMPILE:
             parser.error(f"'{dtype}' is not among {', '.join(COMPILE)}")
     if arguments.peers == "all":
-        arguments.peers = "onnxruntime,openvino,torch"
+        arguments.peers = ",".join(PEERS)
+    if arguments.quick:
+        arguments.shapes = arguments.shapes or QUICK_SHAPES
+        arguments.seconds = 1.0
     if arguments.smoke:
         arguments.peers, arguments.threads, arguments.seconds = "onnxruntime", "1", 0.02
         arguments.shapes = "1x16,8x16,ragged"
@@ -139,11 +146,11 @@ def child(script, arguments):
         return json.load(file)
 
 
-def compile_model(folder, dtype, name):
-    output = os.path.join(WORK, "out", name.replace(" ", "-") + "-" + dtype)
+def compile_model(folder, name, kind, options):
+    output = os.path.join(WORK, "out", name.replace(" ", "-") + "-" + kind)
     compiled = subprocess.run(
         [ATTNC, "compile", folder, "-o", output, "--name", "encoder",
-         "--outputs=last_hidden_state", "-q", *COMPILE[dtype]]
+         "--outputs=last_hidden_state", "-q", *options]
     )
     if compiled.returncode != 0:
         raise SystemExit(f"run.sh: {folder} does not compile")
@@ -153,7 +160,10 @@ def compile_model(folder, dtype, name):
 def run_models(arguments, results, threads_list):
     for name, folder in models_of(arguments):
         for dtype in arguments.dtypes.split(","):
-            library = compile_model(folder, dtype, name)
+            library = compile_model(folder, name, dtype, COMPILE[dtype])
+            unfused = []
+            if dtype == "f32":
+                unfused = ["--unfused", compile_model(folder, name, "O0", ["-O0"])]
             most = None if arguments.all else MOST_TOKENS.get(name, MOST_TOKENS_OF_OTHERS)
             for threads in threads_list:
                 print(f"{name}, {dtype}, {report.thread_count(threads)}", flush=True)
@@ -161,7 +171,7 @@ def run_models(arguments, results, threads_list):
                     library, folder, "--threads", threads, "--dtype", dtype,
                     "--peers", arguments.peers,
                     "--shapes", arguments.shapes or shapes_of(most),
-                    "--seconds", str(arguments.seconds),
+                    "--seconds", str(arguments.seconds), *unfused,
                 ])
                 # The settings of each peer's columns, in the dtypes that were run.
                 for setting in part["settings"]:
@@ -177,6 +187,7 @@ def run_kernels(arguments, results, threads_list):
             ATTNC, os.path.join(WORK, "kernels"), "--threads", threads,
             "--peers", arguments.peers, "--seconds", str(arguments.seconds / 4),
             *(["--smoke"] if arguments.smoke else []),
+            *(["--quick"] if arguments.quick else []),
         ])
 
 

@@ -3,8 +3,9 @@
 #
 #   bash test/benchmark/run.sh                  the trained encoder, a random model
 #                                               of BERT-base's size, kernels alone
-#   bash test/benchmark/run.sh MODEL_FOLDER     a BERT folder of yours, and kernels
-#   bash test/benchmark/run.sh --peers all      PyTorch too (a download of GBs)
+#   bash test/benchmark/run.sh MODEL_FOLDER     a model folder of yours, and kernels
+#   bash test/benchmark/run.sh --peers all      PyTorch and IREE too (GBs to download)
+#   bash test/benchmark/run.sh --quick          few shapes: about five minutes
 #   bash test/benchmark/run.sh --smoke          does it work? in seconds, tiny shapes
 #   bash test/benchmark/run.sh --help           all options
 #   bash test/benchmark/run.sh --prepare ...    installs the peers only
@@ -35,7 +36,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -z "${ATTNC_BENCHMARK_TORCH:-}" ] || peers=$peers,torch
-[ "$peers" != all ] || peers=onnxruntime,openvino,torch
+[ "$peers" != all ] || peers=onnxruntime,openvino,torch,iree
 [ -z "$smoke" ] || peers=onnxruntime
 
 [ -z "$help" ] || exec python3 test/benchmark/run.py --help
@@ -44,7 +45,7 @@ done
 for peer in ${peers//,/ }; do
   wanted=test/benchmark/requirements/$peer.txt
   if [ ! -f "$wanted" ]; then
-    echo "run.sh: '$peer' is not a peer; expected onnxruntime, openvino, torch or all" >&2
+    echo "run.sh: '$peer' is not a peer; expected onnxruntime, openvino, torch, iree or all" >&2
     exit 2
   fi
   cmp -s "$wanted" "$work/venv/$peer.txt" && continue
