@@ -336,7 +336,9 @@ def ChoosePrecision : AttnPass<"attn-choose-precision"> {
   let description = [{
     Sets `precision` of every kernel that holds an `attn.linear`. The op itself
     keeps its types, so that the reference keeps its meaning. Rows become bf16
-    only where the target multiplies bf16 faster than f32.
+    only where the target multiplies bf16 faster than f32. There, if rows of
+    products are narrow, the products of every `attn.attention` become bf16 too;
+    its scores, softmax and sums stay f32.
 
     With `weights=stored` a kernel all of whose weights have `attn.stored` in one
     format takes it, in groups of 32, and rows stay f32.
@@ -359,8 +361,9 @@ def ChoosePrecision : AttnPass<"attn-choose-precision"> {
     Option<"activations", "activations", "std::string", "\"\"",
            "format that rows are multiplied in: f32, bf16 or i8; empty: that of "
            "the weights, f32 for i4">,
-    Option<"group", "group", "int64_t", "32",
-           "steps of depth that share a scale in weights of i4">
+    Option<"group", "group", "int64_t", "0",
+           "steps of depth that share a scale; 0: 32 in weights of i4, all of "
+           "them in weights of i8">
   ];
   let statistics = [
     Statistic<"narrowed", "narrowed", "kernels with narrow weights">,

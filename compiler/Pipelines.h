@@ -30,7 +30,7 @@ struct PipelineOptions {
   std::string products = "bf16";        ///< on GPUs: bf16, f16, tf32, f32
   std::string weights = "f32";          ///< f32, bf16, i8, i4, stored
   std::string activations;              ///< f32, bf16, i8; "": as the weights
-  int64_t group = 32;                   ///< steps that share a scale of i4
+  int64_t group = 0; ///< steps that share a scale; 0: 32 of i4, all of i8
   std::string cache = "f32";            ///< of states: f32, bf16, i8
   bool redzones = false;                ///< for code under AddressSanitizer
 

@@ -55,7 +55,7 @@ void roundTo(llvm::StringRef format, double *numbers, int64_t count) {
 }
 
 void roundColumn(const NarrowFormats &formats, double *numbers, int64_t depth) {
-  const int64_t group = formats.weights == "i4" ? formats.group : depth;
+  const int64_t group = formats.group ? formats.group : depth;
   for (int64_t k = 0; k < depth; k += group)
     roundTo(formats.weights, numbers + k, std::min(group, depth - k));
 }

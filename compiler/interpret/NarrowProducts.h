@@ -20,7 +20,8 @@ namespace attnc {
 /// Formats of a library's products and states: f32, bf16, i8, i4.
 struct NarrowFormats {
   llvm::StringRef weights = "f32", activations = "f32", cache = "f32";
-  int64_t group = 32; ///< of i4
+  /// Weights that share a scale, of i4 and i8; 0: all of a column.
+  int64_t group = 0;
 
   bool isNarrow() const {
     return weights != "f32" || activations != "f32" || cache != "f32";

@@ -7,8 +7,9 @@
 //
 // Gives the kernels of `attn.linear` their `precision`. The `attn` op inside
 // stays as it is, so that the reference still says what the product means, and
-// `attnc verify` what its precision costs. Attention, norms and all other maps
-// stay f32.
+// `attnc verify` what its precision costs. Where vectors multiply bf16 faster
+// than f32, products of attention become bf16 when those of rows are narrow;
+// its softmax, norms and all maps stay f32.
 //
 //   kernel.func @linear_384x1536(..) {attn.linear ..}
 //   kernel.func @linear_384x1536(..) precision #kernel.precision<weights = i8,
@@ -64,7 +65,8 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
                          "without activations, stored";
     weightFormat = *known;
     if (activations.empty()) {
-      rowFormat = weightFormat == Format::i4 ? Format::f32 : weightFormat;
+      const bool isGrouped = weightFormat == Format::i4 || group != 0;
+      rowFormat = isGrouped ? Format::f32 : weightFormat;
       return success();
     }
     known = kernel::symbolizeFormat(activations);
@@ -75,6 +77,28 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
                       << "; expected f32, or what the weights are if that is "
                          "bf16 or i8";
     rowFormat = *known;
+    return success();
+  }
+
+  /// Steps of depth that share a scale; 0: all of them, or there is none.
+  int64_t getGroup(Format weightFormat) {
+    constexpr int64_t kUsual = 32; // of i4
+    return weightFormat == Format::i4 && group == 0 ? kUsual : int64_t(group);
+  }
+
+  /// Checks what is said of groups.
+  LogicalResult checkGroup(Format weightFormat, Format rowFormat) {
+    if (group == 0)
+      return success();
+    if (group < 8 || group % 8 != 0)
+      return refuse() << "groups of " << int64_t(group)
+                      << " are no multiple of 8";
+    if (weightFormat != Format::i4 && weightFormat != Format::i8)
+      return refuse() << "weights of " << weights << " have no groups";
+    if (rowFormat != Format::f32)
+      return refuse() << "weights in groups are multiplied with rows of f32, "
+                         "not "
+                      << activations;
     return success();
   }
 
@@ -89,9 +113,23 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
     }
     if (rowFormat == Format::bf16 && !target.hasBf16Products)
       rowFormat = Format::f32;
+    // GPUs multiply in a format of their own; weights are what the file says.
+    if (target.isGpu())
+      rowFormat = Format::f32;
+    kernel.setPrecisionAttr(
+        kernel::PrecisionAttr::get(&getContext(), weightFormat, rowFormat,
+                                   getGroup(weightFormat), /*stored=*/false));
+    ++narrowed;
+  }
+
+  /// Attention multiplies in bf16 where vectors do that faster than f32. It has
+  /// no form in tiles.
+  void chooseAttention(kernel::FuncOp kernel, const Target &target,
+                       Format rowFormat) {
+    if (rowFormat == Format::f32 || !target.hasBf16Products || target.hasTiles)
+      return;
     kernel.setPrecisionAttr(kernel::PrecisionAttr::get(
-        &getContext(), weightFormat, rowFormat,
-        weightFormat == Format::i4 ? int64_t(group) : 0, /*stored=*/false));
+        &getContext(), Format::bf16, Format::bf16, 0, /*stored=*/false));
     ++narrowed;
   }
 
@@ -161,10 +199,8 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
       return signalPassFailure();
     if (weightFormat == Format::f32)
       return;
-    if (weightFormat == Format::i4 && (group < 8 || group % 8 != 0)) {
-      refuse() << "groups of " << int64_t(group) << " are no multiple of 8";
+    if (failed(checkGroup(weightFormat, rowFormat)))
       return signalPassFailure();
-    }
     for (auto variant : getOperation().getOps<kernel::VariantOp>()) {
       const Target *target = Target::find(variant.getTarget());
       assert(target && "the verifier knows the target");
@@ -178,6 +214,8 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
       for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
         if (auto op = dyn_cast<attn::LinearOp>(kernel.getComputeOp()))
           choose(kernel, op, *target, weightFormat, rowFormat);
+        else if (isa<attn::AttentionOp>(kernel.getComputeOp()))
+          chooseAttention(kernel, *target, rowFormat);
     }
   }
 };

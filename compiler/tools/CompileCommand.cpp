@@ -52,9 +52,10 @@ cl::opt<std::string>
              cl::desc("Format that GPUs multiply in (default: bf16); tf32 is "
                       "f32 with 10 bits of fraction, f32 three products of it"),
              cl::value_desc("bf16|f16|tf32|f32"), IN_COMPILE);
-cl::opt<int64_t> group("group", cl::init(32),
-                       cl::desc("Weights of int4 that share a scale "
-                                "(default: 32)"),
+cl::opt<int64_t> group("group",
+                       cl::desc("Weights of int4 or int8 that share a scale "
+                                "(default: 32 of int4; of int8 all of a "
+                                "column, else rows stay f32)"),
                        cl::value_desc("N"), IN_COMPILE);
 cl::opt<std::string>
     cache("cache", cl::init("f32"),
@@ -185,9 +186,12 @@ int readPrecision(PipelineOptions &options) {
                      "; expected f32, or what the weights are if that is bf16 "
                      "or int8",
                  "compile");
-  if (group.getNumOccurrences() && weights != "int4")
-    return usage("--group is for --weights=int4", "compile");
-  if (group < 8 || group % 8 != 0)
+  const bool isGrouped = group.getNumOccurrences() > 0;
+  if (isGrouped && weights != "int4" && weights != "int8")
+    return usage("--group is for --weights=int4 and --weights=int8", "compile");
+  if (isGrouped && activations == "int8")
+    return usage("--group does not go with --activations=int8", "compile");
+  if (isGrouped && (group < 8 || group % 8 != 0))
     return usage("--group=" + Twine(group) + "; expected a multiple of 8",
                  "compile");
   if (!is_contained({"f32", "bf16", "int8"}, cache))

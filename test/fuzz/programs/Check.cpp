@@ -46,7 +46,11 @@ Setting Setting::make(uint64_t seed) {
     setting.weights = random.pick({"bf16", "i8", "i4"});
     if (setting.weights != "i4" && random.chance(0.3))
       setting.activations = "f32";
+    // Rows stay f32 where weights of i8 have groups.
     setting.group = random.pick({32, 32, 8, 16, 64});
+    if (setting.weights == "bf16" ||
+        (setting.weights == "i8" && random.chance(0.7)))
+      setting.group = 0;
   }
   setting.cache = random.pick({"f32", "f32", "bf16", "i8"});
   setting.inputs = random.next() >> 1;
