@@ -82,12 +82,9 @@ attn_status Generator::begin(const attn_generate_options *given, Job &job) {
 
 void Generator::replaceSequence(Job &job) const {
   const Continuation &state = *job.state;
-  int64_t length = session.states.past()[job.options.sequence];
   // What both begin with stays; the last token is fed for its logits.
   size_t common = 0;
-  bool isKnown =
-      state.heldFrom == 0 && static_cast<int64_t>(state.held.size()) == length;
-  if (isKnown)
+  if (state.heldFrom == 0)
     while (common < state.held.size() && common + 1 < state.ids.size() &&
            state.held[common] == state.ids[common])
       ++common;
@@ -147,8 +144,7 @@ attn_status Generator::start(Job &job, const Detokenizer *detokenizer) {
     state.queue.push(state.pending);
   state.queue.append(state.ids.data() + first, state.ids.size() - first);
   // What is not known of the sequence remains so.
-  int64_t known = state.heldFrom + static_cast<int64_t>(state.held.size());
-  if (length == 0 || state.heldFrom < 0 || known < length) {
+  if (length == 0 || state.heldFrom < 0) {
     state.held.clear();
     state.heldFrom = length;
   }

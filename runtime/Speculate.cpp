@@ -25,9 +25,9 @@ using namespace attnrt;
 int64_t Generator::countGuesses(const Job &job) const {
   const Continuation &state = *job.state;
   const attn_generate_options &options = job.options;
-  // The queue holds a token that was made, and not a prompt.
+  // The queue holds the token that was made last, and no prompt.
   if (!options.draft || !job.isRunning || state.pending < 0 ||
-      state.queue.size() != 1 || job.facts.tokens == 0)
+      state.queue.size() != 1)
     return 0;
   int64_t most = options.draft_tokens ? options.draft_tokens : kGuesses;
   auto limit = [&](int64_t bound) { most = bound < most ? bound : most; };
@@ -54,7 +54,7 @@ attn_status Generator::judge(Job &job, float *logits, int64_t past,
   int64_t guesses = static_cast<int64_t>(draft.tokens().size());
   bool stands = true;
   attn_status status = ATTN_OK;
-  while (stands && job.isRunning && status == ATTN_OK) {
+  while (stands && job.isRunning) {
     int32_t token = 0, before = state.queue[0];
     status =
         made < guesses

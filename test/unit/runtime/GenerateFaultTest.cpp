@@ -152,6 +152,7 @@ TEST(GeneratingOutOfMemory, Drafts) {
     EXPECT_GT(sweep([&](toy::Opened &opened) {
                 attn_generate_options given = makeOptions(40);
                 given.temperature = temperature;
+                given.repetition_penalty = temperature ? 1.1f : 1.0f;
                 given.draft = draftTable();
                 given.draft_session = other.session;
                 Heard heard;

@@ -73,6 +73,20 @@ TEST_F(Sampling, DrawsByProbability) {
   EXPECT_NEAR(counts[2], 100, 50);
 }
 
+TEST_F(Sampling, EqualOnesRankById) {
+  options.temperature = 1;
+  options.top_k = 2;
+  std::map<int32_t, int> counts = count({0, 5, 5, 5}, 1000);
+  EXPECT_EQ(counts.size(), 2u);
+  EXPECT_NEAR(counts[1], 500, 100);
+  EXPECT_NEAR(counts[2], 500, 100);
+  // What is impossible by far is not drawn, nor is a penalty of 1 one.
+  options = ATTN_GENERATE_INIT;
+  options.temperature = 1;
+  options.repetition_penalty = 1;
+  EXPECT_EQ(count({0, 2000, -INFINITY}, 100)[1], 100);
+}
+
 TEST_F(Sampling, RulesLeaveOutTheUnlikely) {
   auto kept = [&](int32_t topK, float topP, float minP) {
     options = ATTN_GENERATE_INIT;
