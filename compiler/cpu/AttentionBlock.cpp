@@ -96,6 +96,20 @@ Value AttentionEmitter::applyRegions(const Block &block, Value scores,
 
 //===-- scores ------------------------------------------------------------===//
 
+/// sum + word * vector; words of bf16 are sums of two products.
+Value AttentionEmitter::multiplyAdd(Value word, Value vector, Value sum) {
+  if (!isBf16)
+    return e.fma(word, vector, sum);
+  auto pairs = VectorType::get({2 * lanes}, b.getBF16Type());
+  Value operands[] = {sum, vector::BitCastOp::create(b, loc, pairs, word),
+                      vector::BitCastOp::create(b, loc, pairs, vector)};
+  const std::string name =
+      "llvm.x86.avx512bf16.dpbf16ps." + std::to_string(lanes * 32);
+  return LLVM::CallIntrinsicOp::create(b, loc, e.vectorType(),
+                                       b.getStringAttr(name), operands)
+      .getResult(0);
+}
+
 void AttentionEmitter::emitScores(const Block &block) {
   Value lowest = e.splat(e.f32(kMinusInfinity));
   Values initial(tileRows, lowest);
@@ -141,7 +155,7 @@ SmallVector<Value> AttentionEmitter::emitScoreTile(const Block &block,
                                                    ValueRange highest) {
   // A full panel's rows are a panel wide, the last one's as wide as it is.
   const int64_t keyRow = width * lanes;
-  Value keys = e.at(keyScratch, e.mul(panelIndex, e.i64(panel * headSize)));
+  Value keys = e.at(keyScratch, e.mul(panelIndex, e.i64(panel * headWords)));
   auto multiply = [&](Value first, int64_t count, Values sums) {
     for (int64_t d = 0; d < count; ++d) {
       Value depth = e.add(first, e.i64(d));
@@ -155,21 +169,21 @@ SmallVector<Value> AttentionEmitter::emitScoreTile(const Block &block,
             e.splat(e.loadF32(e.at(queryPlace, e.i64(i * paddedHead))));
         for (unsigned v = 0; v < width; ++v) {
           Value &sum = sums[i * width + v];
-          sum = e.fma(element, vectors[v], sum);
+          sum = multiplyAdd(element, vectors[v], sum);
         }
       }
     }
     return sums;
   };
   constexpr int64_t kUnroll = 4;
-  const int64_t whole = headSize / kUnroll * kUnroll;
+  const int64_t whole = headWords / kUnroll * kUnroll;
   Values sums(tileRows * width, e.splat(e.f32(0)));
   if (whole)
     sums = e.loop(e.i64(0), e.i64(whole), kUnroll, sums,
                   [&](Value first, ValueRange carried) {
                     return multiply(first, kUnroll, Values(carried));
                   });
-  sums = multiply(e.i64(whole), headSize - whole, sums);
+  sums = multiply(e.i64(whole), headWords - whole, sums);
 
   Values result(highest);
   Value firstKey = e.mul(panelIndex, e.i64(panel));
@@ -193,11 +207,10 @@ SmallVector<Value> AttentionEmitter::emitScoreTile(const Block &block,
 
 //===-- softmax -----------------------------------------------------------===//
 
-/// Runs `body(place, key, mask, carried)` on every vector of a row's visited
-/// scores; `mask` is null or tells which lanes are keys.
+/// Runs `body` on every vector of a row's visited scores.
 Value AttentionEmitter::visitRow(
     const Block &block, Value row, Value initial,
-    function_ref<Value(Value, Value, Value, Value)> body) {
+    function_ref<Value(const Scores &, Value)> body) {
   Value rowPlace = e.at(probabilities, e.mul(row, e.i64(panel)));
   Value fullEnd = e.minimum(block.fullPanels, e.ceilDiv(block.keyEnd, panel));
   auto placeOf = [&](Value panelIndex) {
@@ -208,8 +221,10 @@ Value AttentionEmitter::visitRow(
                           Value value = carried[0];
                           Value key = e.mul(index, e.i64(panel));
                           for (int64_t v = 0; v < panel; v += lanes)
-                            value = body(e.at(placeOf(index), e.i64(v)),
-                                         e.add(key, e.i64(v)), Value(), value);
+                            value = body({e.at(placeOf(index), e.i64(v)),
+                                          e.at(placeOf(index), e.i64(v / 2)),
+                                          e.add(key, e.i64(v)), Value()},
+                                         value);
                           return {value};
                         })[0];
   Value tail =
@@ -218,11 +233,14 @@ Value AttentionEmitter::visitRow(
       arith::SelectOp::create(b, loc, hasTail(block), tail, e.i64(0));
   Value tailPlace = placeOf(block.fullPanels);
   Value tailKey = e.mul(block.fullPanels, e.i64(panel));
-  return e.loop(e.i64(0), visited, lanes, result,
-                [&](Value first, ValueRange carried) -> Values {
-                  return {body(e.at(tailPlace, first), e.add(tailKey, first),
-                               e.tailMask(e.sub(tail, first)), carried[0])};
-                })[0];
+  return e.loop(
+      e.i64(0), visited, lanes, result,
+      [&](Value first, ValueRange carried) -> Values {
+        return {body({e.at(tailPlace, first),
+                      e.at(tailPlace, e.div(first, e.i64(2))),
+                      e.add(tailKey, first), e.tailMask(e.sub(tail, first))},
+                     carried[0])};
+      })[0];
 }
 
 void AttentionEmitter::emitSoftmax(const Block &block) {
@@ -233,13 +251,12 @@ void AttentionEmitter::emitSoftmax(const Block &block) {
     if (regionsInRow) {
       Value query = queryOf(block, row);
       highest =
-          visitRow(block, row, lowest,
-                   [&](Value place, Value key, Value laneMask, Value carried) {
-                     Value scores = applyRegions(block, e.loadVector(place),
-                                                 query, key, laneMask);
-                     e.storeVector(scores, place);
-                     return e.maxF32(scores, carried);
-                   });
+          visitRow(block, row, lowest, [&](const Scores &at, Value carried) {
+            Value scores = applyRegions(block, e.loadVector(at.place), query,
+                                        at.key, at.mask);
+            e.storeVector(scores, at.place);
+            return e.maxF32(scores, carried);
+          });
     } else {
       highest = e.loadVector(e.at(maxima, e.mul(row, e.i64(lanes))));
     }
@@ -249,15 +266,21 @@ void AttentionEmitter::emitSoftmax(const Block &block) {
                                        maximum, e.f32(kMinusInfinity));
     maximum = arith::SelectOp::create(b, loc, none, zero, maximum);
     Value shift = e.splat(maximum);
-    Value sums =
-        visitRow(block, row, e.splat(zero),
-                 [&](Value place, Value, Value, Value carried) -> Value {
-                   Value shifted = arith::SubFOp::create(
-                       b, loc, e.loadVector(place), shift);
-                   Value weights = math::ExpOp::create(b, loc, shifted);
-                   e.storeVector(weights, place);
-                   return arith::AddFOp::create(b, loc, carried, weights);
-                 });
+    Value sums = visitRow(
+        block, row, e.splat(zero),
+        [&](const Scores &at, Value carried) -> Value {
+          Value shifted =
+              arith::SubFOp::create(b, loc, e.loadVector(at.place), shift);
+          Value weights = math::ExpOp::create(
+              b, loc, shifted,
+              isBf16 ? arith::FastMathFlags::afn : arith::FastMathFlags::none);
+          // Never ahead of what is still to be read.
+          if (isBf16)
+            e.store(toBf16(weights), at.narrow, 2);
+          else
+            e.storeVector(weights, at.place);
+          return arith::AddFOp::create(b, loc, carried, weights);
+        });
     Value sum = e.reduceAdd(sums);
     Value empty =
         arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, sum, zero);
@@ -296,7 +319,7 @@ void AttentionEmitter::emitOutputTile(const Block &block, unsigned firstVector,
             e.splat(e.loadF32(e.at(weightPlace, e.i64(i * panel + k))));
         for (unsigned v = 0; v < width; ++v) {
           Value &sum = sums[i * width + v];
-          sum = e.fma(weight, vectors[v], sum);
+          sum = multiplyAdd(weight, vectors[v], sum);
         }
       }
     }
@@ -311,7 +334,8 @@ void AttentionEmitter::emitOutputTile(const Block &block, unsigned firstVector,
         Value firstKey = e.mul(index, e.i64(panel));
         Value weights =
             e.at(probabilities, e.mul(index, e.i64(tileRows * panel)));
-        Value rows = e.at(valuePlace, e.mul(firstKey, e.i64(paddedValue)));
+        Value rows = e.at(valuePlace, e.mul(e.div(firstKey, e.i64(pack)),
+                                            e.i64(paddedValue)));
         auto part = [&](Value from, Value to, int64_t step, ValueRange sums) {
           return e.loop(
               from, to, step, sums, [&](Value k, ValueRange carried) -> Values {
@@ -321,6 +345,7 @@ void AttentionEmitter::emitOutputTile(const Block &block, unsigned firstVector,
               });
         };
         Value count = e.minimum(e.sub(block.keyEnd, firstKey), e.i64(panel));
+        count = e.ceilDiv(count, pack);
         Value whole = e.mul(e.div(count, e.i64(kUnroll)), e.i64(kUnroll));
         return part(whole, count, 1, part(e.i64(0), whole, kUnroll, carried));
       });

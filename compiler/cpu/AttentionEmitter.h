@@ -19,6 +19,11 @@
 //                 vectors allow
 //   values        [KV][paddedValue]
 //
+// With `precision` bf16, queries, keys, probabilities and values are pairs of
+// bf16 in words of 32 bits: neighbours of depth in a query or key, two keys in
+// probabilities and values. Sizes above then count words; scores, their softmax
+// and all sums stay f32.
+//
 // Values are copied because the rows of a fused projection lie thousands of
 // bytes apart: every block would touch one page per key.
 //
@@ -65,6 +70,10 @@ private:
   void packValues(const Sequence &sequence, Value keyHead);
   void packQueries(const Block &block);
   void transposeRows(llvm::ArrayRef<Value> rows, Value target, Value stride);
+  Value loadWords(Value source, Value word, int64_t elements);
+  Value toBf16(Value vector);
+  Value pairRows(Value even, Value odd);
+  void copyRow(Value source, Value target, int64_t size);
 
   // AttentionBlock.cpp
   void emitBlock(const Sequence &sequence, Value head, Value query);
@@ -74,9 +83,14 @@ private:
   void emitScores(const Block &block);
   Values emitScoreTile(const Block &block, unsigned width, Value panelIndex,
                        Value lastMask, mlir::ValueRange maxima);
-  Value visitRow(
-      const Block &block, Value row, Value initial,
-      llvm::function_ref<Value(Value place, Value key, Value mask, Value)>);
+  /// Some scores of a row: where they lie, and where they will as bf16; null or
+  /// which of the lanes are keys.
+  struct Scores {
+    Value place, narrow, key, mask;
+  };
+  Value visitRow(const Block &block, Value row, Value initial,
+                 llvm::function_ref<Value(const Scores &, Value carried)> body);
+  Value multiplyAdd(Value word, Value vector, Value sum);
   void emitSoftmax(const Block &block);
   void emitWeightedSum(const Block &block);
   void emitOutputTile(const Block &block, unsigned firstVector, unsigned width);
@@ -93,9 +107,12 @@ private:
   llvm::SmallVector<KeyBound> bounds;
   bool regionsInRow; ///< evaluated row by row, after the products
 
+  bool isBf16;  ///< products of pairs of bf16
+  int64_t pack; ///< numbers in a word
   int64_t lanes, tileRows, panelVectors, panel;
   int64_t itemRows; ///< query rows that are shared out together
   int64_t queryHeads, keyHeads, headSize, valueSize;
+  int64_t headWords; ///< of a query or key
   int64_t paddedHead, paddedValue;
   int64_t queryStride, keyStride, valueStride;
 

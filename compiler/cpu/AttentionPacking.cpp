@@ -9,7 +9,8 @@
 // of lanes x lanes elements, first 4x4 within 128 bits, then 128-bit groups, in
 // shuffles that are one instruction each. Rows past the last key repeat it:
 // their scores are masked. Values and queries are copied row by row, their rows
-// filled up to whole vectors with zeros.
+// filled up to whole vectors with zeros. In bf16 a word is a pair, so that half
+// as many are transposed; values are paired by keys.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/AttentionEmitter.h"
@@ -95,26 +96,65 @@ static SmallVector<Value> transpose(KernelEmitter &e, ArrayRef<Value> rows) {
   return result;
 }
 
-/// `lanes` rows of headSize elements become headSize rows of `lanes` elements,
-/// `stride` elements apart.
+/// Half as many words as the f32 of both vectors, the first one's below.
+static Value concatenate(KernelEmitter &e, Value low, Value high) {
+  Value both = vector::ShuffleOp::create(
+      e.b, e.loc, low, high,
+      llvm::to_vector(llvm::seq<int64_t>(0, 2 * int64_t(e.lanes))));
+  return vector::BitCastOp::create(e.b, e.loc, e.vectorType(), both);
+}
+
+Value AttentionEmitter::toBf16(Value vector) {
+  auto type = VectorType::get({lanes}, b.getBF16Type());
+  return arith::TruncFOp::create(b, loc, type, vector);
+}
+
+/// The `lanes` words from `word` on of a row, of which so many elements exist;
+/// zeros behind them.
+Value AttentionEmitter::loadWords(Value source, Value word, int64_t elements) {
+  auto load = [&](int64_t from) -> Value {
+    if (from >= elements)
+      return e.splat(e.f32(0));
+    Value laneMask =
+        elements - from < lanes ? e.tailMask(e.i64(elements - from)) : Value();
+    Value first = e.add(e.mul(word, e.i64(pack)), e.i64(from));
+    return e.loadVector(e.at(source, first), laneMask);
+  };
+  if (!isBf16)
+    return load(0);
+  return concatenate(e, toBf16(load(0)), toBf16(load(lanes)));
+}
+
+/// Words with an element of each of two rows of values.
+Value AttentionEmitter::pairRows(Value even, Value odd) {
+  SmallVector<int64_t> order;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    order.append({lane, lanes + lane});
+  Value both =
+      vector::ShuffleOp::create(b, loc, toBf16(even), toBf16(odd), order);
+  return vector::BitCastOp::create(b, loc, e.vectorType(), both);
+}
+
+/// `lanes` rows of headSize elements become headWords rows of `lanes` words,
+/// `stride` words apart.
 void AttentionEmitter::transposeRows(ArrayRef<Value> rows, Value target,
                                      Value stride) {
-  auto tile = [&](Value first, int64_t count) {
-    Value laneMask = count < lanes ? e.tailMask(e.i64(count)) : Value();
+  auto tile = [&](Value first, int64_t elements) {
     Values loaded;
     for (Value row : rows)
-      loaded.push_back(e.loadVector(e.at(row, first), laneMask));
+      loaded.push_back(loadWords(row, first, elements));
     Values columns = transpose(e, loaded);
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < int64_t(llvm::divideCeil(elements, pack)); ++i)
       e.storeVector(columns[i],
                     e.at(target, e.mul(e.add(first, e.i64(i)), stride)));
   };
-  const int64_t whole = headSize / lanes * lanes;
+  const int64_t ofTile = pack * lanes;
+  const int64_t whole = headSize / ofTile * lanes;
   if (whole)
     e.loop(e.i64(0), e.i64(whole), lanes,
-           [&](Value first) { tile(first, lanes); });
-  if (whole < headSize)
-    tile(e.i64(whole), headSize - whole);
+           [&](Value first) { tile(first, ofTile); });
+  if (whole * pack < headSize)
+    tile(e.i64(whole), headSize - whole * pack);
 }
 
 void AttentionEmitter::packKeys(const Sequence &sequence, Value keyHead) {
@@ -123,7 +163,7 @@ void AttentionEmitter::packKeys(const Sequence &sequence, Value keyHead) {
   Value fullPanels = e.div(sequence.keys, e.i64(panel));
   Value fullKeys = e.mul(fullPanels, e.i64(panel));
   e.loop(e.i64(0), fullKeys, panel, [&](Value first) {
-    Value target = e.at(keyScratch, e.mul(first, e.i64(headSize)));
+    Value target = e.at(keyScratch, e.mul(first, e.i64(headWords)));
     Value start = e.at(source, e.mul(first, e.i64(keyStride)));
     e.loop(e.i64(0), e.i64(panel), lanes, [&](Value column) {
       Value base = e.at(start, e.mul(column, e.i64(keyStride)));
@@ -134,7 +174,7 @@ void AttentionEmitter::packKeys(const Sequence &sequence, Value keyHead) {
     });
   });
   Value tailVectors = e.ceilDiv(e.sub(sequence.keys, fullKeys), lanes);
-  Value target = e.at(keyScratch, e.mul(fullKeys, e.i64(headSize)));
+  Value target = e.at(keyScratch, e.mul(fullKeys, e.i64(headWords)));
   Value stride = e.mul(tailVectors, e.i64(lanes));
   Value last = e.sub(sequence.keys, e.i64(1));
   e.loop(e.i64(0), stride, lanes, [&](Value column) {
@@ -148,25 +188,42 @@ void AttentionEmitter::packKeys(const Sequence &sequence, Value keyHead) {
   });
 }
 
-/// Copies `size` elements and zeros up to whole vectors.
-static void copyRow(KernelEmitter &e, Value source, Value target,
-                    int64_t size) {
-  for (int64_t i = 0; i < size; i += e.lanes) {
-    Value laneMask;
-    if (size - i < e.lanes)
-      laneMask = e.tailMask(e.i64(size - i));
-    e.storeVector(e.loadVector(e.at(source, e.i64(i)), laneMask),
-                  e.at(target, e.i64(i)));
-  }
+/// Copies `size` elements, as words, and zeros up to whole vectors.
+void AttentionEmitter::copyRow(Value source, Value target, int64_t size) {
+  for (int64_t word = 0; word * pack < size; word += lanes)
+    e.storeVector(loadWords(source, e.i64(word),
+                            std::min(size - word * pack, lanes * pack)),
+                  e.at(target, e.i64(word)));
 }
 
 void AttentionEmitter::packValues(const Sequence &sequence, Value keyHead) {
   Value source = e.at(value, e.add(e.mul(sequence.firstKey, e.i64(valueStride)),
                                    e.mul(keyHead, e.i64(valueSize))));
-  e.loop(e.i64(0), sequence.keys, 1, [&](Value row) {
-    copyRow(e, e.at(source, e.mul(row, e.i64(valueStride))),
-            e.at(valueScratch, e.mul(row, e.i64(paddedValue))), valueSize);
-  });
+  auto rowAt = [&](Value row) {
+    return e.at(source, e.mul(row, e.i64(valueStride)));
+  };
+  if (!isBf16)
+    return e.loop(e.i64(0), sequence.keys, 1, [&](Value row) {
+      copyRow(rowAt(row), e.at(valueScratch, e.mul(row, e.i64(paddedValue))),
+              valueSize);
+    });
+  auto pairUp = [&](Value pair, bool isWhole) {
+    Value even = rowAt(e.mul(pair, e.i64(2)));
+    Value target = e.at(valueScratch, e.mul(pair, e.i64(paddedValue)));
+    for (int64_t i = 0; i < valueSize; i += lanes) {
+      const int64_t left = valueSize - i;
+      Value laneMask = left < lanes ? e.tailMask(e.i64(left)) : Value();
+      Value odd =
+          isWhole ? e.loadVector(e.at(even, e.i64(valueStride + i)), laneMask)
+                  : e.splat(e.f32(0));
+      e.storeVector(pairRows(e.loadVector(e.at(even, e.i64(i)), laneMask), odd),
+                    e.at(target, e.i64(i)));
+    }
+  };
+  Value pairs = e.div(sequence.keys, e.i64(2));
+  e.loop(e.i64(0), pairs, 1, [&](Value pair) { pairUp(pair, true); });
+  e.ifThen(e.lessThan(e.mul(pairs, e.i64(2)), sequence.keys),
+           [&] { pairUp(pairs, false); });
 }
 
 void AttentionEmitter::packQueries(const Block &block) {
@@ -175,7 +232,7 @@ void AttentionEmitter::packQueries(const Block &block) {
     Value row = e.add(block.sequence.firstQuery, queryOf(block, e.i64(i)));
     Value source = e.at(query, e.add(e.mul(row, e.i64(queryStride)),
                                      e.mul(block.head, e.i64(headSize))));
-    copyRow(e, source, e.at(queryScratch, e.i64(i * paddedHead)), headSize);
+    copyRow(source, e.at(queryScratch, e.i64(i * paddedHead)), headSize);
   }
 }
 

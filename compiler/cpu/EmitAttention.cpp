@@ -52,7 +52,11 @@ AttentionEmitter::AttentionEmitter(KernelEmitter &emitter, attn::AttentionOp op)
   keyHeads = op.getKeyHeads();
   headSize = op.getHeadSize();
   valueSize = op.getValueSize();
-  paddedHead = llvm::alignTo(headSize, lanes);
+  kernel::PrecisionAttr precision = e.kernel.getPrecisionAttr();
+  isBf16 = precision && precision.getActivations() == kernel::Format::bf16;
+  pack = isBf16 ? 2 : 1;
+  headWords = llvm::divideCeil(headSize, pack);
+  paddedHead = llvm::alignTo(headWords, lanes);
   paddedValue = llvm::alignTo(valueSize, lanes);
   const bool hasHeads = op.getQuery().getType().getRank() > 2;
   const unsigned rowRank = hasHeads ? 2 : 1;
@@ -74,7 +78,7 @@ void AttentionEmitter::placeScratch() {
   probabilities =
       take(e.mul(e.ceilDiv(maximumKeys, panel), e.i64(tileRows * panel)));
   Value vectors = e.ceilDiv(maximumKeys, lanes);
-  keyScratch = take(e.mul(vectors, e.i64(headSize * lanes)));
+  keyScratch = take(e.mul(vectors, e.i64(headWords * lanes)));
   valueScratch = place;
 }
 

@@ -89,6 +89,7 @@ LogicalResult LinearEmitter::setUp() {
   narrow = NarrowRows::plan(e.model, precision.getActivations(), panels, depth,
                             tileRows, tile.getBlock());
   blockRows = narrow->blockRows;
+  e.roughMath = true; // the next product rounds as much again
   return success();
 }
 

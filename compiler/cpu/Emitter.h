@@ -65,6 +65,9 @@ public:
   mlir::Value frame, worker, workers;             ///< worker, workers as i64
   llvm::SmallVector<mlir::Value> inputs, outputs; ///< !llvm.ptr
   unsigned lanes;                                 ///< f32 per native vector
+  /// Regions are followed by a rounding to bf16 or i8: elementary functions
+  /// need no more than 13 bits.
+  bool roughMath = false;
 
   /// The pointer behind a value of the kernel's body that is an argument.
   mlir::Value pointerOf(mlir::Value argument);

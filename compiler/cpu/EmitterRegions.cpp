@@ -95,7 +95,9 @@ Value KernelEmitter::inlineRegion(const attn::CapturedRegion &region,
                         laneDim, indices, mask));
       continue;
     }
-    cloneAtVector(b, &op, values, lanes);
+    Operation *clone = cloneAtVector(b, &op, values, lanes);
+    if (auto erf = dyn_cast<math::ErfOp>(clone); erf && roughMath)
+      erf.setFastmath(arith::FastMathFlags::afn);
   }
   return values.lookup(region.yielded());
 }

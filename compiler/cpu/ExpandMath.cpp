@@ -14,6 +14,8 @@
 //           with FMA  without
 //   exp       1.0       1.5     0 where the result is below 2^-125.5
 //   exp2      1.0       1.5     0 where the result is below 2^-125.5
+//   exp afn   2^-13.6 of it     x at most 88; below 2^-125.5 as exp
+//   erf afn   3e-5 in all
 //   tanh      1.5       1.5
 //   erf       1.5       1.75    exactly -1 or 1 where erf rounds to it
 //   cos, sin  1.25      1.25    NaN where |x| > 2^28: neighbouring arguments
@@ -42,6 +44,9 @@ namespace attnc {
 static constexpr float kExp[] = {
     0.00276292209f, 0.0167374201f, 0.083336778f, 0.333330423f,
     0.999999881f,   2.0f,          2.0f};
+// kExpRough: 2 exp(r), |r| <= ln(2) / 2; error 7.5e-05
+static constexpr float kExpRough[] = {0.331336588f, 1.00992656f, 2.0003283f,
+                                      1.99985611f};
 // kExp2: 2 exp2(r), |r| <= 1/2; error 2e-09
 static constexpr float kExp2[] = {
     0.00030706721f, 0.002679775f, 0.0192368738f, 0.111006647f,
@@ -60,6 +65,12 @@ static constexpr float kErfTop = 4.0f;
 static constexpr float kErfLarge[] = {0.00030797231f, -0.00463220058f,
                                       0.0330044329f,  -0.151832134f,
                                       -0.917168796f,  -1.62809598f};
+// kErfRough: erf(x) / x, s = x^2, x <= kErfRoughTop; error 1.7e-05 / x
+static constexpr float kErfRough[] = {
+    4.07412841e-08f, -1.94479162e-06f, 4.10600369e-05f,
+    -0.00051103282f, 0.00423540873f,   -0.0251028109f,
+    0.111079268f,    -0.375314832f,    1.12826836f};
+static constexpr float kErfRoughTop = 3.0f;
 // kErfExp2: exp2(r), |r| <= 1/2; error 9.1e-08
 static constexpr float kErfExp2[] = {0.00132647238f, 0.00967151299f,
                                      0.0555073358f,  0.240222424f,
@@ -108,6 +119,16 @@ public:
     return mul(polynomial(r, kExp), power(shifted));
   }
 
+  /// 13 bits, for x that are at most 88: weights of a softmax that become bf16.
+  Value roughExp(Value x) {
+    Value bottom = number(-87.5f);
+    x = select(less(x, bottom), bottom, x); // lets NaN through
+    Value shifted = fma(x, number(kLog2E), number(kRound + kBias - 1));
+    Value n = sub(shifted, number(kRound + kBias - 1));
+    Value r = fma(n, number(-1 / kLog2E), x);
+    return mul(polynomial(r, kExpRough), power(shifted));
+  }
+
   Value exp2(Value x) {
     x = clamp(x, -126.25f, 128.25f);
     Value shifted = add(x, number(kRound + kBias - 1));
@@ -142,6 +163,12 @@ public:
     Value large = fma(p, power(shifted), number(1));
     large = math::CopySignOp::create(b, loc, large, x);
     return select(less(magnitude, number(kErfSplit)), small, large);
+  }
+
+  /// 1 - 3e-5 beyond kErfRoughTop.
+  Value roughErf(Value x) {
+    x = clamp(x, -kErfRoughTop, kErfRoughTop);
+    return mul(polynomial(mul(x, x), kErfRough), x);
   }
 
   Value cos(Value x) { return sinOfQuarters(x, /*ahead=*/1); }
@@ -257,6 +284,10 @@ bool targetHasFma(Operation *op) {
   return target && target->hasFma;
 }
 
+template <typename Op> bool hasRoughResult(Op op) {
+  return arith::bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn);
+}
+
 struct ExpandMath : impl::ExpandMathBase<ExpandMath> {
   using ExpandMathBase::ExpandMathBase;
 
@@ -271,7 +302,9 @@ struct ExpandMath : impl::ExpandMathBase<ExpandMath> {
       Expansion expansion(op, targetHasFma(op));
       Value result = llvm::TypeSwitch<Operation *, Value>(op)
                          .Case([&](math::ExpOp exp) {
-                           return expansion.exp(exp.getOperand());
+                           return hasRoughResult(exp)
+                                      ? expansion.roughExp(exp.getOperand())
+                                      : expansion.exp(exp.getOperand());
                          })
                          .Case([&](math::Exp2Op exp2) {
                            return expansion.exp2(exp2.getOperand());
@@ -280,7 +313,9 @@ struct ExpandMath : impl::ExpandMathBase<ExpandMath> {
                            return expansion.tanh(tanh.getOperand());
                          })
                          .Case([&](math::ErfOp erf) {
-                           return expansion.erf(erf.getOperand());
+                           return hasRoughResult(erf)
+                                      ? expansion.roughErf(erf.getOperand())
+                                      : expansion.erf(erf.getOperand());
                          })
                          .Case([&](math::CosOp cos) {
                            return expansion.cos(cos.getOperand());

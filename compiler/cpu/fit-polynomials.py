@@ -80,6 +80,8 @@ def tables():
     yield ("kExp: 2 exp(r), |r| <= ln(2) / 2",
            *fit_polynomial(lambda r: 2 * mpmath.exp(r), -half, half, 6,
                            (2.0, 2.0)))
+    yield ("kExpRough: 2 exp(r), |r| <= ln(2) / 2",
+           *fit_polynomial(lambda r: 2 * mpmath.exp(r), -half, half, 3))
     yield ("kExp2: 2 exp2(r), |r| <= 1/2",
            *fit_polynomial(lambda r: 2 * two**r, -0.5, 0.5, 6, (2.0,)))
 
@@ -104,6 +106,10 @@ def tables():
            *fit_polynomial(lambda x: mpmath.log(mpmath.erfc(x), 2) / x,
                            ERF_SPLIT, ERF_TOP, 5, (),
                            lambda x: 1 / (x * mpmath.erfc(x) * mpmath.log(2))))
+    # Rough: erf(x) = x P(s) up to 3, where 1 - erf is 2.2e-5.
+    yield ("kErfRough: erf(x) / x, s = x^2, x <= kErfRoughTop",
+           *fit_polynomial(lambda s: erf_rest(s) + 1, 1e-6, 9.0, 8, (),
+                           lambda s: 1 / mpmath.sqrt(s)))
     # Its exp2 may be less exact than the one above.
     yield ("kErfExp2: exp2(r), |r| <= 1/2",
            *fit_polynomial(lambda r: two**r, -0.5, 0.5, 5, (1.0,)))

@@ -58,6 +58,8 @@ public:
 
   void run(const Parallel &parallel, ArrayRef<Sequence> sequences,
            double *result) const;
+  /// Rounds both sides of both products to bf16.
+  void narrow();
 
 private:
   struct Frames {
@@ -72,7 +74,8 @@ private:
   Tensor query, key, value;
   int64_t queryHeads, keyHeads, headSize, valueSize;
   bool isPacked;
-  int64_t window; ///< keys that a query sees; 0: all
+  bool isNarrow = false; ///< products are of bf16
+  int64_t window;        ///< keys that a query sees; 0: all
   std::optional<Noise> noise;
   std::optional<ElementProgram> score, mask;
 };
@@ -103,6 +106,14 @@ void AttentionRun::run(const Parallel &parallel, ArrayRef<Sequence> sequences,
                         runUnit(units[i], sequences[units[i].sequence], frames,
                                 result);
                     });
+}
+
+void AttentionRun::narrow() {
+  isNarrow = true;
+  for (Tensor *tensor : {&query, &key, &value}) {
+    *tensor = tensor->copy();
+    roundTo("bf16", tensor->numberData(), tensor->numElements());
+  }
 }
 
 void AttentionRun::runUnit(const Unit &unit, const Sequence &sequence,
@@ -136,6 +147,8 @@ void AttentionRun::runUnit(const Unit &unit, const Sequence &sequence,
       noise->addToRow(row, sequence.keys,
                       first + kOfScores + q * sequence.keys);
     softmaxRow(row, row, sequence.keys);
+    if (isNarrow)
+      roundTo("bf16", row, sequence.keys);
   }
   multiplyUnit({frames.scores.data(), nullptr, sequence.keys, 1},
                {value.numberData() + keyBase * valueSize, nullptr,
@@ -223,6 +236,8 @@ Error Evaluation::evaluate(attn::AttentionOp op) {
   Tensor result = Tensor::numbers(shape);
   AttentionRun run(op, query, key, value, gather(op.getScoreCaptures()),
                    gather(op.getMaskCaptures()), drawNoise());
+  if (precision == Precision::Narrow && weights.formats.activations != "f32")
+    run.narrow();
   run.run(parallel, sequences, result.numberData());
   return setChecked(op.getResult(), std::move(result));
 }

@@ -42,20 +42,23 @@ static double getFormatError(llvm::StringRef format) {
   return format == "i4" ? 2.2 / (8 * std::sqrt(12)) : 0;
 }
 
-/// 4 E of Verify.h, for an entry with so many products with weights, and
-/// products with what a cache keeps.
+/// 4 E of Verify.h, for an entry with so many products with weights, products
+/// of attention, and products with what a cache keeps.
 static double getNarrowBound(const NarrowFormats &formats, double products,
-                             double cached) {
-  return 4 *
-         std::hypot(std::sqrt(products) * getFormatError(formats.weights),
-                    std::sqrt(products) * getFormatError(formats.activations),
-                    std::sqrt(cached) * getFormatError(formats.cache));
+                             double attended, double cached) {
+  const double rows = getFormatError(formats.activations);
+  const double sides = rows > 0 ? std::sqrt(2) * getFormatError("bf16") : 0;
+  return 4 * std::hypot(std::hypot(std::sqrt(products) *
+                                       getFormatError(formats.weights),
+                                   std::sqrt(products) * rows),
+                        std::sqrt(attended) * sides,
+                        std::sqrt(cached) * getFormatError(formats.cache));
 }
 
 /// u (8 + sqrt(K P)) of Verify.h, and what narrow products add to it.
 static double getRelativeBound(attn::EntryOp entry,
                                const NarrowFormats &formats) {
-  double depth = 1, products = 0, projections = 0, cached = 0;
+  double depth = 1, products = 0, projections = 0, attended = 0, cached = 0;
   auto add = [&](int64_t contraction, int64_t count) {
     depth = std::max(depth, double(std::max<int64_t>(contraction, 1)));
     products += count;
@@ -71,9 +74,10 @@ static double getRelativeBound(attn::EntryOp entry,
       add(matmul.getLhs().getType().getShape().back(), 1);
     else if (auto linear = dyn_cast<attn::HeadLinearOp>(op))
       add(linear.getWeight().getType().getDimSize(1), 1);
-    else if (auto attention = dyn_cast<attn::AttentionOp>(op))
+    else if (auto attention = dyn_cast<attn::AttentionOp>(op)) {
       add(attention.getHeadSize(), 2);
-    else if (auto attention = dyn_cast<attn::CachedAttentionOp>(op)) {
+      attended += 2;
+    } else if (auto attention = dyn_cast<attn::CachedAttentionOp>(op)) {
       add(attention.getHeadSize(), 2);
       cached += 2;
     }
@@ -84,7 +88,7 @@ static double getRelativeBound(attn::EntryOp entry,
             op);
   });
   return kUnitRoundoff * (8 + std::sqrt(depth * products)) +
-         getNarrowBound(formats, projections, cached);
+         getNarrowBound(formats, projections, attended, cached);
 }
 
 //===----------------------------------------------------------------------===//

@@ -53,6 +53,9 @@
 // these, 2 A e_cache^2 is added under the root. The heads of one row have a
 // scale each, so c is that of some 64 normal numbers at most.
 //
+// Beside narrow activations, attention may multiply bf16: with A attentions,
+// 2 A products more, with e of bf16 on both sides.
+//
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_INTERPRET_VERIFY_H
 #define ATTNC_COMPILER_INTERPRET_VERIFY_H

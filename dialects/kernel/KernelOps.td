@@ -64,8 +64,9 @@ def Kernel_FuncOp : Kernel_Op<"func", [Symbol, IsolatedFromAbove,
     3. A layout is `#kernel.panels` with a positive width, on rank-2 f32
        arguments only, or `#kernel.rows` with a positive stride. Panels of i4
        have groups of a multiple of 8, others none.
-    4. `precision` stands on an `attn.linear` alone, and its activations are f32,
-       or bf16 or i8 as the weights are.
+    4. `precision` stands on an `attn.linear`, with activations of f32, or of bf16
+       or i8 as the weights are; or on an `attn.attention`, whose products are
+       then of bf16 on both sides.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,

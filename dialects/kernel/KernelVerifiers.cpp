@@ -134,10 +134,18 @@ static LogicalResult verifyPrecision(FuncOp op, Operation *compute) {
   PrecisionAttr precision = op.getPrecisionAttr();
   if (!precision)
     return success();
-  if (!isa<attn::LinearOp>(compute))
-    return op.emitOpError() << "expects 'precision' on an attn.linear, got '"
-                            << compute->getName() << "'";
   Format rows = precision.getActivations();
+  if (isa<attn::AttentionOp>(compute)) {
+    if (rows == Format::bf16 && precision.getWeights() == Format::bf16)
+      return success();
+    return op.emitOpError()
+           << "expects bf16 on both sides of an attn.attention; got "
+           << precision;
+  }
+  if (!isa<attn::LinearOp>(compute))
+    return op.emitOpError() << "expects 'precision' on an attn.linear or an "
+                               "attn.attention, got '"
+                            << compute->getName() << "'";
   bool known =
       rows == Format::f32 || (rows == precision.getWeights() &&
                               (rows == Format::bf16 || rows == Format::i8));

@@ -71,3 +71,22 @@ kernel.variant @v3 target "x86-64-v3" {
 // CHECK-COUNT-4: math.tanh %{{.*}} : vector<8xf32>
 // CHECK-NOT: math.tanh
 // CHECK: math.exp
+
+// Pairs of bf16: 16 words of depth for 32 numbers, two keys to a word of values;
+// weights become bf16 behind an exponential of as many bits as that takes.
+
+kernel.variant @bf16 target "x86-64-v4-bf16" {
+  kernel.func @narrow(%q: tensor<?x32xf32, #attn.sizes<tokens, 32>>, %k: tensor<?x32xf32, #attn.sizes<tokens, 32>>, %v: tensor<?x32xf32, #attn.sizes<tokens, 32>>) -> tensor<?x32xf32, #attn.sizes<tokens, 32>> precision #kernel.precision<weights = bf16, activations = bf16> {
+    %o = attn.attention %q, %k, %v : tensor<?x32xf32, #attn.sizes<tokens, 32>>, tensor<?x32xf32, #attn.sizes<tokens, 32>>, tensor<?x32xf32, #attn.sizes<tokens, 32>> -> tensor<?x32xf32, #attn.sizes<tokens, 32>>
+    kernel.return %o : tensor<?x32xf32, #attn.sizes<tokens, 32>>
+  }
+}
+
+// CHECK-LABEL: func.func private @bf16_narrow(
+// CHECK: arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
+// CHECK: vector.shuffle %{{.*}} [0, 16, 1, 17, {{.*}}] : vector<16xbf16>, vector<16xbf16>
+// CHECK: scf.for %{{.*}} = %c0_i64 to %c16_i64 step %c4_i64 iter_args(
+// CHECK-COUNT-96: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// CHECK: math.exp %{{.*}} fastmath<afn> : vector<16xf32>
+// CHECK: llvm.store %{{.*}} : vector<16xbf16>
+// CHECK: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"

@@ -1,6 +1,7 @@
 // RUN: attn-opt %s --attn-select-kernels=target=x86-64-v4-vnni --attn-choose-precision=weights=i8 --attn-choose-tiles | FileCheck %s --check-prefixes=I8,VNNI
 // RUN: attn-opt %s --attn-select-kernels=target=x86-64-v3 --attn-choose-precision=weights=i8 --attn-choose-tiles | FileCheck %s --check-prefixes=I8,AVX2
 // RUN: attn-opt %s --attn-select-kernels=target=x86-64-v4-bf16 --attn-choose-precision=weights=bf16 --attn-choose-tiles | FileCheck %s --check-prefix=BF16
+// RUN: attn-opt %s --attn-select-kernels=target=x86-64-v4-bf16 --attn-choose-precision=weights=i8 --attn-choose-tiles | FileCheck %s --check-prefix=NARROW
 // RUN: attn-opt %s --attn-select-kernels=target=x86-64-v4 --attn-choose-precision=weights=bf16 --attn-choose-tiles | FileCheck %s --check-prefix=WIDENED
 // RUN: attn-opt %s --attn-select-kernels=target=x86-64-v4 --attn-choose-precision="weights=i4 group=64" --attn-choose-tiles | FileCheck %s --check-prefix=I4
 // RUN: attn-opt %s --attn-select-kernels=target=x86-64-v4 --attn-choose-precision="weights=i8 activations=f32" --attn-choose-tiles | FileCheck %s --check-prefix=ONLY
@@ -17,6 +18,7 @@
 
 !x = tensor<?x100xf32, #attn.sizes<tokens, 100>>
 !u = tensor<?x96xf32, #attn.sizes<tokens, 96>>
+!q = tensor<?x8xf32, #attn.sizes<tokens, 8>>
 !few = tensor<?x2xf32, #attn.sizes<tokens, 2>>
 attn.size @tokens min 1 max 512
 attn.weight @up from ["up"] : tensor<96x100xf32>
@@ -39,10 +41,18 @@ attn.weight @head from ["head"] : tensor<2x96xf32>
 // I4: kernel.func @linear_100x96({{.*}} {kernel.layout = #kernel.panels<48, i4, group 64>}) {{.*}} precision #kernel.precision<weights = i4, activations = f32, group = 64> scratch "19200" {
 // ONLY: kernel.func @linear_100x96({{.*}} {kernel.layout = #kernel.panels<48, i8>}) {{.*}} precision #kernel.precision<weights = i8, activations = f32> scratch "19200" {
 // F32-NOT: precision
+// Attention multiplies bf16 where rows of products do, or i8.
+// BF16: kernel.func @attention_{{[^ ]*}}({{.*}} precision #kernel.precision<weights = bf16, activations = bf16>
+// NARROW: kernel.func @attention_{{[^ ]*}}({{.*}} precision #kernel.precision<weights = bf16, activations = bf16>
+// WIDENED-NOT: kernel.func @attention_{{.*}} precision
 attn.entry @f(%x: !x {attn.name = "x"}) -> (!few {attn.name = "y"}) sizes ["tokens"] {
   %up = attn.get_weight @up : tensor<96x100xf32>
   %head = attn.get_weight @head : tensor<2x96xf32>
   %u = attn.linear %x, %up : !x, tensor<96x100xf32> -> !u
   %y = attn.linear %u, %head : !u, tensor<2x96xf32> -> !few
   attn.return %y : !few
+}
+attn.entry @g(%q: !q {attn.name = "q"}) -> (!q {attn.name = "o"}) sizes ["tokens"] {
+  %o = attn.attention %q, %q, %q : !q, !q, !q -> !q
+  attn.return %o : !q
 }

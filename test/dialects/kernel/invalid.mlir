@@ -122,9 +122,19 @@ kernel.variant @v target "x86-64-v3" {
 // -----
 
 kernel.variant @v target "x86-64-v3" {
-  // expected-error @+1 {{expects 'precision' on an attn.linear, got 'attn.softmax'}}
+  // expected-error @+1 {{expects 'precision' on an attn.linear or an attn.attention, got 'attn.softmax'}}
   kernel.func @func_c4_op(%x: tensor<3xf32>) -> tensor<3xf32> precision #kernel.precision<weights = i8, activations = i8> {
     %y = attn.softmax %x : tensor<3xf32>
     kernel.return %y : tensor<3xf32>
+  }
+}
+
+// -----
+
+kernel.variant @v target "x86-64-v4" {
+  // expected-error @+1 {{expects bf16 on both sides of an attn.attention; got #kernel.precision<weights = i8, activations = i8>}}
+  kernel.func @func_c4_attention(%q: tensor<4x8xf32>, %k: tensor<5x8xf32>) -> tensor<4x8xf32> precision #kernel.precision<weights = i8, activations = i8> {
+    %o = attn.attention %q, %k, %k : tensor<4x8xf32>, tensor<5x8xf32>, tensor<5x8xf32> -> tensor<4x8xf32>
+    kernel.return %o : tensor<4x8xf32>
   }
 }

@@ -128,8 +128,12 @@ std::string AttentionKernel::text(const Target &target) const {
          "attn.size @k min 0 max 4096\nattn.size @t min 0 max 65536\n"
          "kernel.variant @v target \"" +
          target.name.str() + "\" {\nkernel.func @attention(" + arguments +
-         ") -> " + o + " {\n%O = attn.attention %Q, %K, %V" + offsets +
-         regions + bound + " : " + q + ", " + k + ", " + v + " -> " + o +
+         ") -> " + o +
+         (isBf16 ? " precision #kernel.precision<weights = bf16, activations = "
+                   "bf16>"
+                 : "") +
+         " {\n%O = attn.attention %Q, %K, %V" + offsets + regions + bound +
+         " : " + q + ", " + k + ", " + v + " -> " + o +
          "\nkernel.return %O : " + o + "\n}\n}\n";
 }
 
@@ -293,6 +297,15 @@ std::vector<double> AttentionProblem::capturesAt(const Region &region,
   return read;
 }
 
+/// To the nearest bf16, ties to even.
+static double toBf16(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
 void AttentionProblem::referenceRow(Position at, int64_t queryRow,
                                     int64_t firstKey, int64_t keyCount,
                                     std::vector<double> &result,
@@ -304,11 +317,12 @@ void AttentionProblem::referenceRow(Position at, int64_t queryRow,
     std::vector<double> read = capturesAt(region, first, at);
     return region.reference(score, at, read.data());
   };
+  auto factor = [&](float x) { return kernel.isBf16 ? toBf16(x) : x; };
   for (int64_t k = 0; k < keyCount; ++k) {
     double score = 0, terms = 0;
     for (int64_t d = 0; d < kernel.headSize; ++d) {
-      const double term =
-          double(queryAt(queryRow, at.h, d)) * keyAt(firstKey + k, keyHead, d);
+      const double term = factor(queryAt(queryRow, at.h, d)) *
+                          factor(keyAt(firstKey + k, keyHead, d));
       score += term;
       terms += std::fabs(term);
     }
@@ -328,7 +342,7 @@ void AttentionProblem::referenceRow(Position at, int64_t queryRow,
     weights[k] = highest == -INFINITY ? 0 : std::exp(weights[k] - highest);
     sum += weights[k];
     for (int64_t d = 0; d < kernel.valueSize; ++d) {
-      const double v = valueAt(firstKey + k, keyHead, d);
+      const double v = factor(valueAt(firstKey + k, keyHead, d));
       result[d] += weights[k] * v;
       largest = std::max(largest, std::fabs(v));
     }
@@ -336,7 +350,12 @@ void AttentionProblem::referenceRow(Position at, int64_t queryRow,
   for (double &x : result)
     x = sum > 0 ? x / sum : 0;
   constexpr double kRounding = 1.0 / (1 << 24);
-  tolerance = sum > 0 ? largest * kRounding * (2 * magnitude + 16) : 0;
+  // What the reference has not: weights are rounded to bf16, and their
+  // exponentials are good to 2^-13.6, in the sum of weights as well.
+  constexpr double kWeights = 0x1p-9 + 2 * 0x1p-13;
+  tolerance = sum > 0 ? largest * (kRounding * (2 * magnitude + 16) +
+                                   (kernel.isBf16 ? kWeights : 0))
+                      : 0;
 }
 
 void AttentionProblem::check(const KernelRunner &runner) const {

@@ -55,7 +55,8 @@ const Function kFunctions[] = {{"exp", std::exp, 1.0, 1.5, kFlush},
 constexpr uint64_t kStep = 257;
 constexpr int64_t kBatch = 4096;
 
-std::string makeModule(const Function &function, const Target &target) {
+std::string makeModule(const Function &function, const Target &target,
+                       const std::string &flags = "") {
   const std::string vector =
       "vector<" + std::to_string(target.lanes()) + "xf32>";
   return std::string("func.func private @f(%frame: !llvm.ptr, %worker: i32, "
@@ -72,8 +73,8 @@ std::string makeModule(const Function &function, const Target &target) {
          "!llvm.ptr, "
          "f32\n"
          "    %x = llvm.load %p {alignment = 4} : !llvm.ptr -> " +
-         vector + "\n    %y = math." + function.op + " %x : " + vector +
-         "\n    llvm.store %y, %q {alignment = 4} : " + vector +
+         vector + "\n    %y = math." + function.op + " %x" + flags + " : " +
+         vector + "\n    llvm.store %y, %q {alignment = 4} : " + vector +
          ", !llvm.ptr\n  }\n  return\n}\n";
 }
 
@@ -144,9 +145,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 /// f(x) of single values.
 std::vector<float> evaluate(const char *op, const std::vector<float> &values,
-                            const Target &target) {
+                            const Target &target, const char *flags = "") {
   Function function = {op, nullptr, 0, 0, 0};
-  auto runner = KernelRunner::compile(makeModule(function, target), target);
+  auto runner =
+      KernelRunner::compile(makeModule(function, target, flags), target);
   GuardedBuffer in(kBatch), out(kBatch);
   std::fill_n(in.floats(), kBatch, 0.0f);
   std::copy(values.begin(), values.end(), in.floats());
@@ -184,6 +186,43 @@ TEST(ExpandMathLimits, NanStaysNan) {
   for (const char *op : {"exp", "exp2", "tanh", "erf", "cos", "sin", "rsqrt"})
     for (float result : evaluate(op, values, Target::native()))
       EXPECT_TRUE(std::isnan(result)) << op << " gave " << result;
+}
+
+TEST(ExpandMathLimits, RoughExponentials) {
+  std::vector<float> arguments;
+  for (int i = 0; i < 4000; ++i)
+    arguments.push_back(-i * 0.0217f);
+  for (const char *name : {"x86-64-v4", "x86-64-v3", "x86-64"}) {
+    const Target &target = *Target::find(name);
+    if (!target.runsHere())
+      continue;
+    auto got = evaluate("exp", arguments, target, " fastmath<afn>");
+    for (size_t i = 0; i < arguments.size(); ++i)
+      EXPECT_NEAR(got[i] / std::exp(double(arguments[i])), 1, 0x1p-13)
+          << "at " << arguments[i];
+    EXPECT_EQ(
+        evaluate("exp", {-kInfinity, -1e30f, -88}, target, " fastmath<afn>"),
+        (std::vector<float>{0, 0, 0}));
+    EXPECT_TRUE(std::isnan(
+        evaluate("exp", {std::nanf("")}, target, " fastmath<afn>")[0]));
+  }
+}
+
+TEST(ExpandMathLimits, RoughErrorFunction) {
+  std::vector<float> arguments = {-kInfinity, kInfinity};
+  for (int i = -2000; i <= 2000; ++i)
+    arguments.push_back(i * 0.003f);
+  for (const char *name : {"x86-64-v4", "x86-64-v3", "x86-64"}) {
+    const Target &target = *Target::find(name);
+    if (!target.runsHere())
+      continue;
+    auto got = evaluate("erf", arguments, target, " fastmath<afn>");
+    for (size_t i = 0; i < arguments.size(); ++i)
+      EXPECT_NEAR(got[i], std::erf(double(arguments[i])), 3e-5)
+          << "at " << arguments[i];
+    EXPECT_TRUE(std::isnan(
+        evaluate("erf", {std::nanf("")}, target, " fastmath<afn>")[0]));
+  }
 }
 
 TEST(ExpandMathLimits, GeluOfNegativeNumbers) {
