@@ -102,7 +102,7 @@ kernel.variant @v target "x86-64-v3" {
 // -----
 
 kernel.variant @v target "x86-64-v3" {
-  // expected-error @+1 {{expects groups of a multiple of 8 in panels of i4, and none in others; argument 1 has #kernel.panels<48, i4, group 12>}}
+  // expected-error @+1 {{expects groups of a multiple of 8 in panels of i4, such groups or none in those of i8, and none in others; argument 1 has #kernel.panels<48, i4, group 12>}}
   kernel.func @func_c3_group(%x: tensor<2x16xf32>, %w: tensor<48x16xf32> {kernel.layout = #kernel.panels<48, i4, group 12>}) -> tensor<2x48xf32> {
     %y = attn.linear %x, %w : tensor<2x16xf32>, tensor<48x16xf32> -> tensor<2x48xf32>
     kernel.return %y : tensor<2x48xf32>
