@@ -48,7 +48,7 @@ protected:
     SCOPED_TRACE(key.str());
     std::string before = read("config.json");
     edit("config.json", key, value);
-    expectRefused("A0221", {tensor.str()});
+    expectRefused("A0220", {tensor.str()});
     write("config.json", before);
   }
   std::string importText() {
@@ -92,10 +92,9 @@ TEST_F(LanguageModel, Gpt2sFields) {
   refuse("rotary", true, "A0108", "is not known");
   std::string usual = importText();
   edit("config.json", "n_inner", 84); // four times the width, in words
-  EXPECT_EQ(importText(), usual);
+  EXPECT_TRUE(importText() == usual);
   edit("config.json", "scale_attn_weights", false);
-  std::string plain = importText();
-  EXPECT_LT(count(plain, "arith.mulf"), count(usual, "arith.mulf"));
+  EXPECT_FALSE(importText() == usual);
   edit("config.json", "n_inner", 83);
   expectRefused("A0222", {"h.0.mlp.c_fc"});
 }
@@ -119,13 +118,13 @@ TEST_F(LanguageModel, LlamasFields) {
   refuse("vocab_size", "many", "A0105", "expected a whole number");
   refuse("quantization_config", Object{{"bits", 4}}, "A0109",
          "quantized weights");
-  refuse("rms_norm_eps", 2, "A0106", "expected 0 to 1");
+  refuse("rms_norm_eps", 2, "A0106", "expected 0.00 to 1.00");
   refuse("other_norm", 1, "A0108", "is not known");
   wantTensor("attention_bias", true, "bias");
   wantTensor("mlp_bias", true, "bias");
   edit("config.json", "head_dim", std::nullopt); // hidden_size / heads
   importText();
-  refuse("num_attention_heads", 5, "A0109", "no multiple of the 5 heads");
+  refuse("hidden_size", 25, "A0109", "no multiple of the 4 heads");
 }
 
 TEST_F(LanguageModel, WindowsOfLayers) {
@@ -180,16 +179,16 @@ TEST_F(LanguageModel, OlderNamesOfTheSameScaling) {
   std::string newer = importText();
   edit("config.json", "rope_parameters", std::nullopt);
   std::string unscaled = importText();
-  EXPECT_NE(unscaled, newer);
+  EXPECT_FALSE(unscaled == newer);
   edit("config.json", "rope_scaling",
        Object{{"type", "linear"}, {"factor", 2.0}});
   edit("config.json", "rope_theta", 10000.0);
-  EXPECT_EQ(importText(), newer);
+  EXPECT_TRUE(importText() == newer);
   edit("config.json", "rope_scaling",
        Object{{"rope_type", "factors"}, {"factors", Array{2, 2, 2}}});
-  EXPECT_EQ(importText(), newer);
+  EXPECT_TRUE(importText() == newer);
   edit("config.json", "rope_scaling", Object{{"type", "default"}});
-  EXPECT_EQ(importText(), unscaled);
+  EXPECT_TRUE(importText() == unscaled);
 }
 
 namespace {
@@ -220,8 +219,11 @@ TEST_F(Rotary, YarnTurnsFewPairsMore) {
   EXPECT_NEAR(usual.frequencies[3], std::pow(1000.0, -0.75) / 4, 1e-7);
   yarn["attention_factor"] = 1.5;
   EXPECT_EQ(read(yarn).scale, 1.5);
+  // Between the pairs 1.3 and 3.4, or those around them.
+  yarn["original_max_position_embeddings"] = 2048;
+  const float whole = read(yarn).frequencies[3];
   yarn["truncate"] = false;
-  EXPECT_NE(read(yarn).frequencies[1], usual.frequencies[1]);
+  EXPECT_LT(read(yarn).frequencies[3], whole);
   // Fast and slow at one pair: no division by zero.
   yarn["beta_fast"] = 1.0;
   for (float frequency : read(yarn).frequencies)
