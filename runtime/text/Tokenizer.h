@@ -77,9 +77,9 @@ bool isTokenizerFile(const char *name);
 /// so that a second call of the same size allocates nothing.
 struct TokenizerScratch {
   explicit TokenizerScratch(Memory &memory)
-      : valid(memory, "text"), plain(memory, "text"), normalizer(memory), rewritten(memory, "text"),
-        hashes(memory, "text"), bpe(memory), unigram(memory, "text"),
-        ids(memory, "text"), rows(memory, "text") {}
+      : valid(memory, "text"), plain(memory, "text"), normalizer(memory),
+        rewritten(memory, "text"), hashes(memory, "text"), bpe(memory),
+        unigram(memory, "text"), ids(memory, "text"), rows(memory, "text") {}
 
   struct Row {
     size_t start;  ///< of the first text's ids in `ids`; the second's follow
@@ -98,9 +98,9 @@ struct TokenizerScratch {
 };
 
 /// Appends text of a message to a prompt, so that nothing of it becomes a
-/// special token: U+FDD0, which no text means, stands behind the first character
-/// of what would. tokenizeGuarded() takes it out again. Bytes that are no UTF-8,
-/// and U+FDD0 itself, become U+FFFD.
+/// special token: U+FDD0, which no text means, stands behind the first
+/// character of what would. tokenizeGuarded() takes it out again. Bytes that
+/// are no UTF-8, and U+FDD0 itself, become U+FFFD.
 bool guardText(const Tokenizer &tokenizer, const char *text, size_t size,
                Buffer<char> &out);
 /// Appends the ids of a prompt to `ids`, without the special tokens that a

@@ -10,7 +10,8 @@ CONTEXT_FULL = 11
 FUNCTIONS = ("describe last_error open close info session_open session_close "
              "session_bytes call cancel tokenize encode_text session_reset "
              "session_length session_truncate session_fork session_reserve "
-             "session_save session_load generate generate_text detokenize").split()
+             "session_save session_load generate generate_text detokenize generation "
+             "session_feed generate_batch").split()
 
 
 class Table(ctypes.Structure):
@@ -28,14 +29,24 @@ class GenerateOptions(ctypes.Structure):
                 ("min_p", c_float), ("repetition_penalty", c_float),
                 ("seed", c_uint64), ("stop_tokens", c_void_p),
                 ("stop_token_count", c_size_t), ("stop_strings", c_void_p),
-                ("stop_string_count", c_size_t), ("keeps_model_stops", c_int32)]
+                ("stop_string_count", c_size_t), ("keeps_model_stops", c_int32),
+                ("sequence", c_int64), ("draft", c_void_p),
+                ("draft_session", c_void_p), ("draft_tokens", c_int64)]
 
 
 class GenerateResult(ctypes.Structure):
     _fields_ = [("struct_size", c_size_t), ("prompt_tokens", c_int64),
-                ("tokens", c_int64), ("stop", c_int32)]
+                ("tokens", c_int64), ("stop", c_int32), ("reused_tokens", c_int64),
+                ("draft_tokens", c_int64), ("draft_accepted", c_int64)]
 
 
+class GenerateRequest(ctypes.Structure):
+    _fields_ = [("struct_size", c_size_t), ("options", POINTER(GenerateOptions)),
+                ("ids", POINTER(c_int32)), ("count", c_size_t), ("text", c_char_p),
+                ("length", c_size_t), ("result", POINTER(GenerateResult))]
+
+
+SEQUENCE_CALLBACK = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int32, c_void_p, c_size_t)
 CALLBACK = CFUNCTYPE(c_int32, c_void_p, c_int32, c_void_p, c_size_t)
 STOPS = ("length", "token", "string", "caller", "context", "error")
 
@@ -62,7 +73,8 @@ class Library:
         self.handle = ctypes.CDLL(path)
         find = getattr(self.handle, name + "_library")
         find.restype = POINTER(Table)
-        self.table = find().contents
+        self.address = find()
+        self.table = self.address.contents
         self.model = c_void_p()
         options = OpenOptions(ctypes.sizeof(OpenOptions), threads=threads,
                               device=device and device.encode())
@@ -186,4 +198,30 @@ class Session:
                          ctypes.cast(array, c_void_p), c_size_t(len(prompt)), take,
                          c_void_p(), byref(result))
         assert result.tokens == len(made), (result.tokens, made)
+        self.accepted, self.guessed = result.draft_accepted, result.draft_tokens
         return made, b"".join(pieces).decode(), STOPS[result.stop]
+
+    def generate_batch(self, prompts, sequences, max_tokens):
+        """Prompts of ids for some sequences: the tokens of each."""
+        count = len(prompts)
+        arrays = [(c_int32 * len(prompt))(*prompt) for prompt in prompts]
+        options = [GenerateOptions(ctypes.sizeof(GenerateOptions), max_tokens=most,
+                                   keeps_model_stops=1, sequence=sequence)
+                   for sequence, most in zip(sequences, max_tokens)]
+        requests = (GenerateRequest * count)()
+        for request, option, array in zip(requests, options, arrays):
+            request.struct_size = ctypes.sizeof(GenerateRequest)
+            request.options = ctypes.pointer(option)
+            request.ids = ctypes.cast(array, POINTER(c_int32))
+            request.count = len(array)
+        made = {sequence: [] for sequence in sequences}
+
+        @SEQUENCE_CALLBACK
+        def take(_, sequence, token, text, length):
+            if token >= 0:
+                made[sequence].append(token)
+            return 0
+
+        self.library("generate_batch", self.handle, ctypes.cast(requests, c_void_p),
+                     c_size_t(count), take, c_void_p())
+        return [made[sequence] for sequence in sequences]

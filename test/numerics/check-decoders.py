@@ -8,11 +8,12 @@ transformers computes, and sessions to what they promise.
 
 Logits: the root of the mean square of the errors against float64 is at most twice
 that of the reference's own f32, none is above 2e-5. Tokens: the 64 greedy ones are
-equal, with one and two threads. Bits: those of a prompt in one piece, in chunks and
+equal, with one and two threads, in a batch, and whoever guesses them. Bits: those of a prompt in one piece, in chunks and
 token by token; of a ragged batch and of each sequence alone; of a fork, a
 truncation and a loaded sequence, and of a replay. Needs nothing but Python.
 """
 import array
+import ctypes
 import json
 import math
 import os
@@ -169,6 +170,33 @@ class Model:
         end = greedy.index(greedy[9]) + 1
         check(made == greedy[:end] and stop == "token", "a stop token did not stop it")
 
+    def check_together(self):
+        """A batch, each prompt at another place, makes what each makes alone."""
+        prompts, most = [self.ids, self.ids[4:7], [5]], [20, 30, 25]
+        alone = [self.fresh().generate(prompt, max_tokens=count, keeps_model_stops=1)[0]
+                 for prompt, count in zip(prompts, most)]
+        made = self.fresh().generate_batch(prompts, [3, 0, 1], most)
+        check(made == alone, "tokens in a batch differ: %s" % made)
+
+    def check_drafts(self, drafts):
+        """Guesses of the model itself, and of others, change nothing."""
+        greedy = self.golden["greedy"]
+        for draft in [self.library] + drafts:
+            other = draft.session()
+            for guesses in (1, 3, 6):
+                made = self.fresh().generate(
+                    self.ids, max_tokens=len(greedy), keeps_model_stops=1,
+                    draft=ctypes.cast(draft.address, ctypes.c_void_p),
+                    draft_session=other.handle, draft_tokens=guesses)[0]
+                check(made == greedy, "with a draft %s differ" % made)
+                check(self.session.guessed > 0, "nothing was guessed")
+                if draft is self.library:
+                    check(self.session.accepted == self.session.guessed,
+                          "its own guesses were refused")
+                check(self.session.length(0) == len(self.ids) + len(greedy) - 1,
+                      "the length is wrong")
+            other.close()
+
     def check_sampling(self):
         def draw(**options):
             return self.fresh().generate(self.ids, max_tokens=30, keeps_model_stops=1,
@@ -184,7 +212,7 @@ class Model:
               "the penalty changed nothing")
 
 
-def check_model(name, attnc, model, golden, out, options, foreign):
+def check_model(name, attnc, model, golden, out, options, foreign, drafts):
     subprocess.run([attnc, "compile", "-q", model, "-o", out, "--name", "m"] + options,
                    check=True)
     path = os.path.join(out, "libm.so")
@@ -205,9 +233,12 @@ def check_model(name, attnc, model, golden, out, options, foreign):
         run.check_batch()
         run.check_sequences()
         run.check_greedy()
+        run.check_together()
+        run.check_drafts(drafts)
         run.check_sampling()
         saved = run.check_limits(foreign)
     print("%s: rms error %.2f of the reference's" % (name, ratio), flush=True)
+    drafts[:] = [runs[0].library]  # guesses for the next one
     return saved
 
 
@@ -224,12 +255,12 @@ def main():
     if options[:1] == ["--only"]:
         check(set(options[1].split(",")) <= set(names), options[1])
         names, options = options[1].split(","), options[2:]
-    good, saved = True, None
+    good, saved, drafts = True, None, []
     for name in names:
         try:
             saved = check_model(name, attnc, os.path.join(models, name),
                                 os.path.join(goldens, name.removesuffix(".gguf") + ".json"),
-                                os.path.join(out, name), options, saved)
+                                os.path.join(out, name), options, saved, drafts)
         except (AssertionError, Failure, subprocess.CalledProcessError) as error:
             good = False
             print("FAILED %s: %s" % (name, error), flush=True)
