@@ -78,6 +78,25 @@ attn.entry @computed_weight(%x: tensor<1x3x2xf32> {attn.name = "x"}, %w: tensor<
 
 // -----
 
+// CHECK-LABEL: attn.entry @regrouped
+attn.weight @w from ["w"] groups [1, 1] : tensor<2x2xf32>
+attn.entry @regrouped(%x: tensor<1x3x2xf32> {attn.name = "x"}) -> (tensor<1x3x1x2xf32> {attn.name = "o"}) sizes [] {
+  // CHECK-COUNT-3: attn.linear
+  // expected-note @+1 {{because of 'attn.get_weight'}}
+  %w = attn.get_weight @w : tensor<2x2xf32>
+  %q0 = attn.linear %x, %w : tensor<1x3x2xf32>, tensor<2x2xf32> -> tensor<1x3x2xf32>
+  %k0 = attn.linear %x, %w : tensor<1x3x2xf32>, tensor<2x2xf32> -> tensor<1x3x2xf32>
+  %v0 = attn.linear %x, %w : tensor<1x3x2xf32>, tensor<2x2xf32> -> tensor<1x3x2xf32>
+  %q = attn.split_heads %q0 : tensor<1x3x2xf32> -> tensor<1x3x1x2xf32>
+  %k = attn.split_heads %k0 : tensor<1x3x2xf32> -> tensor<1x3x1x2xf32>
+  %v = attn.split_heads %v0 : tensor<1x3x2xf32> -> tensor<1x3x1x2xf32>
+  // expected-remark @+1 {{[fuse-qkv] missed: the rows of a weight are regrouped, or something is added to it}}
+  %o = attn.attention %q, %k, %v : tensor<1x3x1x2xf32>, tensor<1x3x1x2xf32>, tensor<1x3x1x2xf32> -> tensor<1x3x1x2xf32>
+  attn.return %o : tensor<1x3x1x2xf32>
+}
+
+// -----
+
 // CHECK-LABEL: attn.entry @other_use
 attn.entry @other_use(%x: tensor<1x3x2xf32> {attn.name = "x"}) -> (tensor<1x3x1x2xf32> {attn.name = "o"}, tensor<1x3x2xf32> {attn.name = "k"}) sizes [] {
   // CHECK-COUNT-3: attn.linear
