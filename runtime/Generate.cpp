@@ -44,15 +44,23 @@ Continuation *Generation::find(int64_t sequence) {
   return found;
 }
 
-void Generation::forgetUnless(uint64_t changes) {
+void Generation::forgetTokens() {
   for (Continuation *continuation : continuations) {
-    if (!continuation || changes == seenAt)
+    if (!continuation)
       continue;
-    continuation->pending = -1;
     continuation->held.clear();
     continuation->heldFrom = -1;
   }
+}
+
+void Generation::forgetUnless(uint64_t changes) {
+  if (changes == seenAt)
+    return;
   seenAt = changes;
+  forgetTokens();
+  for (Continuation *continuation : continuations)
+    if (continuation)
+      continuation->pending = -1;
 }
 
 //===-- jobs --------------------------------------------------------------===//

@@ -64,6 +64,8 @@ struct Generation {
   /// That of a sequence, made when it is first asked for; NULL for want of
   /// memory.
   Continuation *find(int64_t sequence);
+  /// Forgets which tokens positions hold: they would be computed otherwise now.
+  void forgetTokens();
   /// Forgets what others have changed: the states' changes() are `changes`.
   void forgetUnless(uint64_t changes);
 

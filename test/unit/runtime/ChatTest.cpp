@@ -158,6 +158,24 @@ TEST_F(Chatting, WhatASequenceHoldsIsNotComputedAgain) {
   EXPECT_EQ(heard.ids[0], likeliest(tokenize({{"user", "ha"}}, true), 3));
 }
 
+TEST_F(Chatting, AnotherAdapterComputesItAnew) {
+  const attn_abi_adapter polite = {"polite", nullptr};
+  const attn_abi_adapters adapters = {&polite, 1, 0};
+  attn_abi_library library = chatting;
+  library.adapters = &adapters;
+  toy::Opened other(options(), library);
+  ASSERT_EQ(other.status, ATTN_OK) << attnrt_last_error();
+  session = other.session;
+  std::vector<attn_message> messages = {{"user", "hi"}};
+  for (int64_t reused : {0, 20}) {
+    EXPECT_EQ(chat(messages), ATTN_OK);
+    EXPECT_EQ(result.reused_tokens, reused);
+  }
+  EXPECT_EQ(attnrt_session_adapter(session, "polite"), ATTN_OK);
+  EXPECT_EQ(chat(messages), ATTN_OK);
+  EXPECT_EQ(result.reused_tokens, 0);
+}
+
 TEST_F(Chatting, ADraftGuessesInConversations) {
   toy::Opened other(options(), drafting);
   given.draft = draftTable();
