@@ -200,12 +200,18 @@ llvm::Error AdapterSet::addTensor(StringRef source,
         }))
       return llvm::Error::success();
   }
-  for (StringRef tensor : tensors)
-    if (!weights.find(tensor))
+  // A program from outside may name anything here.
+  for (StringRef tensor : tensors) {
+    const WeightEntry *entry = weights.find(tensor);
+    if (!entry || entry->shape.size() != 2 ||
+        getColumns(tensor) != getColumns(tensors.front()))
       return makeError("A0244",
-                       "the program has adapters of the tensor " +
-                           quote(tensor) + ", which is in no weights file",
+                       "the program has products for adapters of " +
+                           listNames(tensors) + ", but " + quote(tensor) +
+                           (entry ? " is " + formatShape(entry->shape)
+                                  : " is in no weights file"),
                        "give the model that the program was made from");
+  }
   if (getRank(tensors) == 0)
     return makeError("A0244",
                      "no adapter changes " + listNames(tensors) +

@@ -186,6 +186,26 @@ TEST_F(SeparateAdaptersTest, Programs) {
   EXPECT_EQ(importModel(context, path("dumped.mlir"), options), nullptr);
   expectSaid("A0244", {"no adapter changes 'encoder.layer.0."});
 
+  // Nor can it name what no product is of.
+  for (auto [name, part] :
+       {std::pair<llvm::StringRef, llvm::StringRef>(
+            "encoder.layer.0.attention.self.query.bias", "' is [20]"),
+        {"encoder.layer.0.attention.self.query.weight|encoder.layer.0.output."
+         "dense.weight",
+         "dense.weight' is [20, 36]"},
+        {"nobody", "'nobody' is in no weights file"},
+        {"", "'' is in no weights file"}}) {
+    std::string changed = dumped;
+    for (size_t at = 0; (at = changed.find(".down:enc", at)) != changed.npos;) {
+      at += 6;
+      changed.replace(at, changed.find('"', at) - at, name.str());
+    }
+    messages.clear();
+    write("changed.mlir", changed);
+    EXPECT_EQ(importModel(context, path("changed.mlir"), {}), nullptr);
+    expectSaid("A0244", {part.str()});
+  }
+
   options.adapters = {path("lora")};
   messages.clear();
   write("program.mlir", makeProgram("", R"(element() {
