@@ -39,7 +39,7 @@ static double getLoadsPerCycle(const Machine &machine) {
 }
 /// More rows to a block gained nothing, and make uneven shares.
 static constexpr int64_t kMostBlockRows = 192;
-static constexpr double kLatency = 5;
+static constexpr double kLatency = 5, kInstructionsPerCycle = 4;
 /// The part of L2's time that the multiply-adds do not hide: 8 x 48 reaches 97%
 /// of the peak where 12 cycles of multiply-adds meet 3 of L2.
 static constexpr double kExposed = 0.25;
@@ -74,7 +74,7 @@ CostModel::Step CostModel::getStep(const Product &product) const {
   Step step;
   // Without fused multiply-adds a product needs a register, and an add.
   if (!target.hasFma) {
-    step.perSum = 2;
+    step.instructions = 2;
     step.registers = 2;
   }
   if (product.rows == kernel::Format::f32)
@@ -92,9 +92,12 @@ CostModel::Step CostModel::getStep(const Product &product) const {
     // Two products of pairs and two sums; weights of i8 as i16 take two
     // registers for one.
     step.depth = 4;
-    step.perSum = 4;
+    step.multiplies = 2;
+    step.instructions = 4;
     step.perVector = 3;
-    step.registers = 4;
+    step.broadcasts = 2;
+    step.weightRegisters = 2;
+    step.registers = 3;
     break;
   }
   return step;
@@ -103,14 +106,17 @@ CostModel::Step CostModel::getStep(const Product &product) const {
 int64_t CostModel::getSpareRegisters(const Step &step, int64_t rows,
                                      int64_t vectors) const {
   return int64_t(target.vectorRegisters) -
-         (rows * vectors + vectors + step.registers);
+         (rows * vectors + vectors * step.weightRegisters + step.registers);
 }
 
 double CostModel::getStepCycles(const Step &step, int64_t rows,
                                 int64_t vectors) const {
-  const double sums = rows * vectors * step.perSum;
-  return std::max({(sums + vectors * step.perVector) / machine.fmas,
-                   (rows + vectors) / getLoadsPerCycle(machine), kLatency});
+  const double sums = rows * vectors, loads = rows * step.broadcasts + vectors;
+  const double instructions =
+      sums * step.instructions + vectors * step.perVector + loads;
+  return std::max({sums * step.multiplies / machine.fmas,
+                   loads / getLoadsPerCycle(machine),
+                   instructions / kInstructionsPerCycle, kLatency});
 }
 
 double CostModel::getProductCycles(const Product &product, const Tile &tile,

@@ -102,9 +102,12 @@ private:
   /// One step of the innermost loop over depth: `depth` steps of the product.
   struct Step {
     int64_t depth = 1;
-    double perSum = 1;     ///< instructions for a sum: rows x vectors
-    double perVector = 0;  ///< and to unpack a vector of weights
-    int64_t registers = 1; ///< beside sums and weights
+    double multiplies = 1;       ///< for a sum (rows x vectors)
+    double instructions = 1;     ///< for a sum, those included
+    double perVector = 0;        ///< and to unpack a vector of weights
+    int64_t broadcasts = 1;      ///< for a row
+    int64_t weightRegisters = 1; ///< for a vector of weights
+    int64_t registers = 1;       ///< beside those and sums
   };
   Step getStep(const Product &product) const;
   bool usesTiles(const Product &product) const;

@@ -28,7 +28,7 @@ attn.weight @head from ["head"] : tensor<2x96xf32>
 // 192 * (128 + 4) bytes. i16 takes twice the bytes.
 // I8: kernel.func @linear_100x96({{.*}}: tensor<96x100xf32> {kernel.layout = #kernel.panels<48, i8>})
 // VNNI-SAME: tile #kernel.tile<rows = 8, columns = 48, depth = 0, block = 192> precision #kernel.precision<weights = i8, activations = i8> scratch "25344"
-// AVX2-SAME: tile #kernel.tile<rows = 8, columns = 8, depth = 0, block = 192> precision #kernel.precision<weights = i8, activations = i8> scratch "49920"
+// AVX2-SAME: tile #kernel.tile<rows = 4, columns = 16, depth = 0, block = 192> precision #kernel.precision<weights = i8, activations = i8> scratch "49920"
 // Products of a few columns gain nothing.
 // I8: kernel.func @linear_96x2({{.*}} {kernel.layout = #kernel.panels<48>}) {{.*}} tile #kernel.tile<rows = {{[0-9]+}}, columns = {{[0-9]+}}, depth = 0, block = {{[0-9]+}}> {
 // I8: kernel.weight @up layout(#kernel.panels<48, i8>)

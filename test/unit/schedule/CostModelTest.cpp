@@ -43,9 +43,9 @@ TEST(CostModelTest, TilesOfNamedTargets) {
   EXPECT_EQ(shape(modelOf("x86-64-v3").chooseProduct(f32)), "6x16");
   const CostModel::Product bytes{1536, 384, Format::i8, Format::i8};
   EXPECT_EQ(shape(modelOf("x86-64-v4-vnni").chooseProduct(bytes)), "8x48");
-  EXPECT_EQ(shape(modelOf("x86-64-v4").chooseProduct(bytes)), "12x16");
+  EXPECT_EQ(shape(modelOf("x86-64-v4").chooseProduct(bytes)), "6x48");
   EXPECT_EQ(shape(modelOf("x86-64-v3-vnni").chooseProduct(bytes)), "6x16");
-  EXPECT_EQ(shape(modelOf("x86-64-v3").chooseProduct(bytes)), "8x8");
+  EXPECT_EQ(shape(modelOf("x86-64-v3").chooseProduct(bytes)), "4x16");
   EXPECT_EQ(shape(modelOf("amx").chooseProduct(bytes)), "32x48");
   const CostModel::Product halves{1536, 384, Format::bf16, Format::bf16};
   EXPECT_EQ(shape(modelOf("x86-64-v4-bf16").chooseProduct(halves)), "8x48");
