@@ -171,11 +171,6 @@ std::vector<Stage> getStages(const PipelineOptions &options,
   };
   llvm::append_range(stages, target.isGpu() ? getGpuStages(options)
                                             : getProcessorStages(options));
-  // Products of GPUs have formats of their own.
-  if (target.isGpu())
-    llvm::erase_if(stages, [](const Stage &stage) {
-      return stage.name == "choose-precision";
-    });
   return stages;
 }
 

@@ -84,7 +84,7 @@ int64_t Describer::addWeight(kernel::WeightOp op, Type storage) {
   const int64_t columns = type.getRank() ? type.getShape().back() : 1;
   result.weights.push_back(
       {index, deviceType, type.getNumElements() / columns, columns,
-       op.getLayoutAttr() ? op.getLayoutAttr().getWidth() : 0});
+       op.getLayoutAttr()});
   return result.weights.size() - 1;
 }
 

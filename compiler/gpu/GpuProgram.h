@@ -16,6 +16,7 @@
 #define ATTNC_COMPILER_GPU_GPUPROGRAM_H
 
 #include "dialects/attn/SizeExpr.h"
+#include "dialects/kernel/Kernel.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <array>
 #include <string>
@@ -31,7 +32,7 @@ struct DeviceWeight {
   int64_t weight;
   DeviceType type;
   int64_t rows, columns;
-  int64_t panel; ///< width of its panels in the file; 0: it is row-major
+  kernel::PanelsAttr panels; ///< in the file; null: it is row-major
 };
 
 struct Kernel {

@@ -54,7 +54,7 @@ public:
       weights.push_back(t.record(
           {t.number(weight.weight, t.i32),
            t.number(dtypeOf(weight.type), t.i32), t.number(weight.rows, t.i64),
-           t.number(weight.columns, t.i64), t.number(weight.panel, t.i64)},
+           t.number(weight.columns, t.i64), panels(weight)},
           sizeof(attn_abi_device_weight)));
     for (const gpu::Schedule &each : program.schedules)
       schedules.push_back(schedule(each));
@@ -87,6 +87,20 @@ private:
                      t.number(device.chip, t.i32),
                      t.number(image.isPtx ? ATTN_IMAGE_PTX : 0, t.i32)},
                     sizeof(attn_abi_image));
+  }
+
+  Constant *panels(const gpu::DeviceWeight &weight) {
+    kernel::PanelsAttr layout = weight.panels;
+    if (!layout)
+      return t.null();
+    constexpr int64_t kWordBits = 32;
+    return t.place(
+        t.record({t.number(layout.getWidth(), t.i32),
+                  t.number(kWordBits / layout.getPack(), t.i32),
+                  t.number(layout.getGroup(), t.i64),
+                  t.number(layout.getPanelBytes(weight.columns), t.i64),
+                  t.number(layout.getScaleOffset(weight.columns), t.i64)},
+                 sizeof(attn_abi_panels)));
   }
 
   //===-- expressions

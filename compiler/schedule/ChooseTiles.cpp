@@ -106,12 +106,8 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
       kernel.setScratch(getOpenBlasScratch(depth, columns).str());
       return;
     }
-    auto panels = kernel::PanelsAttr::get(&getContext(), kPanelWidth);
+    kernel::PanelsAttr panels = getPanels(kernel);
     kernel::PrecisionAttr precision = kernel.getPrecisionAttr();
-    if (precision)
-      panels =
-          kernel::PanelsAttr::get(&getContext(), kPanelWidth,
-                                  precision.getWeights(), precision.getGroup());
     kernel::TileAttr tile = chooseTile(kernel, model);
     kernel.setTileAttr(tile);
     if (precision && precision.getActivations() != kernel::Format::f32) {
@@ -126,6 +122,15 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
                panels);
   }
 
+  /// Panels of the kernel's weights, in the format that it was given.
+  kernel::PanelsAttr getPanels(kernel::FuncOp kernel) {
+    if (kernel::PrecisionAttr precision = kernel.getPrecisionAttr())
+      return kernel::PanelsAttr::get(&getContext(), kPanelWidth,
+                                     precision.getWeights(),
+                                     precision.getGroup());
+    return kernel::PanelsAttr::get(&getContext(), kPanelWidth);
+  }
+
   /// On GPUs tiles are those of a thread block. Weights stand in the file as
   /// processors want them; the device gets plain rows.
   void chooseGpuKernel(kernel::FuncOp kernel) {
@@ -138,7 +143,7 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
               columns >= kManyColumns ? kLargeTile : kSmallTile;
           kernel.setTileAttr(getTile(&getContext(), tile, tile, 0));
           packWeight(kernel, cast<BlockArgument>(op.getWeight()).getArgNumber(),
-                     kernel::PanelsAttr::get(&getContext(), kPanelWidth));
+                     getPanels(kernel));
         })
         .Case([&](attn::MatmulOp) {
           kernel.setTileAttr(getTile(&getContext(), kSmallTile, kSmallTile, 0));

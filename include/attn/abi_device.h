@@ -74,14 +74,24 @@ typedef struct attn_abi_kernel {
   int32_t shared_bytes; /* dynamic shared memory of a block */
 } attn_abi_kernel;
 
+/* Panels [ceil(rows / width)] of a tensor: words of four bytes, [steps of
+ * columns][width], of which each holds 32 / bits numbers of one row, the first
+ * in the lowest bits: f32, the upper half of an f32 (16 bits), or q, signed, of
+ * scale * q. The scales are f32 [columns / group][width], `scales` bytes into
+ * the panel; with group 0, one for all columns. */
+typedef struct attn_abi_panels {
+  int32_t width, bits; /* bits: 32, 16, 8 or 4 */
+  int64_t group, bytes, scales;
+} attn_abi_panels;
+
 /* A weight as the device holds it: row-major, converted at upload. */
 typedef struct attn_abi_device_weight {
   int32_t weight;        /* index in attn_abi_library.weights */
-  attn_dtype dtype;      /* on the device: F32, F16 or BF16 from an F32 tensor,
-                            else the tensor's own */
+  attn_dtype dtype;      /* on the device: F32, F16 or BF16 from panels and from
+                            an F32 tensor, else the tensor's own */
   int64_t rows, columns; /* on the device */
-  int64_t panel;         /* the tensor is [ceil(rows / panel)][columns][panel],
-                            and padding is dropped; 0: it is row-major */
+  const attn_abi_panels *panels; /* whose padding is dropped; NULL: the tensor is
+                                    row-major */
 } attn_abi_device_weight;
 
 /* A state of the session as kernels see it, in device memory. Row p of sequence

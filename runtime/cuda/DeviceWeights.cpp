@@ -56,39 +56,58 @@ static uint16_t toHalf(float value) {
   return static_cast<uint16_t>(sign | (bits - 0x38000000) >> 13);
 }
 
-/// Where element (row, column) of a tensor stands.
-static int64_t placeOf(const attn_abi_device_weight &weight, int64_t row,
-                       int64_t column) {
-  if (!weight.panel)
-    return row * weight.columns + column;
-  return (row / weight.panel * weight.columns + column) * weight.panel +
-         row % weight.panel;
+/// Number (row, column) of a tensor in panels.
+static float numberAt(const attn_abi_panels &panels,
+                      const unsigned char *source, int64_t row,
+                      int64_t column) {
+  const unsigned char *panel = source + row / panels.width * panels.bytes;
+  int64_t place = row % panels.width, pack = 32 / panels.bits;
+  uint32_t word;
+  memcpy(&word, panel + 4 * (column / pack * panels.width + place),
+         sizeof(word));
+  float result;
+  if (panels.bits >= 16) {
+    word = panels.bits == 32 ? word : word >> (16 * (column % pack)) << 16;
+    memcpy(&result, &word, sizeof(result));
+    return result;
+  }
+  // The number's bits to the top, then down with their sign.
+  int32_t shift = 32 - panels.bits * static_cast<int32_t>(column % pack + 1);
+  int32_t q = static_cast<int32_t>(word << shift) >> (32 - panels.bits);
+  int64_t group = panels.group ? column / panels.group : 0;
+  memcpy(&result, panel + panels.scales + 4 * (group * panels.width + place),
+         sizeof(result));
+  return result * static_cast<float>(q);
+}
+
+/// Writes a number in the device's type, and returns the place of the next.
+static unsigned char *put(float value, attn_dtype dtype, unsigned char *to) {
+  if (dtype == ATTN_F32) {
+    memcpy(to, &value, sizeof(value));
+    return to + sizeof(value);
+  }
+  uint16_t narrow = dtype == ATTN_BF16 ? toBfloat(value) : toHalf(value);
+  memcpy(to, &narrow, sizeof(narrow));
+  return to + sizeof(narrow);
 }
 
 /// Converts elements [first, first + count) of the device's order.
 static void convert(const attn_abi_device_weight &weight, attn_dtype from,
                     const unsigned char *source, int64_t first, int64_t count,
                     unsigned char *to) {
-  int64_t bytes = elementType(from).bytes;
-  if (!weight.panel && from == weight.dtype) {
+  if (!weight.panels && from == weight.dtype) {
+    int64_t bytes = elementType(from).bytes;
     memcpy(to, source + first * bytes, count * bytes);
     return;
   }
   int64_t row = first / weight.columns, column = first % weight.columns;
   for (int64_t i = 0; i < count; ++i) {
-    const unsigned char *element =
-        source + placeOf(weight, row, column) * bytes;
-    if (from == weight.dtype) {
-      memcpy(to, element, bytes);
-      to += bytes;
-    } else {
-      float value;
-      memcpy(&value, element, sizeof(value));
-      uint16_t narrow =
-          weight.dtype == ATTN_BF16 ? toBfloat(value) : toHalf(value);
-      memcpy(to, &narrow, sizeof(narrow));
-      to += sizeof(narrow);
-    }
+    float value;
+    if (weight.panels)
+      value = numberAt(*weight.panels, source, row, column);
+    else
+      memcpy(&value, source + (first + i) * sizeof(value), sizeof(value));
+    to = put(value, weight.dtype, to);
     if (++column == weight.columns) {
       column = 0;
       ++row;

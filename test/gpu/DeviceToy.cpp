@@ -144,8 +144,9 @@ const attn_abi_kernel kernels[] = {{"count", 32, 0},
                                    {"sum", 32, 0},
                                    {"scale", 32, 0},
                                    {"total", 32, 0}};
-const attn_abi_device_weight deviceWeights[] = {{0, ATTN_F32, kTable, 1, 16},
-                                                {1, ATTN_BF16, 1, kWidth, 0}};
+const attn_abi_panels panels = {16, 32, 0, 4 * 16, 4 * 16};
+const attn_abi_device_weight deviceWeights[] = {
+    {0, ATTN_F32, kTable, 1, &panels}, {1, ATTN_BF16, 1, kWidth, nullptr}};
 
 struct Variants {
   attn_abi_image images[2];

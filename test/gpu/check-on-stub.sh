@@ -14,7 +14,8 @@
 #
 # Without cases: a few small ones, the encoder and language models (gpt2, llama:
 # names of test/data/decoders), which are held to the variant for processors in
-# products of f32 and of bf16, and all forms of attention with states (cached).
+# products of f32 and of bf16, one of them with narrow weights, and all forms of
+# attention with states (cached).
 # Needs Python with NumPy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -50,13 +51,18 @@ on_stub() { # FOLDER TARGET SEED COMMAND...
 # A language model against its variant for processors: exact products give equal
 # tokens; those of bf16 are off by what tiny random weights make of 8 bits.
 check_decoder() { # MODEL TARGET
-  local format tolerance folder seed
-  for format in f32 bf16; do
+  local variant format weights tolerance folder seed variants="f32:f32 bf16:f32"
+  # Weights that both variants read in the same panels.
+  [ "$1-$2" != llama-sm_80 ] ||
+    variants="$variants f32:bf16 f32:int8 f32:int4"
+  for variant in $variants; do
+    format=${variant%:*} weights=${variant#*:}
     tolerance=1e-4
-    [ $format = f32 ] || tolerance=0.25
-    folder=$work/$2/$1-$format
+    [ "$format" = f32 ] || tolerance=0.25
+    folder=$work/$2/$1-$format-$weights
     if ! "${attnc:-$build/bin/attnc}" compile "test/data/decoders/$1" -o "$folder" \
-         --name model --target="x86-64-v3,$2" --products=$format \
+         --name model --target="x86-64-v3,$2" --products="$format" \
+         --weights="$weights" --activations=f32 \
          --dump-ir="$folder/ir" >"$work/$1.log" 2>&1; then
       echo "$2 $1 does not compile:"
       tail -n 5 "$work/$1.log"
@@ -64,7 +70,7 @@ check_decoder() { # MODEL TARGET
       continue
     fi
     for seed in $seeds; do
-      printf '%s %s ' "$2" "$format"
+      printf '%s %s %s ' "$2" "$format" "$weights"
       on_stub "$folder" "$2" "$seed" $python test/gpu/check-decoder.py \
         "$folder/libmodel.so" "test/numerics/data/decoders/$1.json" $tolerance ||
         failed=$((failed + 1))
