@@ -21,8 +21,8 @@ namespace attnc {
 
 using namespace decoder_limits;
 
-static constexpr llvm::StringLiteral kUnused[] = {"attention_dropout",
-                                                  "hidden_dropout"};
+static constexpr llvm::StringLiteral kUnused[] = {
+    "attention_dropout", "hidden_dropout", "ff_factor"};
 
 namespace {
 class Falcon : public NeoxLike {

@@ -24,9 +24,10 @@ using namespace decoder_limits;
 static constexpr double kMaxCap = 1e6;
 
 static constexpr llvm::StringLiteral kUnused[] = {
-    "attention_dropout",    "pretraining_tp", "max_window_layers",
-    "cache_implementation", "embd_pdrop",     "resid_pdrop",
-    "is_llama_config"};
+    "attention_dropout",    "pretraining_tp",      "max_window_layers",
+    "cache_implementation", "embd_pdrop",          "resid_pdrop",
+    "is_llama_config",      "sliding_window_size", "full_attn_mod",
+    "interpolate_factor"};
 
 Llama::Llama(ConfigReader &config, const WeightTable &weights,
              const LlamaFamily &family)
@@ -53,6 +54,7 @@ Llama::Llama(ConfigReader &config, const WeightTable &weights,
   config.refuseIfSet("use_bidirectional_attention",
                      "attention in both directions");
   config.refuseIfSet("use_mrope", "rotary positions of images");
+  config.refuseIfSet("lm_head_bias", "a bias of logits");
   config.refuseIfSet("quantization_config", "quantized weights");
   config.ignore(kUnused);
   if (!weights.find("embed_tokens.weight") &&

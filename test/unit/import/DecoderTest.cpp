@@ -122,6 +122,7 @@ TEST_F(Decoders, Gemma) {
 
 TEST_F(Decoders, Phi3) {
   refuse("phi3", "attention_bias", true, "A0109", "biases of projections");
+  refuse("phi3", "lm_head_bias", true, "A0109", "a bias of logits");
   refuse("phi3", "partial_rotary_factor", 0.5, "A0109",
          "rotates 5 of the 10 elements of a head");
   refuse("phi3", "rope_scaling",
