@@ -31,8 +31,8 @@ struct PipelineOptions {
   std::string weights = "f32";          ///< f32, bf16, i8, i4, stored
   std::string activations;              ///< f32, bf16, i8; "": as the weights
   int64_t group = 0; ///< steps that share a scale; 0: 32 of i4, all of i8
-  std::string cache = "f32";            ///< of states: f32, bf16, i8
-  bool redzones = false;                ///< for code under AddressSanitizer
+  std::string cache = "f32"; ///< of states: f32, bf16, i8
+  bool redzones = false;     ///< for code under AddressSanitizer
 
   /// Whether products may be multiplied in less than f32.
   bool isNarrow() const { return weights != "f32" && weights != "stored"; }

@@ -7,7 +7,8 @@
 //
 // bf16 rounds to 8 bits, ties to even. i8 rounds to steps of the largest
 // magnitude / 127, i4 to steps of the number of largest magnitude / -8, from -8
-// to 7 of them; a compiler may find a better step for a group of i4. Numbers that are not finite stay as they are.
+// to 7 of them; a compiler may find a better step for a group of i4. Numbers
+// that are not finite stay as they are.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/NarrowProducts.h"

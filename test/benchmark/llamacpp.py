@@ -1,10 +1,15 @@
+# ===- llamacpp.py - llama.cpp's C API by ctypes ----------------------------===//
+#
 # Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""llama.cpp's C API, as the wheel of xllamacpp exports it, by ctypes.
-
-Parameters are passed on as the library's defaults, but for what stands at their
-beginning: their later fields differ from version to version.
-"""
+#
+# ===----------------------------------------------------------------------===//
+#
+# As the wheel of xllamacpp exports it. Parameters are passed on as the library's
+# defaults, but for what stands at their beginning: their later fields differ from
+# version to version.
+#
+# ===----------------------------------------------------------------------===//
 import ctypes
 import glob
 import importlib.util
@@ -99,9 +104,12 @@ class Model:
             raise RuntimeError("llama_decode: %d" % status)
         self.length += len(ids)
 
-    def logits(self, index):
+    def logits(self, index=-1):
         """Of token `index` of the last append (-1: the last one)."""
-        return self.library.llama_get_logits_ith(self.context, index)[:self.vocabulary]
+        return self.logits_pointer(index)[:self.vocabulary]
+
+    def logits_pointer(self, index=-1):
+        return self.library.llama_get_logits_ith(self.context, index)
 
     def close(self):
         self.library.llama_batch_free(self.batch)

@@ -7,6 +7,8 @@
 #   bash test/benchmark/run.sh --peers all      PyTorch and IREE too (GBs to download)
 #   bash test/benchmark/run.sh --quick          few shapes: about five minutes
 #   bash test/benchmark/run.sh --smoke          does it work? in seconds, tiny shapes
+#   bash test/benchmark/run.sh --decode ...     language models, against llama.cpp
+#                                               (--torch: and PyTorch)
 #   bash test/benchmark/run.sh --help           all options
 #   bash test/benchmark/run.sh --prepare ...    installs the peers only
 #
@@ -19,16 +21,18 @@ cd "$(dirname "$0")/../.."
 export PYTHONDONTWRITEBYTECODE=1
 work=build/benchmark
 peers=onnxruntime,openvino
-prepare= smoke= help= folder=
+prepare= smoke= help= folder= decode=
 options=()
 while [ $# -gt 0 ]; do
   case $1 in
     --prepare) prepare=1 ;;
+    --decode) decode=1 peers=llamacpp ;;
+    --torch) peers=$peers,torch && options+=("$1") ;;
     --peers=*) peers=${1#--peers=} ;;
     --peers) peers=${2:?run.sh: --peers wants names} && shift ;;
     --smoke) smoke=1 && options+=("$1") ;;
     -h | --help) help=1 ;;
-    --threads | --dtypes | --shapes | --seconds | --output)
+    --threads | --dtypes | --shapes | --seconds | --output | --sizes | --formats | --cache)
       options+=("$1" "${2:?run.sh: $1 wants a value}") && shift ;;
     -*) options+=("$1") ;;
     *) folder=$1 && options+=("$1") ;;
@@ -39,13 +43,15 @@ done
 [ "$peers" != all ] || peers=onnxruntime,openvino,torch,iree
 [ -z "$smoke" ] || peers=onnxruntime
 
-[ -z "$help" ] || exec python3 test/benchmark/run.py --help
+script=run.py
+[ -z "$decode" ] || script=decode.py
+[ -z "$help" ] || exec python3 test/benchmark/$script --help
 
 # What a peer needs is installed again when its pins change.
 for peer in ${peers//,/ }; do
   wanted=test/benchmark/requirements/$peer.txt
   if [ ! -f "$wanted" ]; then
-    echo "run.sh: '$peer' is not a peer; expected onnxruntime, openvino, torch, iree or all" >&2
+    echo "run.sh: '$peer' is not a peer; expected onnxruntime, openvino, torch, iree, llamacpp or all" >&2
     exit 2
   fi
   cmp -s "$wanted" "$work/venv/$peer.txt" && continue
@@ -57,6 +63,7 @@ for peer in ${peers//,/ }; do
   cp "$wanted" "$work/venv/$peer.txt"
 done
 [ -z "$prepare" ] || exit 0
+[ -z "$decode" ] || exec $work/venv/bin/python test/benchmark/decode.py "${options[@]}"
 
 if [ ! -x build/bin/attnc ]; then
   echo "run.sh: build first: cmake --preset release && cmake --build --preset release" >&2

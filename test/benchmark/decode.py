@@ -1,0 +1,251 @@
+# ===- decode.py - language models against their peers ----------------------===//
+#
+# Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+#
+# What run.sh --decode starts. For every size, format of weights and number of
+# threads, in a process of its own: a prompt of 512 tokens on an empty sequence,
+# and one more token behind 1,024, by attnc, llama.cpp and (f32) PyTorch, called in
+# turn. Before that all are given one prompt; logits that point elsewhere end the
+# run. Writes decode.md, decode.json and a plot into the folder of the report.
+#
+# ===----------------------------------------------------------------------===//
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+import measure
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+WORK = os.path.join("build", "benchmark")
+ATTNC = os.path.join("build", "bin", "attnc")
+PEAKS = os.path.join("build", "bin", "benchmark-peaks")
+PROMPT, CONTEXT = 512, 1024
+
+# Our columns by format of llama.cpp's file: (name, from the GGUF file?, options).
+# What a column stores for a weight is told by the bytes of its file.
+OURS = {
+    "F32": [("attnc", False, [])],
+    "Q8_0": [("attnc", False, ["--weights=int8"]),
+             ("attnc stored", True, ["--weights=stored"])],
+    "Q4_0": [("attnc", False, ["--weights=int4"]),
+             ("attnc stored", True, ["--weights=stored"])],
+}
+# 1 - cosine of logits to f32's, at most. Random weights have no outliers.
+TOLERANCE = {"F32": 1e-5, "Q8_0": 5e-3, "Q4_0": 0.1}
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="run.sh --decode")
+    parser.add_argument("--sizes", default="gpt2,llama-1b", help="of gpt2, llama-1b, tiny")
+    parser.add_argument("--formats", default=",".join(OURS))
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--seconds", type=float, default=10.0,
+                        help="for each row of the table, at least (default: 10)")
+    parser.add_argument("--cache", default="f32", help="attnc's: f32, bf16 or int8")
+    parser.add_argument("--torch", action="store_true", help="PyTorch, too, in f32")
+    parser.add_argument("--output", default=os.path.join(WORK, "results"))
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def prepare(size, formats):
+    """The folder with the model in every form."""
+    folder = os.path.join(WORK, "decoder-" + size)
+    wanted = [os.path.join(folder, kind + ".gguf") for kind in formats]
+    if not all(map(os.path.exists, wanted + [os.path.join(folder, "config.json")])):
+        print(f"writing random weights of {size}'s size", flush=True)
+        subprocess.run([sys.executable, os.path.join(HERE, "random_decoder.py"), size,
+                        folder, ",".join(formats)], check=True)
+    return folder
+
+
+def compile_column(folder, kind, column, cache):
+    """The library's path, and how the compiler did."""
+    name, from_gguf, options = column
+    source = os.path.join(folder, kind + ".gguf") if from_gguf else folder
+    output = os.path.join(folder, "-".join(["out", kind, name.replace(" ", "-"), cache]))
+    command = [ATTNC, "compile", source, "-o", output, "--name", "decoder", "-q",
+               "--max-batch=1", "--max-seq=2048", "--cache=" + cache, *options]
+    subprocess.run(command, check=True)
+    return os.path.join(output, "libdecoder.so")
+
+
+def columns_of(task):
+    import decoders
+
+    found = {name: decoders.Attnc(path, task["threads"])
+             for name, path in task["libraries"].items()}
+    found["llama.cpp"] = decoders.LlamaCpp(task["gguf"], task["threads"])
+    if task["torch"]:
+        found["torch"] = decoders.Torch(task["folder"], task["threads"])
+    return found
+
+
+def compare(columns, ids):
+    """1 - cosine of the logits to those of the last column."""
+    import numpy as np
+
+    logits = {}
+    for name, column in columns.items():
+        column.truncate(0)
+        column.append(ids[:32])
+        logits[name] = np.array(column.append(ids[32:33]), np.float64)
+    exact = logits[list(columns)[-1]]
+    return {name: 1 - float(row @ exact / np.linalg.norm(row) / np.linalg.norm(exact))
+            for name, row in logits.items()}
+
+
+def measure_task(task):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:task["threads"]])
+    columns = columns_of(task)
+    ids = [3 + 7919 * i % (task["words"] - 3) for i in range(CONTEXT + 1)]
+    differences = compare(columns, ids)
+    worst = max(differences.values())
+    if worst > task["tolerance"]:
+        raise SystemExit(f"logits differ by {differences}: not the same work")
+
+    def prefill(column):
+        def run():
+            column.truncate(0)
+            column.append(ids[:PROMPT])
+        return run
+
+    def decode(column):
+        def run():
+            column.truncate(CONTEXT)
+            column.append(ids[CONTEXT:])
+        return run
+
+    rows = {}
+    for what, make in (("prefill 512", prefill), ("decode at 1,024", decode)):
+        for column in columns.values():
+            column.truncate(0)
+            if what.startswith("decode"):
+                column.append(ids[:CONTEXT])
+        times = measure.rounds({name: make(column) for name, column in columns.items()},
+                               task["seconds"], task["threads"])
+        rows[what] = {
+            "seconds": {name: measure.summary(of) for name, of in times.items()},
+            "ratios": {name: measure.ratios(times, "attnc", name)
+                       for name in times if name != "attnc"},
+        }
+    return {"rows": rows, "differences": differences,
+            "llama.cpp": columns["llama.cpp"].info}
+
+
+def bandwidth(threads):
+    if not os.path.exists(PEAKS):
+        return None
+    output = subprocess.run([PEAKS, str(threads)], check=True, capture_output=True)
+    return json.loads(output.stdout)["read_memory_gbs"]
+
+
+def run_size(arguments, size, results):
+    import random_decoder
+
+    formats = arguments.formats.split(",")
+    folder = prepare(size, formats)
+    config = random_decoder.config_of(size)
+    for kind in formats:
+        libraries = {column[0]: compile_column(folder, kind, column, arguments.cache)
+                     for column in OURS[kind]}
+        for threads in map(int, arguments.threads.split(",")):
+            print(f"{size}, {kind}, {threads} threads", flush=True)
+            task = {
+                "libraries": libraries, "gguf": os.path.join(folder, kind + ".gguf"),
+                "folder": folder, "threads": threads, "seconds": arguments.seconds,
+                "torch": arguments.torch and kind == "F32",
+                "words": config["vocab_size"], "tolerance": TOLERANCE[kind],
+            }
+            child = subprocess.run([sys.executable, os.path.abspath(__file__),
+                                    "--child", json.dumps(task)],
+                                   check=True, capture_output=True, text=True)
+            part = json.loads(child.stdout.splitlines()[-1])
+            results["llama.cpp"] = part.pop("llama.cpp")
+            results["runs"].append({
+                "size": size, "format": kind, "threads": threads, "cache": arguments.cache,
+                "read_memory_gbs": bandwidth(threads),
+                "file_bytes": {"llama.cpp": os.path.getsize(task["gguf"]),
+                               **{name: os.path.getsize(path[:-len("libdecoder.so")] +
+                                                        "decoder.weights")
+                                  for name, path in libraries.items()}},
+                "read_bytes": read_bytes(config, kind, arguments.cache), **part})
+
+
+def read_bytes(config, kind, cache):
+    """Of one token of ours behind CONTEXT ones: weights of products, scales
+    counted, and the cache."""
+    hidden, wide = config["hidden_size"], config["intermediate_size"]
+    keys = config["num_key_value_heads"] * config["head_dim"]
+    matrices = (config["vocab_size"] * hidden + config["num_hidden_layers"] *
+                (2 * hidden * hidden + 2 * hidden * keys + 3 * hidden * wide))
+    cached = 2 * config["num_hidden_layers"] * keys * CONTEXT
+    stored = {"F32": 4, "Q8_0": 1, "Q4_0": 0.5 + 4 / 32}[kind]
+    kept = {"f32": 4, "bf16": 2, "int8": 1 + 4 / config["head_dim"]}[cache]
+    return matrices * stored + cached * kept
+
+
+def write(results, folder):
+    import plot
+    import report
+
+    os.makedirs(folder, exist_ok=True)
+    lines = ["# Language models\n", report.header(results), """\
+Medians in milliseconds, in brackets the middle 80% of the calls; ratios as in
+results.md: above 1, "attnc" is faster. "Of memory": the bytes that one token of
+"attnc" reads, over its time and the bandwidth measured on as many cores.
+"attnc stored" reads llama.cpp's own file, and has its numbers bit for bit.
+"""]
+    head = ["model", "format", "threads", "what", "attnc ms", "others ms", "ratios",
+            "of memory"]
+    rows, bars = [], []
+    for run in results["runs"]:
+        for what, row in run["rows"].items():
+            others = [name for name in row["seconds"] if name != "attnc"]
+            share = ""
+            if what.startswith("decode") and run["read_memory_gbs"]:
+                rate = run["read_bytes"] / row["seconds"]["attnc"]["median"] / 1e9
+                share = f"{rate / run['read_memory_gbs']:.0%}"
+            rows.append([
+                run["size"], run["format"], str(run["threads"]), what,
+                report.milliseconds(row["seconds"]["attnc"]),
+                "; ".join(f"{name} {report.milliseconds(row['seconds'][name])}"
+                          for name in others),
+                "; ".join(f"{name} {report.ratio(row['ratios'][name])}" for name in others),
+                share])
+            bars.append((f"{run['size']} {run['format']} {run['threads']}t {what}",
+                         {name: report.bounds(row["ratios"][name]) for name in others}))
+    lines.append(report.table(head, rows))
+    lines.append("![decoders](decode.svg)\n")
+    files = {"decode.md": "\n".join(lines), "decode.json": json.dumps(results, indent=1) + "\n",
+             "decode.svg": plot.bars("Language models", "time over attnc's", bars, mark=1.0)}
+    for name, content in files.items():
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(content)
+        print("wrote " + os.path.join(folder, name))
+
+
+def main():
+    arguments = parse()
+    if arguments.child:
+        print(json.dumps(measure_task(json.loads(arguments.child))))
+        return
+    import run
+
+    os.chdir(ROOT)
+    results = {"machine": run.machine(), "settings": [], "runs": []}
+    for size in arguments.sizes.split(","):
+        run_size(arguments, size, results)
+    results["settings"] = [run.attnc_settings(), "cache of attnc: " + arguments.cache,
+                           "llama.cpp: " + results["llama.cpp"]]
+    write(results, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
