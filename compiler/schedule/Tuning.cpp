@@ -51,6 +51,8 @@ CostModel::Product getProduct(kernel::FuncOp kernel, attn::LinearOp op) {
 SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
                                                 const CostModel &model) {
   SmallVector<kernel::TileAttr> candidates;
+  if (model.target.isGpu())
+    return candidates; // its tiles are those of thread blocks
   auto add = [&](int64_t rows, int64_t columns, int64_t depth, int64_t block) {
     candidates.push_back(
         kernel::TileAttr::get(kernel.getContext(), rows, columns, depth, block,
@@ -72,6 +74,8 @@ SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
 
 bool fits(kernel::TileAttr tile, kernel::FuncOp kernel,
           const CostModel &model) {
+  if (model.target.isGpu())
+    return false;
   CostModel::Tile numbers{tile.getRows(), tile.getColumns(), tile.getDepth(),
                           tile.getBlock()};
   return llvm::TypeSwitch<Operation *, bool>(kernel.getComputeOp())
