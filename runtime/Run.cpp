@@ -85,6 +85,8 @@ attn_status attnrt::runPhases(attn_session &session,
   frame.scratch_stride = layout.scratchStride;
   frame.past = session.states.past();
   frame.states = session.states.views();
+  alignas(64) uint32_t arrived = 0;
+  frame.arrived = &arrived;
 
   bool usesExecutor = model.executor.parallel_for != nullptr;
   bool usesPool = !usesExecutor && model.workers > 1 && model.pool.acquire();

@@ -22,7 +22,8 @@
 // bits depend neither on its row's place nor on the number of workers. Adding
 // up short chains keeps the rounding error near that of a pairwise sum (Higham,
 // "The Accuracy of Floating Point Summation", 1993) for 2% of the time. With
-// few rows and no row region the workers share out the strips, else the rows.
+// few rows the workers share out the strips, and the last one runs the row
+// region; else they share out the rows.
 //
 // Weights that are stored narrower become f32 in registers, once per tile: a
 // shift for bf16, shifts and a conversion for i8 and i4. Rows that are narrower
@@ -99,11 +100,10 @@ void LinearEmitter::emit() {
   Value rowFrom, rowTo;
   std::tie(rowFrom, rowTo) = workersRows(rowTiles);
   Value stripFrom = e.i64(0), stripTo = strips;
-  if (op.getRowEpilogue().empty()) {
-    // With few tiles a worker's share of rows would be uneven, and every
-    // worker would read all weights.
-    Value byRows = e.lessThan(
-        e.mul(e.workers, e.i64(e.model.getTilesPerWorker() - 1)), rowTiles);
+  const bool hasRegion = !op.getRowEpilogue().empty();
+  // Every worker would narrow all rows to have strips of them.
+  Value byRows = narrow && hasRegion ? Value() : sharesRows(rowTiles);
+  if (byRows) {
     auto [from, to] = e.workerRange(strips);
     auto choose = [&](Value whenRows, Value otherwise) -> Value {
       return arith::SelectOp::create(e.b, e.loc, byRows, whenRows, otherwise);
@@ -125,8 +125,29 @@ void LinearEmitter::emit() {
       e.loop(e.i64(0), e.i64(depth), blockDepth, [&](Value depthFrom) {
         emitDepthBlock(blockFrom, blockTo, stripFrom, stripTo, depthFrom);
       });
-    emitRowEpilogue(blockFrom, blockTo);
+    if (!hasRegion)
+      return;
+    if (!byRows)
+      return emitRowEpilogue(blockFrom, blockTo);
+    e.ifThen(byRows, [&] { emitRowEpilogue(blockFrom, blockTo); });
   });
+  // Rows whose columns were shared out are whole when all workers are done.
+  if (hasRegion && byRows)
+    e.ifThenElse(
+        byRows, [] {},
+        [&] { e.whenLast([&] { emitRowEpilogue(e.i64(0), rows); }); });
+}
+
+Value LinearEmitter::sharesRows(Value rowTiles) {
+  // With few tiles a worker's share of rows would be uneven, and every worker
+  // would read all weights. Narrow rows make less of both: as long as each
+  // worker has a tile, narrowing its own rows only is worth more.
+  if (narrow)
+    return e.lessThan(e.sub(e.workers, e.i64(1)), rowTiles);
+  Value fewest = e.mul(e.workers, e.i64(e.model.getTilesPerWorker() - 1));
+  Value isAlone = e.lessThan(e.workers, e.i64(2));
+  return arith::OrIOp::create(e.b, e.loc, isAlone,
+                              e.lessThan(fewest, rowTiles));
 }
 
 std::pair<Value, Value> LinearEmitter::workersRows(Value rowTiles) {

@@ -55,6 +55,8 @@ private:
   static constexpr int64_t kWords = 4, kTileWords = 16;
 
   std::pair<mlir::Value, mlir::Value> workersRows(mlir::Value rowTiles);
+  /// Whether workers share out rows, and not strips.
+  mlir::Value sharesRows(mlir::Value rowTiles);
   void emitDepthBlock(mlir::Value blockFrom, mlir::Value blockTo,
                       mlir::Value stripFrom, mlir::Value stripTo,
                       mlir::Value depthFrom);

@@ -254,6 +254,21 @@ Value KernelEmitter::pastOf(Value sequence) {
   return toI64(loadI32(at(past, sequence)));
 }
 
+void KernelEmitter::whenLast(function_ref<void()> body) {
+  Value arrived =
+      frameField(kArrived, LLVM::LLVMPointerType::get(b.getContext()));
+  // Releases what this worker wrote, and acquires what the others did.
+  Value before = LLVM::AtomicRMWOp::create(
+      b, loc, LLVM::AtomicBinOp::add, arrived, i32(1),
+      LLVM::AtomicOrdering::acq_rel, /*syncscope=*/"", /*alignment=*/4);
+  Value isLast = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                       toI64(before), sub(workers, i64(1)));
+  ifThen(isLast, [&] {
+    store(i32(0), arrived);
+    body();
+  });
+}
+
 Value KernelEmitter::scratch() {
   return atHead([&]() -> Value {
     auto pointer = LLVM::LLVMPointerType::get(b.getContext());

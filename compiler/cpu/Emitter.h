@@ -43,7 +43,8 @@ enum FrameField {
   kScratch,
   kScratchStride,
   kPast,
-  kStates
+  kStates,
+  kArrived
 };
 
 class KernelEmitter {
@@ -93,6 +94,9 @@ public:
   void setSize(llvm::StringRef name, mlir::Value value);
   /// Rows that a sequence had in the session's states before this call.
   mlir::Value pastOf(mlir::Value sequence);
+  /// Emits `body` for the worker that comes here last, who sees what all of
+  /// them wrote. All must come; a phase has one such place (CutPhases).
+  void whenLast(llvm::function_ref<void()> body);
   /// This worker's scratch memory.
   mlir::Value scratch();
 

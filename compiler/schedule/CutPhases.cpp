@@ -7,9 +7,10 @@
 //
 // Dispatches stay in program order. A new phase starts where a dispatch touches
 // what an earlier dispatch of the current phase writes, or writes what one
-// reads; around every serial kernel; and nowhere else. Derived sizes count as
-// memory: pack_index writes them, every kernel whose types name them reads
-// them. So do states, to which attn.append writes.
+// reads; around every serial kernel; between products with a row region, whose
+// workers are counted (attn_frame.arrived); and nowhere else. Derived sizes
+// count as memory: pack_index writes them, every kernel whose types name them
+// reads them. So do states, to which attn.append writes.
 //
 // Before and after: programs in the tensor form; only `phase` changes.
 // Declined with an error: a derived size that is read before it is known.
@@ -31,6 +32,7 @@ namespace {
 struct Footprint {
   llvm::SmallPtrSet<Value, 8> reads, writes;
   llvm::StringSet<> readSizes, writtenSizes;
+  bool counts = false; ///< workers as they finish, which a phase can do once
 
   void add(const Footprint &other) {
     reads.insert(other.reads.begin(), other.reads.end());
@@ -39,6 +41,7 @@ struct Footprint {
       readSizes.insert(size.getKey());
     for (const auto &size : other.writtenSizes)
       writtenSizes.insert(size.getKey());
+    counts |= other.counts;
   }
 
   /// Whether `next` may run at the same time.
@@ -54,7 +57,7 @@ struct Footprint {
     };
     return !touches(writes, next.reads) && !touches(writes, next.writes) &&
            !touches(reads, next.writes) &&
-           !names(writtenSizes, next.readSizes) &&
+           !names(writtenSizes, next.readSizes) && !(counts && next.counts) &&
            !names(readSizes, next.writtenSizes);
   }
 };
@@ -76,6 +79,8 @@ struct CutPhases : impl::CutPhasesBase<CutPhases> {
     Footprint footprint;
     bool definesSizes = isa<attn::PackIndexOp>(kernel.getComputeOp());
     bool appends = isa<attn::AppendOp>(kernel.getComputeOp());
+    auto linear = dyn_cast<attn::LinearOp>(kernel.getComputeOp());
+    footprint.counts = linear && !linear.getRowEpilogue().empty();
     for (Value value : dispatch.getIns()) {
       footprint.reads.insert(getPlace(value).root);
       if (appends && isa<attn::StateType>(value.getType()))

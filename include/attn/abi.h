@@ -48,6 +48,8 @@ typedef struct attn_frame {
   int64_t scratch_stride;              /* bytes, a multiple of 64 */
   const int32_t *past; /* [states.sequences]: rows before this call */
   const attn_frame_state *states; /* [states.state_count] */
+  uint32_t *arrived; /* [1]: workers that are done, where a phase counts them;
+                        0 before every phase, and after it */
 } attn_frame;
 
 /* Runs one worker's part. Workers 0 .. workers-1 may run at once or one after
@@ -250,7 +252,7 @@ attn_status attnrt_info(const attn_model *model, char *buffer, size_t capacity,
                         size_t *needed);
 attn_status attnrt_session_open(attn_model *model, attn_session **session);
 void attnrt_session_close(attn_session *session);
-/* Exact arena bytes of a call of entry `entry` (an index). `sizes` in the
+/* Exact bytes of a call of entry `entry` (an index) in a fresh session. `sizes` in the
  * entry's order. */
 attn_status attnrt_session_bytes(const attn_model *model, int32_t entry,
                                  const int64_t *sizes, uint64_t *bytes);

@@ -91,3 +91,30 @@ kernel.variant @v target "x86-64-v3" {
     kernel.return %y : tensor<12x48xf32>
   }
 }
+
+// -----
+
+// Workers that share out strips count themselves: the last runs the row region.
+
+attn.size @tokens min 1 max 512
+kernel.variant @last target "x86-64-v4" {
+  kernel.func @norm(%x: tensor<?x64xf32, #attn.sizes<tokens, 64>>, %w: tensor<96x64xf32> {kernel.layout = #kernel.panels<48>}) -> tensor<?x96xf32, #attn.sizes<tokens, 96>> tile #kernel.tile<rows = 8, columns = 48, depth = 0> {
+    %y = attn.linear %x, %w row() {
+    ^bb0(%r: tensor<96xf32>):
+      %n = attn.norm rms %r epsilon 1.0e-5 : tensor<96xf32>
+      attn.yield %n : tensor<96xf32>
+    } : tensor<?x64xf32, #attn.sizes<tokens, 64>>, tensor<96x64xf32> -> tensor<?x96xf32, #attn.sizes<tokens, 96>>
+    kernel.return %y : tensor<?x96xf32, #attn.sizes<tokens, 96>>
+  }
+}
+
+// CHECK-LABEL: func.func private @last_norm(
+// CHECK: llvm.intr.prefetch
+// CHECK: scf.if
+// CHECK: math.sqrt
+// CHECK: %[[BEFORE:.*]] = llvm.atomicrmw add %{{.*}}, %c1_i32 acq_rel
+// CHECK: %[[WIDE:.*]] = arith.extsi %[[BEFORE]]
+// CHECK: arith.cmpi eq, %[[WIDE]]
+// CHECK: scf.if
+// CHECK: llvm.store %c0_i32
+// CHECK: math.sqrt

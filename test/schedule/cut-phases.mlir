@@ -93,6 +93,43 @@ kernel.variant @x86_64_v3 target "x86-64-v3" {
 
 // -----
 
+// Products with a row region count the workers that are done, of which there is
+// one number in a phase.
+!x = tensor<?x6xf32, #attn.sizes<n, 6>>
+!w = tensor<6x6xf32>
+attn.size @n min 1 max 9
+attn.weight @w from ["w"] : !w
+kernel.variant @x86_64_v3 target "x86-64-v3" {
+  kernel.func @plain(%x: !x, %w: !w) -> (!x) {
+    %y = attn.linear %x, %w : !x, !w -> !x
+    kernel.return %y : !x
+  }
+  kernel.func @norm(%x: !x, %w: !w) -> (!x) {
+    %y = attn.linear %x, %w row() {
+    ^bb0(%r: tensor<6xf32>):
+      %n = attn.norm rms %r epsilon 1.0e-5 : tensor<6xf32>
+      attn.yield %n : tensor<6xf32>
+    } : !x, !w -> !x
+    kernel.return %y : !x
+  }
+  // CHECK-LABEL: kernel.program @towers
+  // CHECK: phase 0 "left"
+  // CHECK: phase 0 "middle"
+  // CHECK: phase 1 "right"
+  kernel.program @towers(%x: !x {attn.name = "x"}) -> (!x {attn.name = "a"}, !x {attn.name = "b"}, !x {attn.name = "c"}) sizes ["n"] {
+    %w = kernel.weight @w : !w
+    %e0 = kernel.empty : !x
+    %a = kernel.dispatch @norm ins(%x, %w : !x, !w) outs(%e0 : !x) phase 0 "left" -> !x
+    %e1 = kernel.empty : !x
+    %b = kernel.dispatch @plain ins(%x, %w : !x, !w) outs(%e1 : !x) phase 0 "middle" -> !x
+    %e2 = kernel.empty : !x
+    %c = kernel.dispatch @norm ins(%x, %w : !x, !w) outs(%e2 : !x) phase 0 "right" -> !x
+    kernel.return %a, %b, %c : !x, !x, !x
+  }
+}
+
+// -----
+
 // Nothing has found how many tokens there are.
 !rows = tensor<?xi32, #attn.sizes<tokens>>
 attn.size @n min 1 max 9

@@ -209,6 +209,7 @@ void KernelRunner::run(const std::string &symbol, std::vector<int64_t> &sizes,
   if (!caller)
     abort();
   GuardedBuffer scratch(scratchBytes * workers / 4);
+  uint32_t arrived = 0;
   attn_frame frame = {sizes.data(),
                       nullptr,
                       nullptr,
@@ -216,7 +217,9 @@ void KernelRunner::run(const std::string &symbol, std::vector<int64_t> &sizes,
                       nullptr,
                       static_cast<unsigned char *>(scratch.data()),
                       static_cast<int64_t>(scratchBytes),
-                      past};
+                      past,
+                      nullptr,
+                      &arrived};
   for (int worker = 0; worker < workers; ++worker)
     caller(&frame, worker, workers, arguments.data());
 }

@@ -305,6 +305,8 @@ ProgramRunner::run(const Sizes &sizes,
                    call.offsets.data(), arguments.data(),
                    weights.data(),      call.arena + call.scratchOffset,
                    call.scratchStride};
+  uint32_t arrived = 0;
+  frame.arrived = &arrived;
   for (const PhaseInfo &phase : schedule.phases) {
     auto function = jit->find<attn_phase_function>(phase.symbol);
     int count = phase.serial ? 1 : workers;
