@@ -56,6 +56,26 @@ for folder in "$bundle"/*/; do
     rm -rf "$folder"
   fi
 done
+# Language models for the check of sessions, in products that are exact and in
+# those that are usual, beside a variant for processors to compare with.
+both=$targets
+[[ ,$targets, == *,x86-64-v3,* ]] || both=x86-64-v3,$targets
+for name in gpt2 llama qwen2-window; do
+  for products in f32 bf16; do
+    folder=$bundle/decoders/$name-$products
+    if "$attnc" compile "test/data/decoders/$name" -o "$folder" --name model \
+         --products=$products --target="$both" \
+         >"$out/$name.log" 2>&1; then
+      rm -rf "$folder"/lib*.a "$folder"/attn "$folder"/*.h
+      cp "test/numerics/data/decoders/$name.json" "$folder/golden.json"
+    else
+      echo "$name does not compile for $targets:" >&2
+      tail -n 3 "$out/$name.log" >&2
+      failed=$((failed + 1))
+    fi
+  done
+done
+cp test/gpu/check-decoder.py test/numerics/attn_session.py "$bundle"
 cp $scripts/library.py $scripts/check.py $scripts/timing.py \
    $scripts/encoder.py test/gpu/run-on-gpu.sh "$bundle"
 tar -C "$out" -c gpu-bundle | xz -T0 -6 >"$out/gpu-bundle.tar.xz"

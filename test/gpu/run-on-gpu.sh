@@ -6,10 +6,11 @@
 #
 # ===----------------------------------------------------------------------===//
 # Runs what pack-for-gpu.sh packed: the numbers of every kernel and of the
-# encoder, compute-sanitizer on a few small cases, times against PyTorch.
+# encoder, language models against their variants for processors,
+# compute-sanitizer on a few small cases, times against PyTorch.
 #
-#   bash run-on-gpu.sh [BUNDLE] [--out FOLDER] [--only check,sanitize,time]
-#                      [--rounds N] [--dry-run]
+#   bash run-on-gpu.sh [BUNDLE] [--out FOLDER] [--rounds N] [--dry-run]
+#                      [--only check,sessions,sanitize,time]
 #
 # BUNDLE is the unpacked folder, by default the one that the script lies in. The
 # machine needs NVIDIA's driver and Python with NumPy; compute-sanitizer and
@@ -18,7 +19,7 @@
 # libcuda.so.1, "cuda:0".
 set -uo pipefail
 
-bundle= out= only=check,sanitize,time rounds=20 dry=
+bundle= out= only=check,sessions,sanitize,time rounds=20 dry=
 while [ $# -gt 0 ]; do
   case $1 in
     --out) out=$2; shift ;;
@@ -59,6 +60,21 @@ if wants check; then
   say "numbers"
   $python "$bundle/check.py" "$bundle" --device "$device" | tee "$out/check.txt"
   [ "${PIPESTATUS[0]}" -eq 0 ] || failed=1
+fi
+
+if wants sessions; then
+  say "language models"
+  for folder in "$bundle"/decoders/*/; do
+    name=$(basename "$folder")
+    # Off by what random weights of a few dozen columns make of 8 bits.
+    tolerance=0.25
+    [[ $name == *-f32 ]] && tolerance=1e-3
+    printf '%-18s ' "$name"
+    $python "$bundle/check-decoder.py" "$folder/libmodel.so" \
+      "$folder/golden.json" $tolerance --device "$device" |
+      tee "$out/session-$name.txt"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || failed=1
+  done
 fi
 
 if wants sanitize; then
