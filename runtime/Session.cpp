@@ -93,10 +93,12 @@ attn_status attnrt_session_bytes(const attn_model *model, int32_t entry,
   Layout layout;
   status = planCall(*model, entry, sizes, table,
                     table + model->library.size_count, layout);
+  if (status == ATTN_OK)
+    *bytes = (model->device ? layout.deviceBytes : layout.arenaBytes) +
+             SessionStates::callBytes(model->library,
+                                      model->library.entries[entry], table);
   if (table != local)
     memory.release(table, sizeof(int64_t) * count);
-  if (status == ATTN_OK)
-    *bytes = model->device ? layout.deviceBytes : layout.arenaBytes;
   return status;
 }
 

@@ -244,6 +244,28 @@ static int32_t countKept(const int32_t *mask, int64_t count) {
   return kept;
 }
 
+uint64_t SessionStates::callBytes(const attn_abi_library &library,
+                                  const attn_abi_entry &entry,
+                                  const int64_t *sizes) {
+  const attn_abi_states *states = library.states;
+  if (!states || !entry.growth)
+    return 0;
+  const attn_abi_argument &kept = entry.arguments[entry.growth - 1];
+  auto extent = [&](int32_t dim) -> uint64_t {
+    return kept.dims[dim] < 0 ? sizes[-1 - kept.dims[dim]] : kept.dims[dim];
+  };
+  auto blocksOf = [&](uint64_t rows) {
+    return (rows + states->block_positions - 1) / states->block_positions;
+  };
+  // A sequence has a table in each group, of two pointers for each block.
+  uint64_t sequence = 0;
+  for (int32_t group = 0; group < states->group_count; ++group)
+    sequence += 2 * sizeof(void *) * blocksOf(states->positions) +
+                blocksOf(extent(1)) *
+                    (kBlockHeader + states->groups[group].block_bytes);
+  return extent(0) * sequence;
+}
+
 attn_status SessionStates::prepare(const attn_abi_entry &entry,
                                    const int64_t *sizes, const int32_t *mask) {
   if (!entry.growth)

@@ -58,6 +58,10 @@ public:
                       const int32_t *mask);
   /// The call is over: sequences have their new rows.
   void commit();
+  /// What prepare() takes for a call of these sizes if every sequence is empty,
+  /// every row is kept, and nothing has been taken before.
+  static uint64_t callBytes(const attn_abi_library &library,
+                            const attn_abi_entry &entry, const int64_t *sizes);
 
   /// Differs whenever any sequence has changed since.
   uint64_t changes() const { return changeCount; }

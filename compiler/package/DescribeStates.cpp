@@ -116,6 +116,11 @@ void writeStates(json::OStream &json, const LibraryDescription &library) {
   json.attribute("sequences", states.sequences);
   json.attribute("block_positions", states.blockPositions);
   json.attribute("format", states.format);
+  int64_t bytes = 0;
+  for (const StatesDescription::Group &group : states.groups)
+    bytes += group.blockBytes;
+  // Every size is whole bytes for each position.
+  json.attribute("position_bytes", bytes / states.blockPositions);
   json.attributeArray("groups", [&] {
     for (const StatesDescription::Group &group : states.groups)
       json.object([&] {

@@ -96,6 +96,22 @@ protected:
 
 using Rows = std::vector<int64_t>;
 
+TEST_F(States, BytesOfACallAreKnownBefore) {
+  for (auto [batch, rows] : {std::pair<int, int>{1, 1}, {3, 9}, {2, 30}}) {
+    attnrt::SessionStates fresh(memory, library);
+    ASSERT_EQ(fresh.open(), ATTN_OK);
+    const uint64_t before = memory.used();
+    ASSERT_EQ(append(fresh, std::vector<int>(batch, rows), 100), ATTN_OK);
+    const int64_t sizes[] = {batch, rows};
+    EXPECT_EQ(memory.used() - before,
+              attnrt::SessionStates::callBytes(library, entry, sizes));
+  }
+  attn_abi_entry reads = entry;
+  reads.growth = 0;
+  const int64_t sizes[] = {3, 9};
+  EXPECT_EQ(attnrt::SessionStates::callBytes(library, reads, sizes), 0u);
+}
+
 TEST_F(States, SequencesGrowApart) {
   EXPECT_EQ(append(session, {3, 0, 5}, 100), ATTN_OK);
   EXPECT_EQ(append(session, {2, 1}, 200), ATTN_OK);
