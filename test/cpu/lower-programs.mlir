@@ -69,9 +69,11 @@ kernel.variant @x86_64_v3 target "x86-64-v3" {
 // CHECK: %[[BOUND:.*]] = llvm.getelementptr %[[SIZES]][2]
 // CHECK: llvm.store %[[TOKENS]], %[[BOUND]]
 // CHECK: llvm.store %c0{{.*}}, %[[OFFSETS]]
+// Slots are staggered, so that they do not begin at one place of their pages.
 // CHECK: %[[FIRST:.*]] = arith.andi %{{.*}}, %c-64
+// CHECK: %[[NEXT:.*]] = arith.addi %[[FIRST]], %c320
 // CHECK: %[[PLACE:.*]] = llvm.getelementptr %[[OFFSETS]][1]
-// CHECK: llvm.store %[[FIRST]], %[[PLACE]]
+// CHECK: llvm.store %[[NEXT]], %[[PLACE]]
 // CHECK: llvm.store %[[END:.*]], %[[OFFSET]]
 // CHECK: llvm.store %[[EACH:.*]], %[[STRIDE]]
 // CHECK: arith.extsi %[[WORKERS]]
