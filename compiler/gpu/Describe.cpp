@@ -82,9 +82,8 @@ int64_t Describer::addWeight(kernel::WeightOp op, Type storage) {
     if (weight.weight == index && weight.type == deviceType)
       return position;
   const int64_t columns = type.getRank() ? type.getShape().back() : 1;
-  result.weights.push_back(
-      {index, deviceType, type.getNumElements() / columns, columns,
-       op.getLayoutAttr()});
+  result.weights.push_back({index, deviceType, type.getNumElements() / columns,
+                            columns, op.getLayoutAttr()});
   return result.weights.size() - 1;
 }
 

@@ -66,7 +66,7 @@ CASES = {
     "odd": (6, 4, 2, CAUSAL, 0),
     "many": (16, 20, 1, CAUSAL, 0),
     # So many heads that a part has several steps.
-    "long": (16, 64, 64, CAUSAL, 0),
+    "steps": (16, 64, 64, CAUSAL, 0),
     "d96": (96, 2, 1, CAUSAL, 0),
     "d128": (128, 2, 1, CAUSAL, 0),
     "d256": (256, 2, 1, CAUSAL, 0),

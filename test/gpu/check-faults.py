@@ -28,7 +28,7 @@ from pathlib import Path
 CLASSES = {"barrier": "llvm.nvvm.barrier.cta.sync",
            "wait": "llvm.nvvm.cp.async.wait.group",
            "commit": "llvm.nvvm.cp.async.commit.group"}
-CASE = "long"
+CASE = "steps"
 
 
 def sites(lines):

@@ -120,3 +120,23 @@ warp.program @ring_waits_too_little(%sizes: !llvm.ptr<1>, %p: !llvm.ptr<1>) thre
   }
   warp.return
 }
+
+// -----
+
+// Around all that a block does: followed whatever the numbers say.
+warp.program @guarded(%p: !llvm.ptr<1>) threads 128 {
+  %zero = arith.constant 0 : i32
+  %rows = arith.constant 64 : i32
+  %stride = arith.constant 64 : i64
+  %t = warp.alloc : !warp.tile<64x64xbf16>
+  %never = arith.cmpi slt, %rows, %zero : i32
+  scf.if %never {
+    // expected-note @+1 {{it is copied here}}
+    warp.copy %p[%zero, %zero] rows %rows columns %rows stride %stride async aligned : !llvm.ptr<1> of bf16 to %t : !warp.tile<64x64xbf16>
+    warp.commit
+    warp.wait 0
+    // expected-error @+1 {{error[A0528]: this tile is read before other threads' copies are visible; a warp.sync is missing between}}
+    %f = warp.load %t[%zero, %zero] : !warp.tile<64x64xbf16> -> !warp.fragment<lhs, 16x16xbf16>
+  } {warp.guard}
+  warp.return
+}
