@@ -23,14 +23,14 @@ using namespace llvm;
 namespace attnc {
 
 // The smallest server parts of each level. Rates are what one core was seen to
-// read: 48, 9 and 4.4 bytes a cycle on Sapphire Rapids; 58, 8 and 7 on Zen 5.
+// read: 48, 9 and 4.4 bytes a cycle on Sapphire Rapids; 58, 25 and 7 on Zen 5.
 //                               cores     L1         L2         L3 fma
 static constexpr Machine kHaswell{4, 32 << 10, 256 << 10, 8 << 20, 2, 32, 8, 4};
 static constexpr Machine kSkylake{8, 32 << 10, 1 << 20, 11 << 20, 2, 48, 8, 4};
 static constexpr Machine kSapphireRapids{8, 48 << 10, 2 << 20, 15 << 20,
                                          2, 48,       8,       4};
 // Zen 4: a multiply-add of 64 bytes takes both halves.
-static constexpr Machine kZen4{8, 32 << 10, 1 << 20, 32 << 20, 1, 32, 8, 7};
+static constexpr Machine kZen4{8, 32 << 10, 1 << 20, 32 << 20, 1, 32, 16, 7};
 static constexpr Machine kNone{};
 
 // vdpbf16ps runs at twice the rate of f32 multiply-adds on Zen 4 and Zen 5 (446
@@ -130,7 +130,7 @@ Machine Machine::detect(const Machine &defaults, unsigned vectorBytes) {
   machine.fmas = vectorBytes == 64 && isHalf ? 1 : 2;
   if (processor == "znver5") {
     machine.l2Rate = 64;
-    machine.l3Rate = 8;
+    machine.l3Rate = 24;
     machine.memoryRate = 7;
   }
   return machine;

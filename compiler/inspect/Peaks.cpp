@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cpuid.h>
 #include <cstdint>
+#include <fstream>
 #include <functional>
 #include <immintrin.h>
 #include <sched.h>
@@ -155,9 +156,9 @@ __attribute__((target("avx2"))) void read(const char *data, size_t bytes) {
     }
 }
 
-size_t cacheBytes(int name, size_t otherwise) {
-  long bytes = sysconf(name);
-  return bytes > 0 ? bytes : otherwise;
+size_t cacheBytes(int level, size_t otherwise) {
+  const size_t bytes = getCacheBytes(level);
+  return bytes ? bytes : otherwise;
 }
 
 //===----------------------------------------------------------------------===//
@@ -266,14 +267,33 @@ void measure(Report &report) {
     report.arithmetic("int8_amx_gops", amxInt8, 4 * 16 * 16 * 64 * 2,
                       kTileSteps);
   }
-  size_t l2 = cacheBytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
-  size_t l3 = cacheBytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20);
+  size_t l2 = cacheBytes(2, 1 << 20);
+  size_t l3 = cacheBytes(3, 32 << 20);
   report.bandwidth("read_l2_gbs", l2 / 2);
   report.bandwidth("read_l3_gbs", std::max(2 * l2, l3 / 2 / report.threads()));
   report.bandwidth("read_memory_gbs", std::max<size_t>(4 * l3, 128 << 20));
 }
 
 } // namespace
+
+size_t getCacheBytes(int level) {
+  // The system's own table: that of the C library counts an L3 once for every
+  // group of cores.
+  for (int index = 0; index < 8; ++index) {
+    const std::string folder =
+        "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
+    std::ifstream levelFile(folder + "/level"), typeFile(folder + "/type"),
+        sizeFile(folder + "/size");
+    int found = 0;
+    std::string type;
+    size_t size = 0;
+    char unit = 0;
+    if (levelFile >> found && typeFile >> type && sizeFile >> size >> unit &&
+        found == level && type != "Instruction")
+      return size << (unit == 'M' ? 20 : unit == 'K' ? 10 : 0);
+  }
+  return 0;
+}
 
 std::vector<int> getAllowedCores() {
   cpu_set_t set;

@@ -12,6 +12,7 @@
 #ifndef ATTNC_COMPILER_INSPECT_PEAKS_H
 #define ATTNC_COMPILER_INSPECT_PEAKS_H
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,9 @@ namespace attnc {
 
 /// The cores that this process may use.
 std::vector<int> getAllowedCores();
+
+/// Bytes of the first processor's data cache of a level; 0 if it is not known.
+size_t getCacheBytes(int level);
 
 /// Measures on `cores`, each with one pinned thread, all at once, best of
 /// several short runs (a neighbour can only take away); a second or two.

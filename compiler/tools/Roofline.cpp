@@ -17,7 +17,6 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
-#include <unistd.h>
 
 using namespace llvm;
 
@@ -49,8 +48,8 @@ double getPeak(const std::map<std::string, double> &rates, StringRef type,
 /// The cache level that holds `bytes`, of those that every thread has and those
 /// that all share.
 std::string chooseLevel(double bytes, int threads) {
-  double l2 = double(sysconf(_SC_LEVEL2_CACHE_SIZE)) * threads;
-  double l3 = double(sysconf(_SC_LEVEL3_CACHE_SIZE));
+  double l2 = double(getCacheBytes(2)) * threads;
+  double l3 = double(getCacheBytes(3));
   return bytes <= l2 ? "L2" : bytes <= l3 ? "L3" : "memory";
 }
 
