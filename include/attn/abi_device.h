@@ -90,8 +90,8 @@ typedef struct attn_abi_device_weight {
   attn_dtype dtype;      /* on the device: F32, F16 or BF16 from panels and from
                             an F32 tensor, else the tensor's own */
   int64_t rows, columns; /* on the device */
-  const attn_abi_panels *panels; /* whose padding is dropped; NULL: the tensor is
-                                    row-major */
+  const attn_abi_panels *panels; /* whose padding is dropped; NULL: the tensor
+                                    is row-major */
 } attn_abi_device_weight;
 
 /* A state of the session as kernels see it, in device memory. Row p of sequence

@@ -1,5 +1,7 @@
-// Ops on heads: rotary positions on a view with gaps, a product per head.
+// Ops on heads: rotary positions on a view with gaps, a product per head, heads
+// too large for one block's registers.
 // RUN: attn-opt %s --attn-build-programs=products=f16 --canonicalize --cse --attn-verify-barriers | FileCheck %s
+// RUN: attn-opt %s --attn-build-programs=products=f32 --canonicalize --cse --attn-verify-barriers | FileCheck %s --check-prefix=EXACT
 
 attn.size @rows min 1 max 64
 kernel.variant @v target "sm_80" {
@@ -22,5 +24,16 @@ kernel.variant @v target "sm_80" {
   kernel.func @head(%x: tensor<?x2x20xf32, #attn.sizes<rows, 2, 20>>, %w: tensor<2x20x12xf32>) -> (tensor<?x2x12xf32, #attn.sizes<rows, 2, 12>>) {
     %y = attn.head_linear %x, %w : tensor<?x2x20xf32, #attn.sizes<rows, 2, 20>>, tensor<2x20x12xf32> -> tensor<?x2x12xf32, #attn.sizes<rows, 2, 12>>
     kernel.return %y : tensor<?x2x12xf32, #attn.sizes<rows, 2, 12>>
+  }
+  // Exact products: two blocks have half of the values' columns each.
+  // EXACT: warp.program @v_large
+  // EXACT-SAME: warp.grid = {{\[}}["rows", 64], ["6", 1], ["2", 1]]
+  // EXACT: warp.alloc : !warp.tile<16x256xf32>
+  // EXACT: warp.alloc : !warp.tile<16x128xf32>
+  // CHECK: warp.program @v_large
+  // CHECK-SAME: warp.grid = {{\[}}["rows", 128], ["3", 1], ["2", 1]]
+  kernel.func @large(%x: tensor<2x?x3x256xf32, #attn.sizes<2, rows, 3, 256>>) -> (tensor<2x?x3x256xf32, #attn.sizes<2, rows, 3, 256>>) {
+    %y = attn.attention %x, %x, %x : tensor<2x?x3x256xf32, #attn.sizes<2, rows, 3, 256>>, tensor<2x?x3x256xf32, #attn.sizes<2, rows, 3, 256>>, tensor<2x?x3x256xf32, #attn.sizes<2, rows, 3, 256>> -> tensor<2x?x3x256xf32, #attn.sizes<2, rows, 3, 256>>
+    kernel.return %y : tensor<2x?x3x256xf32, #attn.sizes<2, rows, 3, 256>>
   }
 }
