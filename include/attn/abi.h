@@ -252,8 +252,8 @@ attn_status attnrt_info(const attn_model *model, char *buffer, size_t capacity,
                         size_t *needed);
 attn_status attnrt_session_open(attn_model *model, attn_session **session);
 void attnrt_session_close(attn_session *session);
-/* Exact bytes of a call of entry `entry` (an index) in a fresh session. `sizes` in the
- * entry's order. */
+/* Exact bytes of a call of entry `entry` (an index) in a fresh session. `sizes`
+ * in the entry's order. */
 attn_status attnrt_session_bytes(const attn_model *model, int32_t entry,
                                  const int64_t *sizes, uint64_t *bytes);
 /* Calls entry `entry`. `arguments`: inputs, then outputs; the byte counts are
