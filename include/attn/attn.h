@@ -308,11 +308,11 @@ typedef struct attn_message {
  *   size names or expressions; optional, default), variants, weights layout and
  *   digest, memory formula, tokenizer, how it was compiled.
  * session_bytes: exact bytes that a call of these sizes takes in a fresh
- * session
- *   (`sizes` in the entry's order): its arena and, in a library with states,
- * the blocks of the rows that it appends to empty sequences. The JSON's
- * "states" tell the bytes of a position, for sequences that are longer. call:
- * `sizes` in the entry's order; `inputs` and `outputs` in the entry's order.
+ *   session (`sizes` in the entry's order): its arena and, in a library with
+ *   states, the blocks of the rows that it appends to empty sequences. The
+ *   JSON's "states" tell the bytes of a position.
+ * call: `sizes` in the entry's order; `inputs` and `outputs` in the entry's
+ *   order.
  * info: JSON about an open model (variant and why, threads, bytes); writes at
  *   most `capacity` bytes with the NUL and stores the length in *needed.
  * tokenize, encode_text: see attn/text.h; NULL in a library without text.
