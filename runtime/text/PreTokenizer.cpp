@@ -12,6 +12,7 @@
 #include "PreTokenizer.h"
 
 #include "Unicode.h"
+#include "UnicodeForms.h"
 #include "Utf8.h"
 
 namespace attnrt {
@@ -61,8 +62,10 @@ bool PreTokenizer::cutFrom(size_t step, const char *text, size_t size,
     return cutBert(step, text, size, first, false, call);
   case Kind::Split:
     return cutByPattern(step, text, size, first, call);
+  case Kind::Classes:
+    return cutByClass(step, text, size, first, call);
   case Kind::ByteLevel:
-    return cutBytes(text, size, call);
+    return cutBytes(step, text, size, call);
   case Kind::Metaspace:
     return cutMetaspace(text, size, first, call);
   }
@@ -123,10 +126,38 @@ bool PreTokenizer::cutByPattern(size_t step, const char *text, size_t size,
   return handGap(end);
 }
 
+/// Cuts between characters of a class and others, and within runs of the class
+/// unless they stay together.
+bool PreTokenizer::cutByClass(size_t step, const char *text, size_t size,
+                              bool first, Call &call) const {
+  const PreTokenizerStep &classes = steps[step];
+  auto isOne = [&](uint32_t code) {
+    return classes.digits ? (characterClasses(code) & kNumber) != 0
+                          : (characterFlags(code) & kPunctuation) != 0;
+  };
+  const char *end = text + size, *piece = text;
+  bool before = false;
+  for (const char *at = text; at != end;) {
+    const char *start = at;
+    bool one = isOne(decodeCharacter(at));
+    bool cuts = one != before || (one && !classes.together);
+    before = one;
+    if (start == text || !cuts)
+      continue;
+    if (!cutFrom(step + 1, piece, static_cast<size_t>(start - piece),
+                 first && piece == text, call))
+      return false;
+    piece = start;
+  }
+  return cutFrom(step + 1, piece, static_cast<size_t>(end - piece),
+                 first && piece == text, call);
+}
+
 /// Puts a space in front, cuts by the pattern, and writes each byte as a
 /// character.
-bool PreTokenizer::cutBytes(const char *text, size_t size, Call &call) const {
-  const PreTokenizerStep &step = *last();
+bool PreTokenizer::cutBytes(size_t index, const char *text, size_t size,
+                            Call &call) const {
+  const PreTokenizerStep &step = steps[index];
   Buffer<char> &out = call.rewritten;
   bool prefix = step.prefix == Prefix::Always && text[0] != ' ';
   // The text with its space, and behind it room for a word of two bytes each.
@@ -159,8 +190,11 @@ bool PreTokenizer::cutBytes(const char *text, size_t size, Call &call) const {
         *into++ = static_cast<char>(0x80 | (code & 0x3F));
       }
     }
-    if (!call.sink.take(call.sink.context, word,
-                        static_cast<size_t>(into - word), characters))
+    size_t length = static_cast<size_t>(into - word);
+    // Mostly nothing follows, and the characters are counted already.
+    if (index + 1 == count
+            ? !call.sink.take(call.sink.context, word, length, characters)
+            : !cutFrom(index + 1, word, length, false, call))
       return false;
   }
   return true;

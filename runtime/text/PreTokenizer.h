@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The pre-tokenizers of tokenizer.json, one behind the other: each cuts what
-// the one before it left. Only the last one may rewrite text.
+// the one before it left. One of them may rewrite text; only Metaspace must be
+// the last.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTN_RUNTIME_TEXT_PRETOKENIZER_H
@@ -22,6 +23,7 @@ struct PreTokenizerStep {
     Bert,       ///< at white space, which goes, and around punctuation
     WhiteSpace, ///< at white space, which goes
     Split,      ///< by `pattern`
+    Classes,    ///< around punctuation or digits (`digits`)
     ByteLevel,  ///< by `pattern`, if any; then each byte becomes a character
     Metaspace   ///< spaces become a character, at which text is cut
   };
@@ -29,6 +31,8 @@ struct PreTokenizerStep {
   Kind kind = Kind::Bert;
   SplitPattern pattern = nullptr;
   bool dropsGaps = false;         ///< what no match covers goes
+  bool digits = false;            ///< of Classes: digits, else punctuation
+  bool together = false;          ///< of Classes: a run of them is one piece
   Prefix prefix = Prefix::Always; ///< whether text gets a space in front
   bool cuts = true;               ///< of Metaspace
   char replacement[5] = {};       ///< of Metaspace: one character
@@ -55,8 +59,12 @@ public:
   const PreTokenizerStep *last() const {
     return count ? &steps[count - 1] : nullptr;
   }
-  bool hasByteLevel() const {
-    return count && last()->kind == PreTokenizerStep::Kind::ByteLevel;
+  /// The step that writes bytes as characters, or nullptr.
+  const PreTokenizerStep *byteLevel() const {
+    for (size_t i = 0; i < count; ++i)
+      if (steps[i].kind == PreTokenizerStep::Kind::ByteLevel)
+        return &steps[i];
+    return nullptr;
   }
 
   /// Cuts valid UTF-8. `first`: the text starts where the caller's did. False
@@ -77,7 +85,9 @@ private:
                bool punctuation, Call &call) const;
   bool cutByPattern(size_t step, const char *text, size_t size, bool first,
                     Call &call) const;
-  bool cutBytes(const char *text, size_t size, Call &call) const;
+  bool cutByClass(size_t step, const char *text, size_t size, bool first,
+                  Call &call) const;
+  bool cutBytes(size_t step, const char *text, size_t size, Call &call) const;
   bool cutMetaspace(const char *text, size_t size, bool first,
                     Call &call) const;
 

@@ -17,7 +17,8 @@ using Kind = PreTokenizerStep::Kind;
 using Prefix = PreTokenizerStep::Prefix;
 
 static constexpr const char *kKnown =
-    "BertPreTokenizer, ByteLevel, Metaspace, Split, WhitespaceSplit, Sequence";
+    "BertPreTokenizer, ByteLevel, Digits, Metaspace, Punctuation, Split, "
+    "WhitespaceSplit, Sequence";
 
 static attn_status readByteLevel(const char *file, const JsonReader &reader,
                                  PreTokenizerStep &step) {
@@ -108,6 +109,34 @@ static attn_status readSplit(const char *file, const JsonReader &reader,
   return ATTN_OK;
 }
 
+static attn_status readDigits(const char *file, const JsonReader &reader,
+                              PreTokenizerStep &step) {
+  bool individual = false;
+  if (attn_status status =
+          readFields(file, "pre_tokenizer Digits", reader,
+                     {{"individual_digits", individual, JsonField::required}}))
+    return status;
+  step.digits = true;
+  step.together = !individual;
+  return ATTN_OK;
+}
+
+static attn_status readPunctuation(const char *file, const JsonReader &reader,
+                                   PreTokenizerStep &step) {
+  JsonString behavior;
+  if (attn_status status =
+          readFields(file, "pre_tokenizer Punctuation", reader,
+                     {{"behavior", behavior, JsonField::required}}))
+    return status;
+  step.together = behavior == "Contiguous";
+  if (!step.together && behavior != "Isolated")
+    return fail(ATTN_ERROR_UNAVAILABLE,
+                "%s: the pre_tokenizer Punctuation has the behavior \"%.*s\"; "
+                "known: Isolated, Contiguous",
+                file, shown(behavior), behavior.text);
+  return ATTN_OK;
+}
+
 static attn_status readStep(const char *file, const JsonReader &reader,
                             const JsonString &type, PreTokenizer &chain) {
   PreTokenizerStep step;
@@ -122,6 +151,12 @@ static attn_status readStep(const char *file, const JsonReader &reader,
   } else if (type == "Metaspace") {
     step.kind = Kind::Metaspace;
     status = readMetaspace(file, reader, step);
+  } else if (type == "Digits") {
+    step.kind = Kind::Classes;
+    status = readDigits(file, reader, step);
+  } else if (type == "Punctuation") {
+    step.kind = Kind::Classes;
+    status = readPunctuation(file, reader, step);
   } else if (type == "Split") {
     step.kind = Kind::Split;
     status = readSplit(file, reader, step);
@@ -131,11 +166,17 @@ static attn_status readStep(const char *file, const JsonReader &reader,
   if (status)
     return status;
   const PreTokenizerStep *before = chain.last();
-  if (before &&
-      (before->kind == Kind::ByteLevel || before->kind == Kind::Metaspace))
+  if (before && before->kind == Kind::Metaspace)
+    return fail(
+        ATTN_ERROR_UNAVAILABLE,
+        "%s: the pre_tokenizer Metaspace must come last in its sequence", file);
+  // What rewrites text does so once.
+  if (chain.byteLevel() &&
+      (step.kind == Kind::ByteLevel || step.kind == Kind::Metaspace))
     return fail(ATTN_ERROR_UNAVAILABLE,
-                "%s: the pre_tokenizer %s must come last in its sequence", file,
-                before->kind == Kind::ByteLevel ? "ByteLevel" : "Metaspace");
+                "%s: the pre_tokenizer ByteLevel may be followed by Digits, "
+                "Punctuation and Split, not by %.*s",
+                file, shown(type), type.text);
   return chain.add(step)
              ? ATTN_OK
              : fail(ATTN_ERROR_UNAVAILABLE,
@@ -179,7 +220,7 @@ attn_status readPreTokenizer(const char *file, const JsonSection &section,
                 "normalizer; known: without one, or always, never",
                 file);
   if (tokenizer.model == ModelKind::Bpe && tokenizer.bpe.unknownIsMissing &&
-      !chain.hasByteLevel())
+      !chain.byteLevel())
     return fail(ATTN_ERROR_WEIGHTS,
                 "%s: the model's unknown token is not in the vocabulary", file);
   return ATTN_OK;

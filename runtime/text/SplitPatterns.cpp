@@ -159,6 +159,34 @@ const char *matchLlama3(const char *at, const char *end) {
 const char *matchQwen2(const char *at, const char *end) {
   return matchLlama(at, end, 1);
 }
+/// ` ?[^(\s|[.,!?…。，、।۔،])]+`: nested brackets are one set with what is
+/// around them.
+const char *matchBloom(const char *at, const char *end) {
+  static const uint32_t marks[] = {'(',    ')',   '|',    '.',    ',',
+                                   '!',    '?',   0x2026, 0x3002, 0xFF0C,
+                                   0x3001, 0x964, 0x6D4,  0x60C};
+  const char *start = *at == ' ' ? at + 1 : at, *to = start;
+  for (const char *next = to; next != end; to = next) {
+    uint32_t code = decodeCharacter(next);
+    bool apart = isSpace(code);
+    for (uint32_t mark : marks)
+      apart |= code == mark;
+    if (apart)
+      break;
+  }
+  return to == start ? at : to;
+}
+
+/// `[0-9][0-9][0-9]`.
+const char *matchThreeDigits(const char *at, const char *end) {
+  if (end - at < 3)
+    return at;
+  for (int i = 0; i < 3; ++i)
+    if (at[i] < '0' || at[i] > '9')
+      return at;
+  return at + 3;
+}
+
 } // namespace
 
 const char *matchGpt2(const char *at, const char *end) {
@@ -174,7 +202,8 @@ const char *matchGpt2(const char *at, const char *end) {
   return matchSpaces(at, end);
 }
 
-const char *const kKnownSplitPatterns = "those of GPT-2, CLIP, Llama 3, Qwen 2";
+const char *const kKnownSplitPatterns =
+    "those of GPT-2, BLOOM, CLIP, Falcon, Llama 3, Qwen 2";
 
 SplitPattern findSplitPattern(const JsonString &expression) {
   static const struct {
@@ -191,6 +220,8 @@ SplitPattern findSplitPattern(const JsonString &expression) {
        matchClip},
       {R"(<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)",
        matchMarkedClip},
+      {R"( ?[^(\s|[.,!?…。，、।۔،])]+)", matchBloom},
+      {"[0-9][0-9][0-9]", matchThreeDigits},
   };
   for (const auto &one : known)
     if (expression == one.text)

@@ -68,10 +68,9 @@ static attn_status checkAgreement(const char *file,
                         options.spaceChinese)))
       return status;
   }
-  if (tokenizer.preTokenizer.hasByteLevel())
+  if (const PreTokenizerStep *bytes = tokenizer.preTokenizer.byteLevel())
     status = check("add_prefix_space", config.prefixesSpace,
-                   tokenizer.preTokenizer.last()->prefix ==
-                       PreTokenizerStep::Prefix::Always);
+                   bytes->prefix == PreTokenizerStep::Prefix::Always);
   return status;
 }
 

@@ -79,6 +79,12 @@ TEST(Golden, UnigramTokenizers) {
       1200);
 }
 
+TEST(Golden, TokenizersThatCutAroundClasses) {
+  EXPECT_GT(
+      compareAll(dataFolder + "/golden-split.tsv", dataFolder + "/trained"),
+      400);
+}
+
 TEST(Golden, TrainedModel) {
   const char *model = std::getenv("ATTNC_TEST_MODEL");
   if (!model)

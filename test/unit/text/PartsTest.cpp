@@ -124,15 +124,21 @@ TEST(Parts, PreTokenizers) {
   constexpr attn_status damaged = ATTN_ERROR_WEIGHTS;
   const std::string bytes =
       R"({"type": "ByteLevel", "add_prefix_space": false})";
-  refused(R"({"type": "Digits"})", unknown,
-          "of type \"Digits\"; known: BertPreTokenizer, ByteLevel");
+  refused(R"({"type": "Whitespace"})", unknown,
+          "of type \"Whitespace\"; known: BertPreTokenizer, ByteLevel");
+  refused(R"({"type": "Digits"})", damaged, "no \"individual_digits\"");
+  refused(R"({"type": "Punctuation"})", damaged, "no \"behavior\"");
+  refused(R"({"type": "Punctuation", "behavior": "Removed"})", unknown,
+          "has the behavior \"Removed\"; known: Isolated, Contiguous");
   refused(R"({"type": "ByteLevel"})", damaged, "no \"add_prefix_space\"");
   refused(R"({"type": "ByteLevel", "use_regex": 1})", damaged, "expected true");
   refused(R"({"type": "Sequence", "pretokenizers": 1})", damaged,
           "expected an array");
   refused(R"({"type": "Sequence", "pretokenizers": [)" + bytes + ", " + bytes +
               "]}",
-          unknown, "ByteLevel must come last");
+          unknown,
+          "may be followed by Digits, Punctuation and Split, not by "
+          "ByteLevel");
   refused(R"({"type": "Sequence", "pretokenizers": [)" +
               repeated(R"({"type": "WhitespaceSplit"})", 9) + "]}",
           unknown, "more than 8 pre_tokenizers");
@@ -142,7 +148,7 @@ TEST(Parts, PreTokenizers) {
           "no \"behavior\"");
   refused(R"({"type": "Split", "pattern": {"Regex": "a"},
               "behavior": "Isolated", "invert": false})",
-          unknown, "has the pattern \"a\"; known: those of GPT-2, CLIP");
+          unknown, "has the pattern \"a\"; known: those of GPT-2, BLOOM");
   const std::string clip =
       R"({"type": "Split", "pattern": {"Regex": "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"},)";
   refused(clip + R"("behavior": "Contiguous"})", unknown,
