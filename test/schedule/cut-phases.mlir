@@ -1,5 +1,4 @@
 // RUN: attn-opt %s --attn-cut-phases --split-input-file --verify-diagnostics | FileCheck %s
-
 // The diamond: two kernels read one value and share a phase; the one that reads
 // both waits. Reading through a view is reading.
 !x = tensor<?x6xf32, #attn.sizes<n, 6>>
