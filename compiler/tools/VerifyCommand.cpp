@@ -116,7 +116,13 @@ VerifyOptions makeOptions(const Library &library) {
   options.quick = quick;
   options.seed = seed;
   options.reset = [&library]() -> Error {
-    attn_status status = library.functions().session_reset(library.session());
+    const attn_library &functions = library.functions();
+    if (functions.struct_size < sizeof(attn_library) ||
+        !functions.session_reset)
+      return createStringError("the model keeps states between calls, and the "
+                               "library keeps none; was it compiled from "
+                               "another model?");
+    attn_status status = functions.session_reset(library.session());
     return status ? library.lastError("resetting the session", status)
                   : Error::success();
   };
