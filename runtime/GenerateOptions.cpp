@@ -23,6 +23,8 @@ namespace attnrt {
 // The structs as they first were end behind these.
 static constexpr size_t kFirstResultSize =
     offsetof(attn_generate_result, stop) + sizeof(attn_stop);
+// Beyond this, struct_size is garbage rather than a later version.
+static constexpr size_t kLargestSize = 4096;
 
 static attn_status refuse(const attn_abi_library &library, const char *what,
                           double came, const char *expected) {
@@ -143,11 +145,11 @@ attn_status readGenerateOptions(const attn_session &session,
     return ATTN_OK;
   options = ATTN_GENERATE_INIT;
   constexpr size_t known = sizeof(options);
-  if (given->struct_size < sizeof(size_t))
+  if (given->struct_size < sizeof(size_t) || given->struct_size > kLargestSize)
     return fail(ATTN_ERROR_INVALID_ARGUMENT,
-                "%s: options.struct_size is %zu; start from "
+                "%s: options.struct_size is %zu; expected %zu: start from "
                 "ATTN_GENERATE_INIT",
-                library.name, given->struct_size);
+                library.name, given->struct_size, known);
   // A later header's fields may be there, as long as they are not used.
   const unsigned char *bytes = reinterpret_cast<const unsigned char *>(given);
   for (size_t i = known; i < given->struct_size; ++i)

@@ -100,15 +100,19 @@ attn_status TextStream::push(int32_t token, bool &stopped) {
   attn_status status = decodeNew(/*last=*/false);
   if (status != ATTN_OK)
     return status;
-  for (size_t i = 0; i < stopCount; ++i) {
-    const void *found = held.empty() ? nullptr
-                                     : memmem(held.data(), held.size(),
-                                              stops[i], strlen(stops[i]));
+  // Of several the one that begins first, whatever their order.
+  size_t end = held.size();
+  for (size_t i = 0; i < stopCount && end; ++i) {
+    const void *found =
+        memmem(held.data(), held.size(), stops[i], strlen(stops[i]));
     if (!found)
       continue;
-    held.resize(static_cast<const char *>(found) - held.data());
+    size_t start =
+        static_cast<size_t>(static_cast<const char *>(found) - held.data());
+    end = start < end ? start : end;
     stopped = true;
   }
+  held.resize(end);
   released = stopped ? held.size() : releasable();
   return ATTN_OK;
 }

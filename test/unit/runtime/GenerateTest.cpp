@@ -162,6 +162,8 @@ TEST_F(Generating, Refusals) {
   expect(&O::stop_token_count, 1u, "stop_tokens is NULL");
   expect(&O::stop_string_count, 1u, "stop_strings is NULL");
   expect(&O::struct_size, 3u, "struct_size is 3");
+  // Garbage, of which not all may be read.
+  expect(&O::struct_size, SIZE_MAX / 2, "start from ATTN_GENERATE_INIT");
   const char *string = "a";
   given.stop_strings = &string;
   given.stop_string_count = 1;

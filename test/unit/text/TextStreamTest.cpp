@@ -94,6 +94,10 @@ TEST_F(Streaming, StopStringsAreHeldBack) {
             (Pieces{"one", " ", "th two", "s", ""}));
   // The earliest of several, also over tokens.
   EXPECT_EQ(run({1}, {2, 3, 4}, {"wos", "e t"}), (Pieces{"on", "|"}));
+  // And within one, in whichever order they are given.
+  for (std::vector<const char *> stops :
+       {std::vector{"wo", "tw"}, std::vector{"tw", "wo"}})
+    EXPECT_EQ(run({1}, {2, 3}, stops), (Pieces{"one", " |"}));
   // At the end, what might have become one comes.
   EXPECT_EQ(run({1}, {2, 5}, {"three"}), (Pieces{"one", " ", "th"}));
 }
