@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 #include "Errors.h"
 #include "Session.h"
+#include "ThreadCount.h"
 
 #include <x86intrin.h>
 
@@ -32,7 +33,9 @@ struct PhaseRun {
   bool usesTiles;
   Span *spans; // [workers], or NULL
   // What an executor did; it is the caller's code and not trusted.
+  std::atomic<int32_t> calls{0};
   std::atomic<int32_t> done{0};
+  std::atomic<uint64_t> begun[kMaximumThreads / 64] = {};
 };
 
 void runPart(PhaseRun &run, int32_t part) {
@@ -53,20 +56,30 @@ void runPoolPart(void *context, int32_t part) {
 
 void runExecutorPart(void *context, int32_t part) {
   PhaseRun &run = *static_cast<PhaseRun *>(context);
-  if (part >= 0 && part < run.workers)
-    runPart(run, part);
-  run.done.fetch_add(1, std::memory_order_acq_rel);
+  // A part that is run twice would count as two workers where kernels count
+  // them (attn_frame.arrived), and write beside itself.
+  if (part >= 0 && part < run.workers) {
+    const uint64_t bit = uint64_t(1) << part % 64;
+    if (!(run.begun[part / 64].fetch_or(bit, std::memory_order_relaxed) &
+          bit)) {
+      runPart(run, part);
+      run.done.fetch_add(1, std::memory_order_acq_rel);
+    }
+  }
+  run.calls.fetch_add(1, std::memory_order_acq_rel);
 }
 
 attn_status runOnExecutor(const attn_model &model, PhaseRun &run) {
   const attn_executor &executor = model.executor;
   executor.parallel_for(executor.context, run.workers, runExecutorPart, &run);
   int32_t done = run.done.load(std::memory_order_acquire);
-  if (done == run.workers)
+  int32_t calls = run.calls.load(std::memory_order_acquire);
+  if (done == run.workers && calls == run.workers)
     return ATTN_OK;
   return fail(ATTN_ERROR_SYSTEM,
               "%s: options.executor's parallel_for ran %d of %d tasks",
-              model.library.name, done, run.workers);
+              model.library.name, calls == run.workers ? done : calls,
+              run.workers);
 }
 
 } // namespace

@@ -255,6 +255,31 @@ TEST(Threads, ExecutorThatAddsPartsIsFound) {
   EXPECT_THAT(attnrt_last_error(), HasSubstr("ran 5 of 3 tasks"));
 }
 
+TEST(Threads, ExecutorThatRunsOtherPartsIsFound) {
+  // As many tasks as were asked for, but not those.
+  const auto shifted = [](void *, int32_t count, void (*task)(void *, int32_t),
+                          void *context) {
+    for (int32_t i = 1; i <= count; ++i)
+      task(context, i);
+  };
+  const auto repeated = [](void *, int32_t count, void (*task)(void *, int32_t),
+                           void *context) {
+    for (int32_t i = 0; i < count; ++i)
+      task(context, i / 2 * 2);
+  };
+  for (auto run : {+shifted, +repeated}) {
+    attn_executor executor = {nullptr, 70, run};
+    attn_options options = withThreads(0);
+    options.executor = &executor;
+    Opened opened(options);
+    Call call(7, 13);
+    EXPECT_EQ(call.run(opened.session), ATTN_ERROR_SYSTEM);
+    EXPECT_THAT(attnrt_last_error(),
+                HasSubstr(run == +shifted ? "ran 69 of 70 tasks"
+                                          : "ran 35 of 70 tasks"));
+  }
+}
+
 TEST(Threads, AThousandOpensAndCloses) {
   for (int round = 0; round < 1000; ++round) {
     Opened opened(withThreads(1 + round % 4));
