@@ -248,7 +248,7 @@ CostModel::getProductCandidates(const Product &product) const {
   if (depth)
     candidates.push_back(
         complete(product, best->tile.rows, best->tile.columns, 0));
-  else if (product.rows == kernel::Format::f32 &&
+  else if (product.rows == kernel::Format::f32 && product.depth > kChainSteps &&
            product.depth * kPanelWidth * kWordBytes > machine.l2Bytes / 4)
     candidates.push_back(complete(
         product, best->tile.rows, best->tile.columns,
@@ -329,7 +329,7 @@ int64_t CostModel::getHeadLinearRows() const {
 
 int64_t CostModel::getMapColumns() const {
   // What is read and what is written share L1; some microseconds at least.
-  return machine.l1Bytes / 2 / kWordBytes;
+  return std::max<int64_t>(machine.l1Bytes / 2 / kWordBytes, target.lanes());
 }
 
 bool CostModel::isTooLargeForCache(int64_t tableBytes) const {

@@ -109,6 +109,29 @@ TEST(CostModelTest, BlocksFollowL2) {
   EXPECT_FALSE(CostModel(target, large).isTooLargeForCache(1 << 20));
 }
 
+TEST(CostModelTest, AnyCachesGiveTilesThatFit) {
+  for (const Target &target : Target::all()) {
+    if (target.isGpu())
+      continue;
+    for (unsigned bytes : {1u, 4096u, 96u << 10, 1u << 31}) {
+      Machine machine = target.machine;
+      machine.l1Bytes = machine.l2Bytes = bytes;
+      const CostModel model(target, machine);
+      EXPECT_GT(model.getMapColumns(), 0);
+      for (int64_t depth : {1, 100, 128, 129, 5000})
+        for (Format rows : {Format::f32, Format::i8}) {
+          const CostModel::Product product{200, depth, rows, rows};
+          // What --tune may write is what --tuning reads.
+          for (const CostModel::Tile &tile :
+               model.getProductCandidates(product))
+            EXPECT_TRUE(model.fitsProduct(product, tile))
+                << target.name.str() << ", caches of " << bytes << ", depth "
+                << depth << ", passes of " << tile.depth;
+        }
+    }
+  }
+}
+
 TEST(CostModelTest, WeightsThatStayInL1CostNothingExtra) {
   const CostModel model = modelOf("x86-64-v3");
   const CostModel::Tile tile{6, 16, 0, 96};
