@@ -43,8 +43,14 @@ public:
 static int64_t getEither(ConfigReader &config, StringRef first,
                          StringRef second, int64_t maximum) {
   int64_t value = config.getInteger(second, 1, maximum, 0);
-  return value ? config.getInteger(first, 1, maximum, value)
-               : config.getInteger(first, 1, maximum);
+  if (value == 0)
+    return config.getInteger(first, 1, maximum);
+  int64_t other = config.getInteger(first, 1, maximum, value);
+  if (other != value && !config.failed())
+    config.report(
+        second, "is " + Twine(value) + ", but " + first + " is " + Twine(other),
+        "leave out the one that is not meant");
+  return value;
 }
 
 Bloom::Bloom(ConfigReader &config, const WeightTable &weights)

@@ -61,6 +61,12 @@ Falcon::Falcon(ConfigReader &config, const WeightTable &weights)
                   "is " + Twine(positions) + " with alibi; known is up to " +
                       Twine(kMost),
                   "correct it");
+  constexpr int64_t kMostHeads = 512; // so are 128 products of each
+  if (places == Places::RoundedAlibi && heads > kMostHeads && !config.failed())
+    config.report("num_attention_heads",
+                  "is " + Twine(heads) + " with alibi; known is up to " +
+                      Twine(kMostHeads),
+                  "correct it");
   rotary = readRotarySettings(config, headSize, positions);
   limit = places == Places::Rotary ? rotary.limit : 0;
   config.refuseIfSet("apply_residual_connection_post_layernorm",

@@ -65,9 +65,12 @@ LogicalResult ModelFolder::openGguf() {
   if (!config)
     return reportError(context, config.takeError());
   raw_string_ostream(made["config.json"]) << json::Value(std::move(*config));
-  if (json::Object sampling = makeGenerationConfig(*file); !sampling.empty())
+  if (json::Object sampling = makeGenerationConfig(*file); !sampling.empty()) {
+    if (Error error = checkFinite(sampling, root))
+      return reportError(context, std::move(error));
     raw_string_ostream(made["generation_config.json"])
         << json::Value(std::move(sampling));
+  }
   Expected<std::string> tokenizer = makeTokenizerJson(*file, root);
   if (!tokenizer)
     return reportError(context, tokenizer.takeError());

@@ -16,6 +16,7 @@
 #include "compiler/import/Json.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
+#include <cmath>
 
 using namespace llvm;
 
@@ -254,7 +255,30 @@ Expected<json::Object> ConfigMaker::run() {
   if (Error error = addScaling())
     return error;
   addTokens();
+  if (Error error = checkFinite(config, path))
+    return error;
   return std::move(config);
+}
+
+/// True if every number within is finite.
+static bool isFinite(const json::Value &value) {
+  if (const json::Array *array = value.getAsArray())
+    return llvm::all_of(*array, isFinite);
+  if (const json::Object *object = value.getAsObject())
+    return llvm::all_of(
+        *object, [](const auto &field) { return isFinite(field.second); });
+  std::optional<double> number = value.getAsNumber();
+  return !number || std::isfinite(*number);
+}
+
+Error checkFinite(const json::Object &fields, StringRef path) {
+  for (const auto &[key, value] : fields)
+    if (!isFinite(value))
+      return makeError("A0237",
+                       path + ": the metadata hold no finite number for " +
+                           quote(key),
+                       "convert the model again with a current converter");
+  return Error::success();
 }
 
 Expected<json::Object> makeConfig(const GgufFile &file, StringRef path) {

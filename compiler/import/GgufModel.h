@@ -26,6 +26,9 @@ llvm::Expected<llvm::json::Object> makeConfig(const GgufFile &file,
 /// file says it.
 llvm::json::Object makeGenerationConfig(const GgufFile &file);
 
+/// A0237 if a number of these fields is none that JSON has: infinite or NaN.
+llvm::Error checkFinite(const llvm::json::Object &fields, llvm::StringRef path);
+
 /// The text of tokenizer.json; empty if the file has no tokenizer. Known are
 /// byte-level BPE ("gpt2") with the splits of some families, and
 /// SentencePiece's BPE ("llama"). Errors as above.

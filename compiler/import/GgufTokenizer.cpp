@@ -17,6 +17,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace llvm;
 
@@ -239,7 +240,7 @@ Expected<json::Array> TokenizerMaker::makeMergesOfScores() const {
     if (!ids.count(token))
       continue;
     std::optional<double> score = (*scores)[id].getAsNumber();
-    if (!score)
+    if (!score || std::isnan(*score)) // which has no place in the order
       return fail("A0237",
                   "'tokenizer.ggml.scores' holds no number at " + Twine(id));
     for (size_t cut = 1; cut < token.size(); ++cut) {

@@ -84,8 +84,11 @@ static double readYarnScale(ConfigReader &fields, double factor) {
 static void scaleYarn(ConfigReader &fields, RotarySettings &settings,
                       const OriginalLength &original, double theta) {
   double factor = fields.getNumber("factor", 1e-3, kMaxFactor, original.ratio);
-  double fast = fields.getNumber("beta_fast", 0, kMaxFactor, 32.0);
-  double slow = fields.getNumber("beta_slow", 0, kMaxFactor, 1.0);
+  // Zero stands for the usual number, as in transformers.
+  double fast = fields.getNumber("beta_fast", 0, kMaxFactor, 0.0);
+  double slow = fields.getNumber("beta_slow", 0, kMaxFactor, 0.0);
+  fast = fast == 0 ? 32 : fast;
+  slow = slow == 0 ? 1 : slow;
   bool truncate = fields.getBool("truncate", true);
   settings.scale = readYarnScale(fields, factor);
   const auto length = static_cast<double>(original.length);
@@ -173,11 +176,13 @@ static void scale(ConfigReader &config, ConfigReader &fields,
 /// How many of a head's elements are rotated.
 static int64_t getRotated(ConfigReader &config, int64_t size, double share) {
   auto rotated = static_cast<int64_t>(static_cast<double>(size) * share);
-  if (config.failed() || (rotated >= 2 && rotated % 2 == 0))
+  constexpr int64_t kMost = 2 * 65536; // a constant holds half of them
+  if (config.failed() || (rotated >= 2 && rotated % 2 == 0 && rotated <= kMost))
     return rotated;
   config.report("partial_rotary_factor",
                 "rotates " + Twine(rotated) + " of the " + Twine(size) +
-                    " elements of a head; expected an even number from 2 on",
+                    " elements of a head; expected an even number from 2 to " +
+                    Twine(kMost),
                 "correct it or the size of a head");
   return 2;
 }
@@ -211,6 +216,11 @@ RotarySettings readRotarySettings(ConfigReader &config, int64_t size,
   settings.frequencies =
       getRotaryFrequencies(theta, getRotated(config, size, inner));
   scale(config, fields, settings, theta, positions);
+  auto isFinite = [](double number) { return std::isfinite(number); };
+  if (!fields.failed() && !(isFinite(settings.scale) &&
+                            llvm::all_of(settings.frequencies, isFinite)))
+    fields.report("rope_type", "gives numbers beyond the range of f32",
+                  "correct the fields beside it");
   config.adopt(fields.finish());
   return settings;
 }

@@ -8,13 +8,12 @@
 // Looks at the sources of a weight and reads the scales off their blocks: both
 // formats begin a block with its scale, a half. Declined: sources of several
 // types, those that an adapter changes, and recipes that transpose, join
-// columns or add to elements.
+// columns, regroup rows or add to elements.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/StoredWeights.h"
 #include "compiler/import/BlockFormats.h"
 #include "llvm/Support/Endian.h"
-#include <numeric>
 
 using namespace llvm;
 
@@ -50,31 +49,15 @@ std::vector<float> readStoredScales(const WeightTable &table,
                                     attn::WeightOp weight) {
   assert(!getStoredFormat(table, weight).empty() && "the caller has asked");
   std::vector<float> scales;
-  int64_t perRow = 0;
   for (auto name : weight.getSources().getAsRange<mlir::StringAttr>()) {
     const WeightEntry *source = table.find(name.getValue());
     WeightBlock block = getBlock(source->type);
     assert(block.elements == kStoredGroup && "one scale for each group");
-    perRow = source->shape[1] / block.elements;
     for (size_t at = 0; at < source->bytes.size(); at += block.bytes)
       scales.push_back(
           widenHalf(support::endian::read16le(source->bytes.data() + at)));
   }
-  std::optional<ArrayRef<int64_t>> parts = weight.getGroups();
-  if (!parts)
-    return scales;
-  // The rows as WeightTable::materialize moves them.
-  const int64_t group =
-      std::accumulate(parts->begin(), parts->end(), int64_t(0)) * perRow;
-  std::vector<float> moved;
-  int64_t before = 0;
-  for (int64_t part : *parts) {
-    for (int64_t base = before; base < int64_t(scales.size()); base += group)
-      moved.insert(moved.end(), scales.begin() + base,
-                   scales.begin() + base + part * perRow);
-    before += part * perRow;
-  }
-  return moved;
+  return scales;
 }
 
 } // namespace attnc

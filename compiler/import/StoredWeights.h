@@ -21,7 +21,7 @@ namespace attnc {
 constexpr int64_t kStoredGroup = 32;
 
 /// "i8" or "i4" if all of a matrix lies so in its files; else empty. Its recipe
-/// may move rows, and do nothing else.
+/// may join rows, and do nothing else.
 llvm::StringRef getStoredFormat(const WeightTable &table,
                                 attn::WeightOp weight);
 

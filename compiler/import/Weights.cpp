@@ -19,7 +19,9 @@
 #include "compiler/import/GgufModel.h"
 #include "compiler/import/Json.h"
 #include "compiler/import/Safetensors.h"
+#include "compiler/import/StoredWeights.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
@@ -99,12 +101,19 @@ Error WeightTable::addFile(StringRef path) {
       readTensors({text.bytes_begin(), text.size()}, path);
   if (!tensors)
     return tensors.takeError();
-  for (const NamedWeight &tensor : *tensors)
+  StringSet<> names;
+  for (const NamedWeight &tensor : *tensors) {
+    // Two names in a GGUF file may mean the same.
+    if (!names.insert(tensor.name).second)
+      return makeError("A0212",
+                       "tensor " + quote(tensor.name) + " is twice in " + path,
+                       "convert the model again with a current converter");
     if (const WeightEntry *other = find(tensor.name))
       return makeError("A0212",
                        "tensor " + quote(tensor.name) + " is both in " +
                            paths[other->file] + " and in " + path,
                        "keep the files of one model only in the folder");
+  }
   unsigned file = paths.size();
   for (NamedWeight &tensor : *tensors) {
     tensor.entry.file = file;
@@ -401,6 +410,16 @@ Error WeightTable::check(attn::WeightOp weight) const {
                      "drop 'transpose' or correct the type");
   if (Error error = checkSources(weight, *sources, shape))
     return error;
+  // Where a program says so by itself, its scales are read off these blocks.
+  auto stored =
+      weight->getAttrOfType<mlir::StringAttr>(attn::AttnDialect::kStoredAttr);
+  if (stored && getStoredFormat(*this, weight) != stored.getValue())
+    return makeError("A0223",
+                     "the program keeps @" + weight.getSymName() +
+                         " as its file does, in blocks of " +
+                         stored.getValue() + "; these files have none for it",
+                     "give the weights that the program was made from, or drop "
+                     "'attn.stored'");
   if (std::optional<StringRef> expected = weight.getDigest()) {
     Expected<std::string> actual = digest(weight);
     if (!actual)

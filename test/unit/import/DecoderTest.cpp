@@ -167,6 +167,22 @@ TEST_F(Decoders, RotaryScaling) {
          "A0109", "are 3 numbers");
 }
 
+TEST_F(Decoders, RotaryNumbersOutOfRange) {
+  refuse(
+      "llama", "rope_parameters",
+      Object{{"rope_type", "longrope"}, {"short_factor", Array{1e-300, 1, 1}}},
+      "A0109", "gives numbers beyond the range of f32");
+  // The logarithm of one position is zero.
+  refuse("llama", "rope_parameters",
+         Object{{"rope_type", "longrope"},
+                {"original_max_position_embeddings", 1},
+                {"short_factor", Array{1, 1, 1}}},
+         "A0109", "gives numbers beyond the range of f32");
+  refuse("llama", "head_dim", 262144, "A0109",
+         "rotates 262144 of the 262144 elements of a head; expected an even "
+         "number from 2 to 131072");
+}
+
 TEST_F(Decoders, Windows) {
   refuse("qwen2-window", "sliding_window", std::nullopt, "A0109",
          "names sliding_attention, but there is no window");
@@ -192,11 +208,16 @@ TEST_F(Decoders, Falcon) {
          "sums of norms");
   refuse("falcon-rw", "max_position_embeddings", 65537, "A0109",
          "is 65537 with alibi; known is up to 65536");
+  copy("decoders/falcon-rw");
+  edit("config.json", "hidden_size", 1200);
+  edit("config.json", "num_attention_heads", 600);
+  expectRefused("A0109", {"is 600 with alibi; known is up to 512"});
 }
 
 TEST_F(Decoders, Bloom) {
   refuse("bloom", "n_inner", 80, "A0109", "is 80; expected 4 * 21");
   refuse("bloom", "n_embed", std::nullopt, "A0104", "'hidden_size' is missing");
+  refuse("bloom", "hidden_size", 42, "A0109", "is 21, but hidden_size is 42");
 }
 
 TEST_F(Decoders, TensorsThatDoNotFit) {

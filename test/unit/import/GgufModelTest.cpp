@@ -294,6 +294,29 @@ TEST(GgufTokenizer, ConfigOfSpecialTokens) {
   EXPECT_EQ(config.get("pad_token"), nullptr);
 }
 
+TEST(GgufConfig, NumbersAreFinite) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  Model model;
+  model.file.metadata["llama.rope.freq_base"] = kNaN;
+  EXPECT_THAT(model.refusal(),
+              HasSubstr("error[A0237]: x.gguf: the metadata hold no finite "
+                        "number for 'rope_theta'"));
+  // Within an object and a list.
+  model = Model();
+  model.factors[1] = std::numeric_limits<float>::infinity();
+  model.addFactors();
+  EXPECT_THAT(model.refusal(), HasSubstr("number for 'rope_scaling'"));
+  model = Model();
+  model.file.metadata["general.sampling.temp"] = kNaN;
+  EXPECT_EQ(model.refusal(), "");
+  EXPECT_THAT(toString(checkFinite(makeGenerationConfig(model.file), "x.gguf")),
+              HasSubstr("number for 'temperature'"));
+  model.file.metadata["tokenizer.ggml.model"] = "llama";
+  model.file.metadata["tokenizer.ggml.scores"] =
+      json::Array{0.0, kNaN, 0.0, 0.0};
+  EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("holds no number at 1"));
+}
+
 class GgufFiles : public ImportFixture {};
 
 TEST_F(GgufFiles, FactorsMustFitTheHeads) {

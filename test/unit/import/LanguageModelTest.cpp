@@ -228,6 +228,12 @@ TEST_F(Rotary, YarnTurnsFewPairsMore) {
   yarn["beta_fast"] = 1.0;
   for (float frequency : read(yarn).frequencies)
     EXPECT_TRUE(std::isfinite(frequency));
+  // Zero is the usual number.
+  yarn["beta_fast"] = yarn["beta_slow"] = 0;
+  Object silent = yarn;
+  silent.erase("beta_fast");
+  silent.erase("beta_slow");
+  EXPECT_EQ(read(yarn).frequencies, read(silent).frequencies);
   // A factor that shrinks nothing leaves scores as they are.
   EXPECT_EQ(read(Object{{"rope_type", "yarn"}, {"factor", 0.5}}).scale, 1.0);
 }
