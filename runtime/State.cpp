@@ -165,6 +165,13 @@ unsigned char *const *SessionStates::takeChanged(int32_t group,
   return asked.data;
 }
 
+void SessionStates::changeAll() {
+  for (int32_t group = 0; group < states->group_count; ++group)
+    for (int64_t sequence = 0; sequence < states->sequences; ++sequence)
+      table(group, sequence).isChanged =
+          table(group, sequence).blocks != nullptr;
+}
+
 attn_status SessionStates::openTable(int32_t group, int64_t sequence) {
   Table &wanted = table(group, sequence);
   if (wanted.blocks)

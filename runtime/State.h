@@ -77,6 +77,8 @@ public:
   /// The addresses of a sequence's blocks, `tableLength()` of them, if they
   /// have changed since this was asked last; else NULL.
   unsigned char *const *takeChanged(int32_t group, int64_t sequence);
+  /// All of them count as changed: what was taken has not arrived.
+  void changeAll();
 
 private:
   /// Bytes before a block's data, which stay aligned to 64 bytes.

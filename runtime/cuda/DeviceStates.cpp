@@ -93,6 +93,9 @@ attn_status uploadStates(attn_session &session, const MemoryPlan &plan) {
         error = device.driver.upload(
             tableAddress(session, group, sequence), blocks,
             sizeof(Address) * session.states.tableLength(), mine.stream);
+  // The next call must not read what the table was before.
+  if (error)
+    session.states.changeAll();
   return device.check(error, "uploading the session's sequences");
 }
 

@@ -225,6 +225,20 @@ TEST_F(DeviceStates, WithoutMemoryNothingChanges) {
   EXPECT_EQ(small.status, ATTN_ERROR_OUT_OF_MEMORY);
 }
 
+TEST_F(DeviceStates, WhatDidNotArriveComesAgain) {
+  // Sizes, the mask, the lengths, a table of blocks.
+  for (uint64_t nth = 0; nth < 4; ++nth) {
+    Remembering toy;
+    ASSERT_EQ(toy.step({{1, 2, 3}}), ATTN_OK) << attnrt_last_error();
+    stub_fail("cuMemcpyHtoDAsync_v2", nth, 2);
+    EXPECT_EQ(toy.step({{4, 5, 6}}), ATTN_ERROR_OUT_OF_MEMORY) << nth;
+    EXPECT_TRUE(stub_has_failed()) << nth;
+    EXPECT_EQ(toy.length(0), 3);
+    ASSERT_EQ(toy.step({{4, 5, 6}}), ATTN_OK) << attnrt_last_error();
+    EXPECT_TRUE(toy.right) << nth;
+  }
+}
+
 TEST_F(DeviceStates, AForkedChildIsRefused) {
   Remembering toy;
   ASSERT_EQ(toy.step({{1, 2}}), ATTN_OK);
