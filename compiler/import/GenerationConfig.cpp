@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/import/GenerationConfig.h"
 #include "compiler/import/Diagnostics.h"
+#include <algorithm>
 
 using namespace llvm;
 
@@ -103,6 +104,10 @@ LogicalResult readGenerationConfig(mlir::MLIRContext *context,
     defaults.temperature = config.getNumber("temperature", 0, kMost, 1);
     defaults.topK = config.getInteger("top_k", 0, INT32_MAX, 50);
     defaults.topP = config.getNumber("top_p", 0, 1, 0);
+    // A share of nothing is the likeliest token; our 0 would be all of them.
+    constexpr double kLeastShare = 1e-6;
+    if (file->fields.getNumber("top_p"))
+      defaults.topP = std::max(defaults.topP, kLeastShare);
     defaults.minP = config.getNumber("min_p", 0, 1, 0);
   }
   warnOfOthers(context, *file);

@@ -150,7 +150,27 @@ Error ConfigMaker::addScaling() {
                      path + ": the rotary scaling " + quote(name) +
                          " is not known; known are none, linear, yarn",
                      kElse);
+  // With the value that changes nothing.
+  static constexpr std::pair<StringLiteral, double> kOthers[] = {
+      {"rope.scaling.attn_factor", 1},
+      {"rope.scaling.yarn_attn_factor", 1},
+      {"rope.scaling.yarn_ext_factor", 1},
+      {"rope.scaling.yarn_log_multiplier", 0}};
+  for (const auto &[key, neutral] : kOthers)
+    if (const json::Value *value = find(key);
+        value && value->getAsNumber() != neutral)
+      return makeError("A0236",
+                       path + ": '" + architecture + "." + key +
+                           "' changes the rotary scaling in a way that is not "
+                           "known",
+                       kElse);
   json::Object scaling{{"rope_type", name}, {"factor", *factor}};
+  if (name == "yarn")
+    for (auto [key, field] : {std::pair<StringLiteral, StringLiteral>(
+                                  "yarn_beta_fast", "beta_fast"),
+                              {"yarn_beta_slow", "beta_slow"}})
+      if (const json::Value *value = find(("rope.scaling." + key).str()))
+        scaling[field] = *value;
   if (const json::Value *length = find("rope.scaling.original_context_length"))
     scaling["original_max_position_embeddings"] = *length;
   config["rope_scaling"] = std::move(scaling);

@@ -63,6 +63,12 @@ TEST_F(GenerationTest, Sampling) {
   EXPECT_EQ(defaults.maxTokens, 77);
   EXPECT_EQ(defaults.repetitionPenalty, 1.5);
   EXPECT_THAT(stops, ElementsAre(3, 4));
+  // Nothing but the likeliest token, not all of them.
+  EXPECT_TRUE(reads(R"({"do_sample": true, "top_p": 0})"));
+  EXPECT_GT(static_cast<float>(defaults.topP), 0);
+  EXPECT_LT(defaults.topP, 1e-3);
+  EXPECT_TRUE(reads(R"({"do_sample": true, "top_p": null})"));
+  EXPECT_EQ(defaults.topP, 0);
   EXPECT_TRUE(reads(R"({"eos_token_id": 2})"));
   EXPECT_THAT(stops, ElementsAre(2));
   EXPECT_TRUE(reads(R"({"eos_token_id": null})"));

@@ -105,6 +105,17 @@ TEST(GgufConfig, RotaryScaling) {
       std::move(*model.config().getObject("rope_scaling"));
   EXPECT_EQ(linear.getString("rope_type"), "linear");
   EXPECT_EQ(linear.getInteger("original_max_position_embeddings"), 16);
+  model.file.metadata["llama.rope.scaling.type"] = "yarn";
+  model.file.metadata["llama.rope.scaling.yarn_beta_fast"] = 16.0;
+  model.file.metadata["llama.rope.scaling.attn_factor"] = 1.0;
+  const json::Object yarn =
+      std::move(*model.config().getObject("rope_scaling"));
+  EXPECT_EQ(yarn.getNumber("beta_fast"), 16.0);
+  EXPECT_EQ(yarn.get("beta_slow"), nullptr);
+  model.file.metadata["llama.rope.scaling.attn_factor"] = 0.5;
+  EXPECT_THAT(model.refusal(), HasSubstr("'llama.rope.scaling.attn_factor' "
+                                         "changes the rotary scaling"));
+  model.file.metadata["llama.rope.scaling.attn_factor"] = 1.0;
   model.file.metadata["llama.rope.scaling.type"] = "longrope";
   EXPECT_THAT(model.refusal(), HasSubstr("the rotary scaling 'longrope'"));
   model.file.metadata["llama.rope.scaling.type"] = "none";
