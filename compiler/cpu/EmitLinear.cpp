@@ -102,7 +102,7 @@ void LinearEmitter::emit() {
   Value stripFrom = e.i64(0), stripTo = strips;
   const bool hasRegion = !op.getRowEpilogue().empty();
   // Every worker would narrow all rows to have strips of them.
-  Value byRows = narrow && hasRegion ? Value() : sharesRows(rowTiles);
+  Value byRows = narrow && hasRegion ? Value() : sharesRows(rowTiles, strips);
   if (byRows) {
     auto [from, to] = e.workerRange(strips);
     auto choose = [&](Value whenRows, Value otherwise) -> Value {
@@ -138,7 +138,7 @@ void LinearEmitter::emit() {
         [&] { e.whenLast([&] { emitRowEpilogue(e.i64(0), rows); }); });
 }
 
-Value LinearEmitter::sharesRows(Value rowTiles) {
+Value LinearEmitter::sharesRows(Value rowTiles, Value strips) {
   // With few tiles a worker's share of rows would be uneven, and every worker
   // would read all weights. Narrow rows make less of both: as long as each
   // worker has a tile, narrowing its own rows only is worth more.
@@ -146,8 +146,16 @@ Value LinearEmitter::sharesRows(Value rowTiles) {
     return e.lessThan(e.sub(e.workers, e.i64(1)), rowTiles);
   Value fewest = e.mul(e.workers, e.i64(e.model.getTilesPerWorker() - 1));
   Value isAlone = e.lessThan(e.workers, e.i64(2));
-  return arith::OrIOp::create(e.b, e.loc, isAlone,
-                              e.lessThan(fewest, rowTiles));
+  // Fewer strips than workers leave some idle: a worker's tiles are then those
+  // of a strip, against those of its rows in all strips.
+  Value ownRows = e.div(e.add(rows, e.sub(e.workers, e.i64(1))), e.workers);
+  Value ownTiles = e.mul(e.ceilDiv(ownRows, tileRows), strips);
+  Value areRowsLess =
+      arith::AndIOp::create(e.b, e.loc, e.lessThan(strips, e.workers),
+                            e.lessThan(ownTiles, rowTiles));
+  Value areMany = arith::OrIOp::create(e.b, e.loc, areRowsLess,
+                                       e.lessThan(fewest, rowTiles));
+  return arith::OrIOp::create(e.b, e.loc, isAlone, areMany);
 }
 
 std::pair<Value, Value> LinearEmitter::workersRows(Value rowTiles) {

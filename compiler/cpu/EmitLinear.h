@@ -56,7 +56,7 @@ private:
 
   std::pair<mlir::Value, mlir::Value> workersRows(mlir::Value rowTiles);
   /// Whether workers share out rows, and not strips.
-  mlir::Value sharesRows(mlir::Value rowTiles);
+  mlir::Value sharesRows(mlir::Value rowTiles, mlir::Value strips);
   void emitDepthBlock(mlir::Value blockFrom, mlir::Value blockTo,
                       mlir::Value stripFrom, mlir::Value stripTo,
                       mlir::Value depthFrom);

@@ -12,6 +12,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "LinearProblem.h"
+#include "attn/abi.h"
+#include "llvm/ADT/STLExtras.h"
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -168,6 +170,38 @@ TEST_P(Linear, SameBitsForEveryNumberOfWorkers) {
             << " workers";
       }
     }
+}
+
+TEST(LinearShares, NoWorkerIsIdleWhereStripsAreFew) {
+  const Target &target = *Target::find("x86-64-v3");
+  if (!target.runsHere())
+    GTEST_SKIP() << "this machine cannot run x86-64-v3";
+  const LinearShape shape = {96, 64, Finish::LayerNorm};
+  auto runner =
+      KernelRunner::compile(makeModule({shape}, target, false), target);
+  ASSERT_NE(runner, nullptr);
+  using Caller = void (*)(const attn_frame *, int32_t, int32_t, void *const *);
+  auto call = reinterpret_cast<Caller>(
+      runner->lookup("call_v_" + getKernelName(shape)));
+  ASSERT_NE(call, nullptr);
+  // Six strips of 16 columns, and 8 rows for each worker.
+  constexpr int64_t kRows = 128;
+  constexpr int32_t kWorkers = 16;
+  std::vector<float> operand(kRows * shape.columns, 1.0f);
+  for (int32_t worker = 0; worker < kWorkers; ++worker) {
+    std::vector<float> out(kRows * shape.columns, -100.0f);
+    std::vector<void *> arguments(6, operand.data());
+    arguments.push_back(out.data());
+    int64_t size = kRows;
+    uint32_t arrived = 0;
+    attn_frame frame = {};
+    frame.sizes = &size;
+    frame.arrived = &arrived;
+    call(&frame, worker, kWorkers, arguments.data());
+    EXPECT_EQ(llvm::count(out, -100.0f), (kRows - 8) * shape.columns)
+        << "worker " << worker;
+    EXPECT_EQ(arrived, 0u);
+  }
 }
 
 TEST_P(Linear, SameBitsWhereverARowStands) {
