@@ -25,19 +25,35 @@ static constexpr size_t kContext = 8;
 // Tokens that one character may take, each a byte of it.
 static constexpr size_t kMostPieces = 4;
 
+static constexpr char kReplacement[] = "\xef\xbf\xbd";
+
 attn_status TextStream::start(const Detokenizer *opened, const int32_t *prompt,
                               size_t promptCount,
                               const char *const *stopStrings, size_t count) {
   detokenizer = opened;
   stops = stopStrings;
   stopCount = count;
-  ids.clear();
   held.clear();
   released = first = 0;
-  told = promptCount < kContext ? promptCount : kContext;
-  return ids.append(prompt + promptCount - told, told)
-             ? ATTN_OK
-             : ATTN_ERROR_OUT_OF_MEMORY;
+  // Decoders that say U+FFFD for each byte of a run that is no text, as
+  // ByteFallback does, must not begin within a character.
+  size_t size = promptCount < kContext ? promptCount : kContext;
+  for (size_t most = size + kMostPieces - 1;; ++size) {
+    ids.clear();
+    before.clear();
+    if (!ids.append(prompt + promptCount - size, size))
+      return ATTN_ERROR_OUT_OF_MEMORY;
+    if (!detokenizer || size == promptCount || size == most)
+      break;
+    attn_status status = detokenizer->decode(
+        ids.data(), size, /*skipsSpecial=*/true, scratch, before);
+    if (status != ATTN_OK)
+      return status;
+    if (before.size() < 3 || memcmp(before.data(), kReplacement, 3) != 0)
+      break;
+  }
+  told = middle = size;
+  return ATTN_OK;
 }
 
 /// Adds to `held` what the tokens from `told` on say, unless that may still
@@ -54,19 +70,20 @@ attn_status TextStream::decodeNew(bool last) {
                                  /*skipsSpecial=*/true, scratch, after);
   if (status != ATTN_OK)
     return status;
-  static const char replacement[] = "\xef\xbf\xbd";
   size_t size = after.size();
   bool isIncomplete =
-      size >= 3 && memcmp(after.data() + size - 3, replacement, 3) == 0;
+      size >= 3 && memcmp(after.data() + size - 3, kReplacement, 3) == 0;
   if (isIncomplete && !last && ids.size() - told < kMostPieces)
     return ATTN_OK;
   size_t old = before.size() < size ? before.size() : size;
   if (!held.append(after.data() + old, size - old))
     return ATTN_ERROR_OUT_OF_MEMORY;
-  first = told;
   told = ids.size();
-  if (told - first < kContext)
-    first = told < kContext ? 0 : told - kContext;
+  // Here a character ends: a place for later contexts to begin.
+  if (told - middle >= kContext) {
+    first = middle;
+    middle = told;
+  }
   return ATTN_OK;
 }
 

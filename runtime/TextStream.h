@@ -46,6 +46,7 @@ private:
   Buffer<int32_t> ids; ///< the prompt's end, then what came
   DetokenizerScratch scratch;
   size_t first = 0, told = 0; ///< ids[first .. told) are context, told already
+  size_t middle = 0;          ///< in between, where the next context begins
   Buffer<char> before, after; ///< text of the context, and with what follows
   Buffer<char> held;          ///< not yet released, but for its beginning
   size_t released = 0;        ///< the beginning

@@ -84,6 +84,22 @@ TEST_F(Streaming, CharactersComeWhole) {
             (Pieces{"", "", "", lone + lone + lone + lone, ""}));
 }
 
+TEST_F(Streaming, RunsOfBytesStayCharacters) {
+  // Longer than any context, behind prompts that end in such a run.
+  for (size_t before = 0; before < 6; ++before) {
+    std::vector<int32_t> prompt = {1, 2}, tokens;
+    Pieces expected;
+    for (size_t i = 0; i < before; ++i)
+      prompt.insert(prompt.end(), {9, 10, 11});
+    for (int i = 0; i < 12; ++i) {
+      tokens.insert(tokens.end(), {9, 10, 11});
+      expected.insert(expected.end(), {"", "", "€"});
+    }
+    expected.push_back("");
+    EXPECT_EQ(run(prompt, tokens), expected) << before;
+  }
+}
+
 TEST_F(Streaming, SpecialTokensSayNothing) {
   EXPECT_EQ(run({2}, {1, 3, 1}), (Pieces{"", " two", "", ""}));
 }
