@@ -165,7 +165,7 @@ public:
     return select(less(magnitude, number(kErfSplit)), small, large);
   }
 
-  /// 1 - 3e-5 beyond kErfRoughTop.
+  /// Within 3e-5 of 1 beyond kErfRoughTop.
   Value roughErf(Value x) {
     x = clamp(x, -kErfRoughTop, kErfRoughTop);
     return mul(polynomial(mul(x, x), kErfRough), x);

@@ -282,7 +282,7 @@ void writeVariant(json::OStream &json, const VariantDescription &variant,
         json.attribute("entry", entry.name);
         json.attribute("phases", static_cast<int64_t>(schedule.phases.size()));
         // Bytes of a session: each slot the largest of its expressions,
-        // rounded up to 64, plus scratch per worker.
+        // rounded up to 64, 320 between slots, plus scratch per worker.
         json.attributeArray("slots", [&] {
           for (const std::vector<std::string> &slot : schedule.slotBytes)
             writeTexts(json, slot);
