@@ -22,6 +22,9 @@
 
 using namespace attnrt;
 
+// Tokens of former calls that text may depend on, and more.
+static constexpr size_t kContext = 16;
+
 //===-- what a session keeps ----------------------------------------------===//
 
 Generation::~Generation() {
@@ -127,8 +130,17 @@ attn_status Generator::start(Job &job, const Detokenizer *detokenizer) {
   Continuation &state = *job.state;
   const attn_generate_options &options = job.options;
   state.sampler.start(options);
+  // Text depends on the tokens before it, also on those of former calls.
+  Buffer<int32_t> &context = shared.ids;
+  context.clear();
+  size_t known = job.kept < 0 ? state.held.size() : 0;
+  size_t some = known < kContext ? known : kContext;
+  if (!context.append(state.held.data() + known - some, some) ||
+      (job.kept < 0 && state.pending >= 0 && !context.push(state.pending)) ||
+      !context.append(state.ids.data(), state.ids.size()))
+    return ATTN_ERROR_OUT_OF_MEMORY;
   attn_status status =
-      state.stream.start(detokenizer, state.ids.data(), state.ids.size(),
+      state.stream.start(detokenizer, context.data(), context.size(),
                          options.stop_strings, options.stop_string_count);
   if (status != ATTN_OK)
     return status;

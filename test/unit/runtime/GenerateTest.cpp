@@ -305,6 +305,27 @@ TEST_F(Talking, StopStrings) {
   EXPECT_THAT(attnrt_last_error(), HasSubstr("stop_strings[0] is NULL"));
 }
 
+TEST_F(Talking, TextGoesOnWhereTheLastCallEnded) {
+  // The decoder leaves out a space, but only in front of all text.
+  std::string prompt = "a", whole;
+  for (; prompt[0] <= 'z' && whole.find(' ') == whole.npos; ++prompt[0]) {
+    EXPECT_EQ(attnrt_session_reset(session), ATTN_OK);
+    given.max_tokens = 30;
+    EXPECT_EQ(say(prompt.c_str()), ATTN_OK);
+    whole = heard.text[0];
+  }
+  --prompt[0];
+  ASSERT_NE(whole.find(' '), whole.npos);
+  for (int64_t first = 1; first < 30; ++first) {
+    EXPECT_EQ(attnrt_session_reset(session), ATTN_OK);
+    given.max_tokens = first;
+    EXPECT_EQ(say(prompt.c_str()), ATTN_OK);
+    given.max_tokens = 30 - first;
+    EXPECT_EQ(again({}), ATTN_OK) << attnrt_last_error();
+    EXPECT_EQ(heard.text[0], whole) << first;
+  }
+}
+
 TEST_F(Talking, Batches) {
   attn_generate_options first = ATTN_GENERATE_INIT, second = first;
   first.max_tokens = second.max_tokens = 6;

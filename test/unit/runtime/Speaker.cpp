@@ -234,7 +234,9 @@ static std::string makeTokenizer() {
              "\"rstrip\":false,\"normalized\":false}";
   return R"({"model":{"type":"BPE","unk_token":"<unk>","vocab":{)" +
          vocabulary + R"(},"merges":[]},"added_tokens":[)" + added +
-         R"(],"decoder":{"type":"Fuse"},"post_processor":{)"
+         R"(],"decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},)"
+         R"({"type":"Strip","content":" ","start":1,"stop":0}]},)"
+         R"("post_processor":{)"
          R"("type":"TemplateProcessing","single":[{"SpecialToken":)"
          R"({"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],)"
          R"("pair":[{"Sequence":{"id":"A","type_id":0}},)"
