@@ -14,6 +14,7 @@
 #include "compiler/optimize/PaddedProgram.h"
 #include "compiler/optimize/Matching.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -121,7 +122,8 @@ bool PaddedProgram::fail(Operation *op, const Twine &reason) {
 
 void PaddedProgram::findLiveOps() {
   for (Operation &op : llvm::reverse(entry.getBody().front()))
-    if (op.hasTrait<OpTrait::IsTerminator>() ||
+    // What the session keeps is wanted as much as what is returned.
+    if (!wouldOpBeTriviallyDead(&op) ||
         llvm::any_of(op.getUsers(), [&](Operation *user) {
           return live.contains(
               entry.getBody().front().findAncestorOpInBlock(*user));
