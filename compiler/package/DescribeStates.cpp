@@ -79,6 +79,14 @@ static bool givesLogits(const EntryDescription &entry, StringRef name,
          hasInput("attention_mask");
 }
 
+/// Whether `score` takes and gives per position what `decode` does for the last
+/// one, so that guesses can be judged by it.
+static bool agree(const EntryDescription &decode,
+                  const EntryDescription &score) {
+  return decode.sizes == score.sizes &&
+         decode.outputs[0].dims.back() == score.outputs[0].dims.back();
+}
+
 void describeStates(mlir::ModuleOp module, LibraryDescription &library) {
   StateLayout layout = getStateLayout(module);
   if (layout.places.empty())
@@ -104,6 +112,10 @@ void describeStates(mlir::ModuleOp module, LibraryDescription &library) {
     if (givesLogits(entry, "score", 3))
       library.scoreEntry = index;
   }
+  if (library.decodeEntry < 0 || library.scoreEntry < 0 ||
+      !agree(library.entries[library.decodeEntry],
+             library.entries[library.scoreEntry]))
+    library.scoreEntry = -1;
   if (auto stops = module->getAttrOfType<mlir::DenseI32ArrayAttr>(
           attn::AttnDialect::kStopTokensAttr))
     library.stopTokens.assign(stops.asArrayRef().begin(),
@@ -131,6 +143,8 @@ void writeStates(json::OStream &json, const LibraryDescription &library) {
   json.attribute("fingerprint", states.fingerprint);
   if (library.decodeEntry >= 0) {
     json.attribute("generates", library.entries[library.decodeEntry].name);
+    if (library.scoreEntry >= 0)
+      json.attribute("scores", library.entries[library.scoreEntry].name);
     json.attribute("chats", library.chat.has_value());
     json.attributeObject("defaults", [&] {
       const attn_generate_options &defaults = library.generateDefaults;

@@ -38,8 +38,9 @@ extern "C" {
 /* What a call came to. Every function that can fail returns one of these;
  * NAME_last_error() then holds one line of text for the calling thread. A call
  * that failed changed nothing its caller can see, except that a cancelled one
- * may have written part of its outputs, and that a handle which could not be
- * made is NULL. */
+ * may have written part of its outputs, that sequences keep what the pieces
+ * before the failure appended (session_feed, generate, chat), and that a handle
+ * which could not be made is NULL. */
 typedef enum attn_status {
   ATTN_OK = 0,
   ATTN_ERROR_INVALID_ARGUMENT = 1, /* NULL, out of range, wrong size or type */
@@ -189,11 +190,13 @@ struct attn_library;
  *
  * A draft is a smaller model of the same vocabulary: it guesses tokens, all of
  * which the model then judges in one call. Without a temperature the tokens are
- * those that come without a draft; with one they have the same distribution
- * (Leviathan et al., "Fast Inference from Transformers via Speculative
- * Decoding", 2023), but are others. The draft's session follows along in its
- * sequence 0 and is nobody else's meanwhile; what it has not seen of the
- * sequence makes its guesses worse and changes nothing else. */
+ * those that come without a draft (on GPUs, where the sums of several rows run
+ * in another order, a tie within rounding may fall otherwise); with one they
+ * have the same distribution (Leviathan et al., "Fast Inference from
+ * Transformers via Speculative Decoding", 2023), but are others. The draft's
+ * session follows along in its sequence 0 and is nobody else's meanwhile; what
+ * it has not seen of the sequence makes its guesses worse and changes nothing
+ * else. */
 typedef struct attn_generate_options {
   size_t struct_size;       /* sizeof(attn_generate_options) */
   int64_t max_tokens;       /* 0: no limit but the positions */
@@ -289,7 +292,9 @@ typedef struct attn_generation {
   size_t stop_token_count;
   const attn_generate_options *defaults; /* what generation_config.json or the
                                             GGUF file recommends; greedy
-                                            without */
+                                            without. Copy at most struct_size
+                                            bytes of it, and set struct_size
+                                            of the copy to the caller's */
   const char *tokenizer; /* digest of all tokens with their ids, in hexadecimal
                             digits; NULL without a tokenizer */
 } attn_generation;
@@ -332,7 +337,8 @@ typedef struct attn_message {
  * of another layout or damaged ones are refused and change nothing. generate:
  * appends the prompt to the options' sequence, then token after token, each fed
  * back, and tells the callback (or not, if NULL). The last token made is fed
- * only by the next call of generate, before its prompt. `result` may be NULL.
+ * only by the next call of generate, before its prompt; what else changes a
+ * sequence of the session in between forgets it. `result` may be NULL.
  *   ATTN_ERROR_CONTEXT_FULL if the prompt itself does not fit, and then nothing
  *   is changed.
  * generate_text: the same with a text, tokenized with the tokenizer's special
