@@ -184,34 +184,40 @@ static int32_t findLargest(const float *logits, int64_t count) {
   return token;
 }
 
-attn_status Sampler::choose(float *logits, int64_t count, const int32_t *seen,
-                            size_t seenCount, int32_t &token) {
+/// Brings the candidates in order; with a temperature of 0, `token` is the one,
+/// and nothing is ranked.
+attn_status Sampler::consider(float *logits, int64_t count, const int32_t *seen,
+                              size_t seenCount, int32_t &token, size_t &kept,
+                              double &total) {
+  kept = 0;
+  total = 0;
   attn_status status = prepare(logits, count, seen, seenCount);
   if (status != ATTN_OK)
     return status;
-  if (rules.temperature == 0) {
-    token = findLargest(logits, count);
-    return ATTN_OK;
-  }
-  size_t kept = 0;
-  double total = 0;
-  status = rank(logits, count, kept, total);
-  if (status == ATTN_OK)
+  if (rules.temperature != 0)
+    return rank(logits, count, kept, total);
+  token = findLargest(logits, count);
+  return ATTN_OK;
+}
+
+attn_status Sampler::choose(float *logits, int64_t count, const int32_t *seen,
+                            size_t seenCount, int32_t &token) {
+  size_t kept;
+  double total;
+  attn_status status =
+      consider(logits, count, seen, seenCount, token, kept, total);
+  if (status == ATTN_OK && rules.temperature != 0)
     token = pick(kept, total);
   return status;
 }
 
 attn_status Sampler::guess(float *logits, int64_t count, const int32_t *seen,
                            size_t seenCount, double *shares, int32_t &token) {
-  attn_status status = prepare(logits, count, seen, seenCount);
-  if (status == ATTN_OK && rules.temperature == 0)
-    token = findLargest(logits, count);
+  size_t kept;
+  double total;
+  attn_status status =
+      consider(logits, count, seen, seenCount, token, kept, total);
   if (status != ATTN_OK || rules.temperature == 0)
-    return status;
-  size_t kept = 0;
-  double total = 0;
-  status = rank(logits, count, kept, total);
-  if (status != ATTN_OK)
     return status;
   token = pick(kept, total);
   memset(shares, 0, static_cast<size_t>(count) * sizeof(double));
@@ -223,17 +229,11 @@ attn_status Sampler::guess(float *logits, int64_t count, const int32_t *seen,
 attn_status Sampler::judge(float *logits, int64_t count, const int32_t *seen,
                            size_t seenCount, int32_t guessed, double *shares,
                            int32_t &token) {
-  attn_status status = prepare(logits, count, seen, seenCount);
-  if (status != ATTN_OK)
-    return status;
-  if (rules.temperature == 0) {
-    token = findLargest(logits, count);
-    return ATTN_OK;
-  }
-  size_t kept = 0;
-  double total = 0;
-  status = rank(logits, count, kept, total);
-  if (status != ATTN_OK)
+  size_t kept;
+  double total;
+  attn_status status =
+      consider(logits, count, seen, seenCount, token, kept, total);
+  if (status != ATTN_OK || rules.temperature == 0)
     return status;
   float highest = best(0).logit;
   double wanted = 0, missing = 0;

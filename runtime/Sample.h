@@ -56,6 +56,9 @@ private:
                       size_t seenCount);
   attn_status penalize(float *logits, int64_t count, const int32_t *seen,
                        size_t seenCount);
+  attn_status consider(float *logits, int64_t count, const int32_t *seen,
+                       size_t seenCount, int32_t &token, size_t &kept,
+                       double &total);
   attn_status rank(const float *logits, int64_t count, size_t &kept,
                    double &total);
   const Candidate &best(size_t at) const {

@@ -94,6 +94,17 @@ mlir::Value Decoder::weight(Call &call, StringRef tensor,
   return call.program.weight(tensor, tensor, getSource(tensor), shape);
 }
 
+mlir::Value Decoder::linear(Call &call, const std::string &tensor,
+                            mlir::Value rows, int64_t inputs, int64_t outputs,
+                            bool bias) const {
+  mlir::Value product = call.program.linear(
+      tensor, rows, weight(call, tensor + ".weight", {outputs, inputs}));
+  if (!bias)
+    return product;
+  return call.program.addBias(tensor + ".add_bias", product,
+                              weight(call, tensor + ".bias", {outputs}));
+}
+
 mlir::Value Decoder::weight(Call &call, StringRef symbol,
                             ArrayRef<std::string> tensors,
                             ArrayRef<int64_t> shape,

@@ -65,6 +65,10 @@ protected:
                      llvm::ArrayRef<std::string> tensors,
                      llvm::ArrayRef<int64_t> shape,
                      const WeightRecipe &recipe) const;
+  /// Rows [rows, inputs] times the weight [outputs, inputs], plus the bias if
+  /// there is one.
+  mlir::Value linear(Call &call, const std::string &tensor, mlir::Value rows,
+                     int64_t inputs, int64_t outputs, bool bias) const;
   bool has(llvm::StringRef tensor) const;
   std::string getSource(llvm::StringRef tensor) const;
 

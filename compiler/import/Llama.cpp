@@ -34,16 +34,6 @@ Value Llama::norm(Call &call, const std::string &tensor, Value rows,
       tensor, rows, weight(call, source, {source}, {size}, recipe), epsilon);
 }
 
-Value Llama::linear(Call &call, const std::string &tensor, Value rows,
-                    int64_t inputs, int64_t outputs, bool bias) const {
-  Value product = call.program.linear(
-      tensor, rows, weight(call, tensor + ".weight", {outputs, inputs}));
-  if (!bias)
-    return product;
-  return call.program.addBias(tensor + ".add_bias", product,
-                              weight(call, tensor + ".bias", {outputs}));
-}
-
 RotaryTables Llama::emitRotary(ProgramBuilder &program, Value places) const {
   return program.rotaryTables("rotary", places, positions, rotary.frequencies,
                               rotary.scale);

@@ -60,8 +60,6 @@ private:
   mlir::Value emitLogits(Call &call, mlir::Value rows) const override;
   mlir::Value norm(Call &call, const std::string &tensor, mlir::Value rows,
                    int64_t size) const;
-  mlir::Value linear(Call &call, const std::string &tensor, mlir::Value rows,
-                     int64_t inputs, int64_t outputs, bool bias) const;
 
   const LlamaFamily &family;
   double epsilon = 0, scoreScale = 1;

@@ -69,16 +69,6 @@ Value NeoxLike::norm(Call &call, const std::string &tensor, Value rows) const {
       weight(call, tensor + ".bias", {hidden}), epsilon);
 }
 
-Value NeoxLike::linear(Call &call, const std::string &tensor, Value rows,
-                       int64_t inputs, int64_t outputs, bool bias) const {
-  Value product = call.program.linear(
-      tensor, rows, weight(call, tensor + ".weight", {outputs, inputs}));
-  if (!bias)
-    return product;
-  return call.program.addBias(tensor + ".add_bias", product,
-                              weight(call, tensor + ".bias", {outputs}));
-}
-
 RotaryTables NeoxLike::emitRotary(ProgramBuilder &program,
                                   Value positionsOfRows) const {
   if (places != Places::Rotary)

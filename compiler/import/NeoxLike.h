@@ -71,8 +71,6 @@ private:
   mlir::Value emitLogits(Call &call, mlir::Value rows) const override;
   mlir::Value norm(Call &call, const std::string &tensor,
                    mlir::Value rows) const;
-  mlir::Value linear(Call &call, const std::string &tensor, mlir::Value rows,
-                     int64_t inputs, int64_t outputs, bool bias) const;
   std::string layer(int64_t index) const {
     return layersName.str() + "." + std::to_string(index) + ".";
   }
