@@ -14,15 +14,22 @@ The truths are computed in float64 with NumPy alone, from the definition of
 attention and products, so that they depend on nothing of the compiler. Sizes
 are no multiples of any tile. Inputs are numbers of bf16, so that rounding them
 changes nothing and what a case tolerates is what the kernel itself may do.
+
+Callers' tensors are f32. Where a case is "stored" the operands of its kernel lie
+in the arena as bf16, which is where tensor maps and wgmma come in: a map that
+changes nothing (the larger of x and -100, which nothing folds) writes them.
 """
 
 import json
+import struct
 import sys
 from pathlib import Path
 
 import numpy as np
 
-BF16 = 2.0 ** -9  # half of the last place
+# Half of the last place of what products multiply; f32 is a sum of three tf32.
+PLACES = {"bf16": 2.0 ** -9, "f16": 2.0 ** -12, "tf32": 2.0 ** -12,
+          "f32": 2.0 ** -18}
 
 
 def draw_bf16(random, *shape):
@@ -32,12 +39,27 @@ def draw_bf16(random, *shape):
     return bits.view(np.float32)
 
 
+def store(name, kind, rank):
+    """A copy of %NAME in the arena, called %NAME_stored."""
+    axes = ", ".join("abcd"[:rank])
+    return f"""\
+    %{name}_stored = attn.map element(%{name} at affine_map<({axes}) -> ({axes})> : {kind}) {{
+    ^bb0(%given: f32):
+      %least = arith.constant -1.0e+02 : f32
+      %same = arith.maximumf %given, %least : f32
+      attn.yield %same : f32
+    }} : {kind}
+"""
+
+
 class Attention:
     """One attention of every kind of mask and score."""
 
     def __init__(self, width, heads=4, key_heads=4, batch=2, queries=150,
-                 keys=None, mask="", score=""):
+                 keys=None, mask="", score="", stored=False, products="bf16",
+                 window=40):
         self.width, self.heads, self.key_heads = width, heads, key_heads
+        self.stored, self.products, self.window = stored, products, window
         self.batch, self.queries = batch, queries
         self.keys = keys or queries
         self.mask, self.score = mask, score
@@ -46,7 +68,7 @@ class Attention:
         "causal": """
       %c = arith.cmpi sge, %i, %j : i32""",
         "window": """
-      %w = arith.constant 40 : i32
+      %w = arith.constant {window} : i32
       %d = arith.subi %i, %j : i32
       %near = arith.cmpi slt, %d, %w : i32
       %past = arith.cmpi sge, %i, %j : i32
@@ -76,7 +98,7 @@ class Attention:
         mask = ""
         if self.mask:
             mask = f""" mask() {{
-    ^bb0(%b: i32, %h: i32, %i: i32, %j: i32):{self.MASKS[self.mask]}
+    ^bb0(%b: i32, %h: i32, %i: i32, %j: i32):{self.MASKS[self.mask].format(window=self.window)}
       attn.yield %c : i1
     }}"""
         result = "%y" if self.score else "%x"
@@ -84,13 +106,16 @@ class Attention:
             f"attn.size @{size} min 1 max {64 if size == 'batch' else 32768}"
             for size in sizes)
         listed = ", ".join(f'"{size}"' for size in sizes)
+        end = "_stored" if self.stored else ""
+        copies = "".join(store(*each, 4) for each in
+                         (("q", "!q"), ("k", "!k"), ("v", "!k"))) if end else ""
         return f"""\
 !q = tensor<?x?x{h}x{d}xf32, #attn.sizes<batch, {rows}, {h}, {d}>>
 !k = tensor<?x?x{g}x{d}xf32, #attn.sizes<batch, {columns}, {g}, {d}>>
 module attributes {{attn.name = "{name}"}} {{
 {declared}
 attn.entry @run(%q: !q {{attn.name = "q"}}, %k: !k {{attn.name = "k"}}, %v: !k {{attn.name = "v"}}) -> (!q {{attn.name = "out"}}) sizes [{listed}] {{
-    %o = attn.attention %q, %k, %v score() {{
+{copies}    %o = attn.attention %q{end}, %k{end}, %v{end} score() {{
     ^bb0(%s: f32, %b: i32, %h: i32, %i: i32, %j: i32):
       %scale = arith.constant {d ** -0.5:.9e} : f32
       %x = arith.mulf %s, %scale : f32{self.SCORES[self.score]}
@@ -126,22 +151,32 @@ attn.entry @run(%q: !q {{attn.name = "q"}}, %k: !k {{attn.name = "k"}}, %v: !k {
         if self.mask:
             allowed = j <= i
             if self.mask == "window":
-                allowed &= i - j < 40
+                allowed &= i - j < self.window
             s = np.where(allowed, s, -np.inf)
         p = np.exp(s - s.max(axis=-1, keepdims=True))
         p /= p.sum(axis=-1, keepdims=True)
         return [(p @ v).transpose(0, 2, 1, 3)]
 
-    # Probabilities are rounded to bf16, so an average of values moves by at most
-    # that part of their magnitude; the largest of 10^5 values is 4.5.
-    tolerance = BF16 * 4.5
+    @property
+    def tolerance(self):
+        # Probabilities are rounded, so an average of values moves by at most that
+        # part of their magnitude; the largest of 10^5 values is 4.5.
+        return PLACES[self.products] * 4.5
+
+    def options(self):
+        return ["--weights=bf16"] if self.stored else [
+            f"--products={self.products}"]
+
+    def write_files(self, place):
+        pass
 
 
 class Product:
-    """out = x w^T."""
+    """out = x w^T, both from the caller."""
 
-    def __init__(self, rows, columns, depth):
+    def __init__(self, rows, columns, depth, products="bf16"):
         self.rows, self.columns, self.depth = rows, columns, depth
+        self.products = products
 
     def program(self, name):
         n, k = self.columns, self.depth
@@ -169,11 +204,70 @@ attn.entry @run(%x: !x {{attn.name = "x"}}, %w: !w {{attn.name = "w"}}) -> (!y {
     def truth(self, x, w):
         return [x.astype(np.float64) @ w.astype(np.float64).T]
 
+    def options(self):
+        return [f"--products={self.products}"]
+
+    def write_files(self, place):
+        pass
+
     @property
     def tolerance(self):
         # The products are exact. Tensor cores cut sums to f32 every 16 terms or
         # so, by up to 2^-23 of a sum that is seldom above 4 sqrt(depth).
         return 2.0 ** -23 * 4 * self.depth ** 0.5 * self.depth / 16
+
+
+class Linear(Product):
+    """out = x w^T, x in the arena as bf16, w a weight of bf16.
+
+    Rows of the weight are the same 48 again and again: 8192 x 8192 numbers then
+    travel in 3 MB."""
+
+    PERIOD = 48
+
+    def program(self, name):
+        n, k = self.columns, self.depth
+        return f"""\
+!x = tensor<?x{k}xf32, #attn.sizes<rows, {k}>>
+!w = tensor<{n}x{k}xf32>
+!y = tensor<?x{n}xf32, #attn.sizes<rows, {n}>>
+module attributes {{attn.name = "{name}", attn.files = ["w.safetensors"]}} {{
+attn.size @rows min 1 max 32768
+attn.weight @w from ["w"] : !w
+attn.entry @run(%x: !x {{attn.name = "x"}}) -> (!y {{attn.name = "out"}}) sizes ["rows"] {{
+{store("x", "!x", 2)}    %w = attn.get_weight @w : !w
+    %y = attn.linear %x_stored, %w : !x, !w -> !y
+    attn.return %y : !y
+}}
+}}
+"""
+
+    def sizes(self):
+        return [self.rows]
+
+    def weight(self):
+        few = draw_bf16(np.random.default_rng(48), self.PERIOD, self.depth)
+        return few[np.arange(self.columns) % self.PERIOD]
+
+    def inputs(self, random):
+        return [draw_bf16(random, self.rows, self.depth)]
+
+    def truth(self, x):
+        few = self.weight()[:self.PERIOD]
+        known = x.astype(np.float64) @ few.astype(np.float64).T
+        return [known[:, np.arange(self.columns) % self.PERIOD]]
+
+    def options(self):
+        return ["--weights=bf16"]
+
+    def write_files(self, place):
+        data = (self.weight().view(np.uint32) >> 16).astype(np.uint16)
+        header = json.dumps({"w": {
+            "dtype": "BF16", "shape": list(data.shape),
+            "data_offsets": [0, data.nbytes]}}).encode()
+        header += b" " * (-len(header) % 8)
+        (place / "w.safetensors").write_bytes(
+            struct.pack("<Q", len(header)) + header + data.tobytes())
 
 
 CASES = {
@@ -189,10 +283,29 @@ CASES = {
     "cross_d64": Attention(64, queries=37, keys=211),
     "decode_d128": Attention(128, heads=8, key_heads=8, batch=1, queries=1,
                              keys=700),
+    **{f"attention_d64_{products}": Attention(64, products=products)
+       for products in ("f16", "tf32", "f32")},
+    **{f"stored_d{d}": Attention(d, stored=True) for d in (64, 128, 256)},
+    **{f"stored_causal_d{d}": Attention(d, mask="causal", stored=True)
+       for d in (64, 128)},
+    "stored_window_d128": Attention(128, mask="window", queries=700, window=512,
+                                    stored=True),
+    "stored_alibi_d128": Attention(128, mask="causal", score="alibi",
+                                   stored=True),
+    "stored_softcap_d128": Attention(128, score="softcap", stored=True),
+    "stored_grouped_d64": Attention(64, heads=8, key_heads=2, mask="causal",
+                                    stored=True),
+    "stored_cross_d64": Attention(64, queries=37, keys=211, stored=True),
     "product": Product(130, 75, 200),
     "product_deep": Product(65, 129, 1024),
     "product_8192": Product(70, 40, 8192),
+    **{f"product_{products}": Product(130, 75, 200, products)
+       for products in ("f16", "tf32", "f32")},
+    "linear": Linear(130, 160, 200),
+    "linear_256": Linear(130, 256, 256),
+    "linear_8192": Linear(70, 8192, 8192),
 }
+SMALL = ("linear_256",)  # instead of linear_8192, where a GPU is emulated
 
 
 def write(folder, name):
@@ -200,12 +313,14 @@ def write(folder, name):
     place = Path(folder) / name
     place.mkdir(parents=True, exist_ok=True)
     (place / f"{name}.mlir").write_text(case.program(name))
+    (place / "options").write_text(" ".join(case.options()))
+    case.write_files(place)
     random = np.random.default_rng(list(name.encode()))
     inputs = case.inputs(random)
     for i, array in enumerate(inputs):
         np.save(place / f"in{i}.npy", array)
     for i, array in enumerate(case.truth(*inputs)):
-        np.save(place / f"out{i}.npy", array.astype(np.float32))
+        np.save(place / f"out{i}.npy", array.astype(np.float32, order="C"))
     (place / "case.json").write_text(json.dumps({
         "name": name, "entry": "run", "sizes": case.sizes(),
         "inputs": len(inputs), "outputs": 1, "tolerance": case.tolerance}))
@@ -218,7 +333,7 @@ def main():
     if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
         return 2
-    for name in sys.argv[2:] or CASES:
+    for name in sys.argv[2:] or [name for name in CASES if name not in SMALL]:
         if name not in CASES:
             print(f"cases.py: no case '{name}'; --list names them",
                   file=sys.stderr)

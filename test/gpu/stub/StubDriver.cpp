@@ -114,6 +114,7 @@ void stub_reset(void) {
   state.failArmed = state.failed = false;
   state.lost = 0;
   state.complaints.clear();
+  state.kernelTimes.clear();
 }
 
 void stub_machine(int devices, int chip, size_t memory, int version) {
@@ -159,6 +160,15 @@ const char *stub_report(void) {
   held("executable graphs", state.execs.size());
   held("references of the context", state.retained);
   held("contexts of this thread", State::depth);
+  return state.report.c_str();
+}
+
+const char *stub_kernels(void) {
+  State &state = State::get();
+  state.report.clear();
+  for (const auto &[name, microseconds] : state.kernelTimes)
+    state.report += name + " " + std::to_string(microseconds) + "\n";
+  state.kernelTimes.clear();
   return state.report.c_str();
 }
 

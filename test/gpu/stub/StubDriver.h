@@ -11,8 +11,9 @@
 // be touched by the host.
 //
 // A module is LLVM IR for NVPTX instead of PTX. For PTX that a compiled library
-// holds, the environment variable ATTNC_STUB_KERNELS names a folder; the .ll
-// file in it that defines the kernels of the PTX stands in for it.
+// holds, the environment variable ATTNC_STUB_KERNELS names a folder of dumped
+// IR, or one of such folders: the .ll file beside the same PTX stands in for
+// it, or, where no PTX is the same, one that defines the PTX's kernels.
 //
 // ATTNC_STUB_CHIP=90 sets the chip, ATTNC_STUB_SEED=N the emulator's seed.
 //
@@ -42,6 +43,10 @@ int stub_has_failed(void);
 /// What was done wrong, one line each, and what is still held; "" if all is
 /// well. Valid until the next call.
 const char *stub_report(void);
+
+/// The kernels that have run since the last call of this, one "NAME
+/// MICROSECONDS" a line, in the order of their ends. Valid until the next call.
+const char *stub_kernels(void);
 
 /// Device memory for a test's own arguments, and what is in it.
 void *stub_device_memory(size_t bytes);

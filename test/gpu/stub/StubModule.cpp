@@ -18,7 +18,9 @@
 #include "llvm/IRReader/IRReader.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
+#include <chrono>
 
 using namespace attnc;
 using namespace attnc::stub;
@@ -67,11 +69,15 @@ Result runLaunch(const LaunchState &launch) {
   emulator::Options options;
   options.seed = state.seed;
   Unlocked unlocked;
+  auto begin = std::chrono::steady_clock::now();
   if (llvm::Error error =
           launch.function->module->program->run(copy, options)) {
     state.complain("%s", llvm::toString(std::move(error)).c_str());
     return 700; // CUDA_ERROR_ILLEGAL_ADDRESS
   }
+  std::chrono::duration<double, std::micro> taken =
+      std::chrono::steady_clock::now() - begin;
+  state.kernelTimes.push_back({launch.function->name, taken.count()});
   return 0;
 }
 
@@ -86,20 +92,41 @@ void State::dropModules() {
   execs.clear();
 }
 
-/// The LLVM IR that stands for an image, or "".
+static std::string textOf(StringRef path) {
+  auto file = llvm::MemoryBuffer::getFile(path);
+  return file ? (*file)->getBuffer().str() : "";
+}
+
+/// The files under the folder of kernels that end with `ending`.
+static std::vector<std::string> findFiles(StringRef ending) {
+  const char *folder = getenv("ATTNC_STUB_KERNELS");
+  std::vector<std::string> found;
+  std::error_code code;
+  for (llvm::sys::fs::recursive_directory_iterator
+           at(folder ? folder : ".", code),
+       end;
+       at != end && !code; at.increment(code))
+    if (StringRef(at->path()).ends_with(ending))
+      found.push_back(at->path());
+  return found;
+}
+
+/// The LLVM IR that stands for an image, or "". Of several files with kernels
+/// of its names it is the one beside the same PTX.
 static std::string findIr(StringRef image) {
   if (!image.contains(".visible .entry"))
     return image.str();
-  const char *folder = getenv("ATTNC_STUB_KERNELS");
   StringRef name = image.split(".visible .entry ").second.split('(').first;
-  std::error_code code;
-  for (llvm::sys::fs::directory_iterator at(folder ? folder : ".", code), end;
-       at != end && !code; at.increment(code)) {
-    if (!StringRef(at->path()).ends_with(".ll"))
+  std::string folder;
+  for (const std::string &path : findFiles(".ptx"))
+    if (textOf(path) == image)
+      folder = llvm::sys::path::parent_path(path).str();
+  for (const std::string &path : findFiles(".ll")) {
+    if (!folder.empty() && llvm::sys::path::parent_path(path) != folder)
       continue;
-    auto file = llvm::MemoryBuffer::getFile(at->path());
-    if (file && (*file)->getBuffer().contains(("@" + name + "(").str()))
-      return (*file)->getBuffer().str();
+    std::string text = textOf(path);
+    if (StringRef(text).contains(("@" + name + "(").str()))
+      return text;
   }
   return "";
 }

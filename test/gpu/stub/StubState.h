@@ -78,6 +78,7 @@ struct State {
   uint64_t calls = 0;
   std::map<std::string, uint64_t> callsOf;
   int lost = 0; ///< an error that stays
+  std::vector<std::pair<std::string, double>> kernelTimes; ///< in us
   // What went wrong.
   std::vector<std::string> complaints;
   std::string report;
