@@ -43,9 +43,9 @@ void AttentionEmitter::emitBlock(const Sequence &sequence, Value head,
   block.fullPanels = e.div(sequence.keys, e.i64(panel));
   boundKeys(block);
   packQueries(block);
-  emitScores(block);
+  usesTiles ? emitTileScores(block) : emitScores(block);
   emitSoftmax(block);
-  emitWeightedSum(block);
+  usesTiles ? emitTileSum(block) : emitWeightedSum(block);
 }
 
 void AttentionEmitter::boundKeys(Block &block) {
@@ -187,8 +187,7 @@ SmallVector<Value> AttentionEmitter::emitScoreTile(const Block &block,
 
   Values result(highest);
   Value firstKey = e.mul(panelIndex, e.i64(panel));
-  Value target =
-      e.at(probabilities, e.mul(panelIndex, e.i64(tileRows * panel)));
+  Value target = e.at(probabilities, e.mul(panelIndex, e.i64(panelStride)));
   for (int64_t i = 0; i < tileRows; ++i) {
     Value query = queryOf(block, e.i64(i));
     for (unsigned v = 0; v < width; ++v) {
@@ -214,7 +213,7 @@ Value AttentionEmitter::visitRow(
   Value rowPlace = e.at(probabilities, e.mul(row, e.i64(panel)));
   Value fullEnd = e.minimum(block.fullPanels, e.ceilDiv(block.keyEnd, panel));
   auto placeOf = [&](Value panelIndex) {
-    return e.at(rowPlace, e.mul(panelIndex, e.i64(tileRows * panel)));
+    return e.at(rowPlace, e.mul(panelIndex, e.i64(panelStride)));
   };
   Value result = e.loop(block.firstPanel, fullEnd, 1, initial,
                         [&](Value index, ValueRange carried) -> Values {
@@ -229,8 +228,9 @@ Value AttentionEmitter::visitRow(
                         })[0];
   Value tail =
       e.sub(block.sequence.keys, e.mul(block.fullPanels, e.i64(panel)));
-  Value visited =
-      arith::SelectOp::create(b, loc, hasTail(block), tail, e.i64(0));
+  // Tiles read all of the last panel.
+  Value visited = arith::SelectOp::create(
+      b, loc, hasTail(block), usesTiles ? e.i64(panel) : tail, e.i64(0));
   Value tailPlace = placeOf(block.fullPanels);
   Value tailKey = e.mul(block.fullPanels, e.i64(panel));
   return e.loop(
@@ -332,8 +332,7 @@ void AttentionEmitter::emitOutputTile(const Block &block, unsigned firstVector,
       [&](Value index, ValueRange carried) -> Values {
         constexpr int64_t kUnroll = 4;
         Value firstKey = e.mul(index, e.i64(panel));
-        Value weights =
-            e.at(probabilities, e.mul(index, e.i64(tileRows * panel)));
+        Value weights = e.at(probabilities, e.mul(index, e.i64(panelStride)));
         Value rows = e.at(valuePlace, e.mul(e.div(firstKey, e.i64(pack)),
                                             e.i64(paddedValue)));
         auto part = [&](Value from, Value to, int64_t step, ValueRange sums) {

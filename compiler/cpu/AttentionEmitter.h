@@ -7,7 +7,8 @@
 //
 // One kernel of `attn.attention`: the work split (EmitAttention.cpp), keys,
 // values and queries laid out in the worker's scratch (AttentionPacking.cpp),
-// and a block of query rows from scores to output (AttentionBlock.cpp).
+// and a block of query rows from scores to output (AttentionBlock.cpp), its
+// products by vectors or by tiles of AMX (AttentionTiles.cpp).
 //
 // A block is `tileRows` query rows. Keys are cut into panels of `panel`
 // neighbours, the columns of one register tile. In scratch lie
@@ -23,6 +24,10 @@
 // bf16 in words of 32 bits: neighbours of depth in a query or key, two keys in
 // probabilities and values. Sizes above then count words; scores, their softmax
 // and all sums stay f32.
+//
+// Tiles of AMX read the same words. Depth, keys and values are then padded to
+// whole tiles, the last panel is as wide as the others, and panels of
+// probabilities lie a little further apart (schedule/AttentionTiles.h).
 //
 // Values are copied because the rows of a fused projection lie thousands of
 // bytes apart: every block would touch one page per key.
@@ -95,6 +100,24 @@ private:
   void emitWeightedSum(const Block &block);
   void emitOutputTile(const Block &block, unsigned firstVector, unsigned width);
 
+  // AttentionTiles.cpp
+  /// One step of depth: words of rows and of columns, and the words from one
+  /// row of either to the next.
+  struct TileStep {
+    Value rows;
+    int64_t rowWords;
+    Value columns;
+    int64_t columnWords;
+  };
+  void configureTiles();
+  void forTilesDown(const Block &block,
+                    llvm::function_ref<void(int64_t down)> emit);
+  void multiplyTiles(const TileStep &step, int64_t down, int64_t across);
+  void emitTileScores(const Block &block);
+  void emitTileSum(const Block &block);
+  void sumTiles(const Block &block, Value column, int64_t down, int64_t across);
+  void storeSums(const Block &block, Value column, int64_t across);
+
   Value queryOf(const Block &block, Value row);
   Value hasTail(const Block &block);
 
@@ -107,18 +130,22 @@ private:
   llvm::SmallVector<KeyBound> bounds;
   bool regionsInRow; ///< evaluated row by row, after the products
 
-  bool isBf16;  ///< products of pairs of bf16
-  int64_t pack; ///< numbers in a word
+  bool isBf16;    ///< products of pairs of bf16
+  bool usesTiles; ///< by tiles of AMX
+  int64_t pack;   ///< numbers in a word
   int64_t lanes, tileRows, panelVectors, panel;
   int64_t itemRows; ///< query rows that are shared out together
   int64_t queryHeads, keyHeads, headSize, valueSize;
-  int64_t headWords; ///< of a query or key
+  int64_t headWords;   ///< of a query or key
+  int64_t keyWords;    ///< of depth in a panel of keys, padding included
+  int64_t panelStride; ///< from one panel of probabilities to the next
   int64_t paddedHead, paddedValue;
   int64_t queryStride, keyStride, valueStride;
 
   Value query, key, value, output, offsets;
   Value batches, maximumKeys;
   Value queryScratch, maxima, scales, probabilities, keyScratch, valueScratch;
+  Value tileSums, tileConfiguration;
 };
 
 } // namespace attnc::cpu

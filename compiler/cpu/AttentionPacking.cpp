@@ -144,7 +144,9 @@ void AttentionEmitter::transposeRows(ArrayRef<Value> rows, Value target,
     for (Value row : rows)
       loaded.push_back(loadWords(row, first, elements));
     Values columns = transpose(e, loaded);
-    for (int64_t i = 0; i < int64_t(llvm::divideCeil(elements, pack)); ++i)
+    const int64_t words =
+        usesTiles ? lanes : int64_t(llvm::divideCeil(elements, pack));
+    for (int64_t i = 0; i < words; ++i)
       e.storeVector(columns[i],
                     e.at(target, e.mul(e.add(first, e.i64(i)), stride)));
   };
@@ -163,7 +165,7 @@ void AttentionEmitter::packKeys(const Sequence &sequence, Value keyHead) {
   Value fullPanels = e.div(sequence.keys, e.i64(panel));
   Value fullKeys = e.mul(fullPanels, e.i64(panel));
   e.loop(e.i64(0), fullKeys, panel, [&](Value first) {
-    Value target = e.at(keyScratch, e.mul(first, e.i64(headWords)));
+    Value target = e.at(keyScratch, e.mul(first, e.i64(keyWords)));
     Value start = e.at(source, e.mul(first, e.i64(keyStride)));
     e.loop(e.i64(0), e.i64(panel), lanes, [&](Value column) {
       Value base = e.at(start, e.mul(column, e.i64(keyStride)));
@@ -173,9 +175,11 @@ void AttentionEmitter::packKeys(const Sequence &sequence, Value keyHead) {
       transposeRows(rows, e.at(target, column), e.i64(panel));
     });
   });
-  Value tailVectors = e.ceilDiv(e.sub(sequence.keys, fullKeys), lanes);
-  Value target = e.at(keyScratch, e.mul(fullKeys, e.i64(headWords)));
-  Value stride = e.mul(tailVectors, e.i64(lanes));
+  Value target = e.at(keyScratch, e.mul(fullKeys, e.i64(keyWords)));
+  // The last panel, as wide as its keys; of tiles, as wide as the others.
+  const int64_t unit = usesTiles ? panel : lanes;
+  Value stride =
+      e.mul(e.ceilDiv(e.sub(sequence.keys, fullKeys), unit), e.i64(unit));
   Value last = e.sub(sequence.keys, e.i64(1));
   e.loop(e.i64(0), stride, lanes, [&](Value column) {
     Values rows;
@@ -224,16 +228,29 @@ void AttentionEmitter::packValues(const Sequence &sequence, Value keyHead) {
   e.loop(e.i64(0), pairs, 1, [&](Value pair) { pairUp(pair, true); });
   e.ifThen(e.lessThan(e.mul(pairs, e.i64(2)), sequence.keys),
            [&] { pairUp(pairs, false); });
+  if (!usesTiles)
+    return;
+  // Behind the last key: weights of zero times anything finite.
+  Value written = e.mul(e.ceilDiv(sequence.keys, 2), e.i64(paddedValue));
+  Value end =
+      e.mul(e.ceilDiv(sequence.keys, panel), e.i64(panel / 2 * paddedValue));
+  e.loop(written, end, lanes, [&](Value word) {
+    e.storeVector(e.splat(e.f32(0)), e.at(valueScratch, word));
+  });
 }
 
 void AttentionEmitter::packQueries(const Block &block) {
-  // Rows past the end repeat the last one; nothing of them is stored.
-  for (int64_t i = 0; i < tileRows; ++i) {
-    Value row = e.add(block.sequence.firstQuery, queryOf(block, e.i64(i)));
+  auto pack = [&](Value i) {
+    Value row = e.add(block.sequence.firstQuery, queryOf(block, i));
     Value source = e.at(query, e.add(e.mul(row, e.i64(queryStride)),
                                      e.mul(block.head, e.i64(headSize))));
-    copyRow(source, e.at(queryScratch, e.i64(i * paddedHead)), headSize);
-  }
+    copyRow(source, e.at(queryScratch, e.mul(i, e.i64(paddedHead))), headSize);
+  };
+  if (usesTiles)
+    return e.loop(e.i64(0), block.rows, 1, pack);
+  // Rows past the end repeat the last one; nothing of them is stored.
+  for (int64_t i = 0; i < tileRows; ++i)
+    pack(e.i64(i));
 }
 
 } // namespace attnc::cpu

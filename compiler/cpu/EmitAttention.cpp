@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/AttentionEmitter.h"
+#include "compiler/schedule/AttentionTiles.h"
 
 using namespace mlir;
 
@@ -42,7 +43,10 @@ AttentionEmitter::AttentionEmitter(KernelEmitter &emitter, attn::AttentionOp op)
       score(op.getScoreRegion()), mask(op.getMaskRegion()),
       bounds(findKeyBounds(mask)),
       regionsInRow(!isCheap(score) || !isCheap(mask)), lanes(emitter.lanes) {
-  const CostModel::AttentionTile chosen = e.model.chooseAttention();
+  kernel::PrecisionAttr precision = e.kernel.getPrecisionAttr();
+  isBf16 = precision && precision.getActivations() == kernel::Format::bf16;
+  usesTiles = isBf16 && e.target.hasTiles;
+  const CostModel::AttentionTile chosen = e.model.chooseAttention(isBf16);
   kernel::TileAttr tile = e.kernel.getTileAttr();
   tileRows = tile ? tile.getRows() : chosen.rows;
   panel = tile && tile.getColumns() ? tile.getColumns() : chosen.columns;
@@ -52,11 +56,12 @@ AttentionEmitter::AttentionEmitter(KernelEmitter &emitter, attn::AttentionOp op)
   keyHeads = op.getKeyHeads();
   headSize = op.getHeadSize();
   valueSize = op.getValueSize();
-  kernel::PrecisionAttr precision = e.kernel.getPrecisionAttr();
-  isBf16 = precision && precision.getActivations() == kernel::Format::bf16;
   pack = isBf16 ? 2 : 1;
   headWords = llvm::divideCeil(headSize, pack);
   paddedHead = llvm::alignTo(headWords, lanes);
+  keyWords = usesTiles ? paddedHead : headWords;
+  panelStride = tileRows * panel + (usesTiles ? AttentionTiles::kPanelGap : 0);
+  regionsInRow |= usesTiles; // scores leave tiles by memory
   paddedValue = llvm::alignTo(valueSize, lanes);
   const bool hasHeads = op.getQuery().getType().getRank() > 2;
   const unsigned rowRank = hasHeads ? 2 : 1;
@@ -73,6 +78,16 @@ void AttentionEmitter::placeScratch() {
     return start;
   };
   queryScratch = take(e.i64(tileRows * paddedHead));
+  if (usesTiles) {
+    tileSums = take(e.i64(tileRows * AttentionTiles::kColumns));
+    tileConfiguration = take(e.i64(AttentionTiles::kConfigurationWords));
+    scales = take(e.i64(tileRows));
+    Value panels = e.ceilDiv(maximumKeys, panel);
+    probabilities = take(e.mul(panels, e.i64(panelStride)));
+    keyScratch = take(e.mul(panels, e.i64(panel * keyWords)));
+    valueScratch = place;
+    return;
+  }
   maxima = take(e.i64(tileRows * lanes));
   scales = take(e.i64(llvm::alignTo(tileRows, lanes)));
   probabilities =
@@ -132,6 +147,8 @@ void AttentionEmitter::emit() {
                          return {e.add(sum[0], e.mul(items, cost))};
                        })[0];
   auto [from, to] = e.workerRange(total);
+  if (usesTiles)
+    e.ifThen(e.lessThan(from, to), [&] { configureTiles(); });
   // An item is the worker's in whose part it begins.
   e.loop(zero, batches, 1, zero,
          [&, from = from, to = to](Value index,

@@ -114,8 +114,6 @@ private:
                      mlir::Value rowInBlock, mlir::Value count);
   void multiplyTiles(const Strip &strip, mlir::Value rowsAt,
                      mlir::Value prefetch, int64_t down, mlir::Value sums);
-  void callTile(llvm::StringRef name, llvm::ArrayRef<int64_t> tiles,
-                mlir::Value place = {}, int64_t stride = 0);
   mlir::Value finishBytes(const Strip &strip, mlir::Value sum,
                           mlir::Value scale, unsigned vector);
   mlir::Value intrinsic(llvm::StringRef name, mlir::Value sum,

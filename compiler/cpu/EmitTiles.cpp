@@ -18,72 +18,49 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/EmitLinear.h"
+#include "compiler/cpu/TileRegisters.h"
 
 using namespace mlir;
 
 namespace attnc::cpu {
 
-// Of every tile register: as many as there are.
-static constexpr int64_t kRows = 16, kRowBytes = 64;
+static constexpr int64_t kRows = TileRegisters::kRows;
+static constexpr int64_t kRowBytes = TileRegisters::kRowBytes;
 static constexpr int64_t kAcross = NarrowRows::kTileColumns / kRows;
 static constexpr int64_t kOfRows = 6, kOfWeights = 7;
 
-void LinearEmitter::callTile(StringRef name, ArrayRef<int64_t> tiles,
-                             Value place, int64_t stride) {
-  SmallVector<Value> operands;
-  for (int64_t tile : tiles)
-    operands.push_back(arith::ConstantOp::create(
-        e.b, e.loc, e.b.getI8IntegerAttr(static_cast<int8_t>(tile))));
-  if (place)
-    operands.push_back(place);
-  if (stride)
-    operands.push_back(e.i64(stride));
-  LLVM::CallIntrinsicOp::create(
-      e.b, e.loc, e.b.getStringAttr("llvm.x86." + name), operands);
-}
-
 void LinearEmitter::configureTiles() {
-  // Intel's manual, volume 1, "TILECFG": palette 1; columns' bytes as u16 from
-  // byte 16 on, rows as u8 from byte 48 on.
-  int32_t words[kRowBytes / kWordBytes] = {1};
-  for (int64_t word = 4; word < 8; ++word)
-    words[word] = kRowBytes << 16 | kRowBytes;
-  words[12] = words[13] = kRows * 0x01010101;
-  Value place =
-      e.at(e.scratch(),
-           e.i64((narrow->tileOffset + NarrowRows::kSumBytes) / kWordBytes));
-  for (auto [index, word] : llvm::enumerate(words))
-    e.store(e.i32(word), e.at(place, e.i64(index)));
-  callTile("ldtilecfg", {}, place);
+  const int64_t place = narrow->tileOffset + NarrowRows::kSumBytes;
+  TileRegisters(e).configure(e.at(e.scratch(), e.i64(place / kWordBytes)));
 }
 
 /// `down` times kAcross tiles of sums over the whole depth, stored at `sums`.
 void LinearEmitter::multiplyTiles(const Strip &strip, Value rowsAt,
                                   Value prefetch, int64_t down, Value sums) {
-  const StringRef multiply = narrow->isBf16() ? "tdpbf16ps" : "tdpbssd";
-  const int64_t weightStride = panelWidth * kWordBytes;
+  TileRegisters tiles(e);
+  Value weightStride = e.i64(panelWidth * kWordBytes);
   for (int64_t tile = 0; tile < down * kAcross; ++tile)
-    callTile("tilezero", {tile});
+    tiles.zero(tile);
   const int64_t steps = panels.getPaddedDepth(depth) / pack / kRows;
   e.loop(e.i64(0), e.i64(steps), 1, [&](Value step) {
     Value rowWords = e.at(rowsAt, e.mul(step, e.i64(kRowBytes / kWordBytes)));
     Value weight = e.at(strip.weight, e.mul(step, e.i64(kRows * panelWidth)));
     emitPrefetch(strip, prefetch, step);
     for (int64_t r = 0; r < down; ++r) {
-      callTile("tileloadd64", {kOfRows},
-               e.atBytes(rowWords, e.i64(r * kRows * narrow->rowBytes)),
-               narrow->rowBytes);
+      tiles.load(kOfRows,
+                 e.atBytes(rowWords, e.i64(r * kRows * narrow->rowBytes)),
+                 e.i64(narrow->rowBytes));
       for (int64_t c = 0; c < kAcross; ++c) {
-        callTile("tileloadd64", {kOfWeights}, e.at(weight, e.i64(c * kRows)),
-                 weightStride);
-        callTile(multiply, {r * kAcross + c, kOfRows, kOfWeights});
+        tiles.load(kOfWeights, e.at(weight, e.i64(c * kRows)), weightStride);
+        tiles.multiply(narrow->isBf16(), r * kAcross + c, kOfRows, kOfWeights);
       }
     }
   });
   for (int64_t r = 0; r < down; ++r)
     for (int64_t c = 0; c < kAcross; ++c)
-      callTile("tilestored64", {r * kAcross + c},
-               e.at(sums, e.i64((r * panelWidth + c) * kRows)), weightStride);
+      tiles.store(r * kAcross + c,
+                  e.at(sums, e.i64((r * panelWidth + c) * kRows)),
+                  weightStride);
 }
 
 void LinearEmitter::emitTileBlock(const Strip &strip, Value row,

@@ -122,11 +122,11 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
     ++narrowed;
   }
 
-  /// Attention multiplies in bf16 where vectors do that faster than f32. It has
-  /// no form in tiles.
+  /// Attention multiplies in bf16 where vectors or tiles do that faster than
+  /// f32.
   void chooseAttention(kernel::FuncOp kernel, const Target &target,
                        Format rowFormat) {
-    if (rowFormat == Format::f32 || !target.hasBf16Products || target.hasTiles)
+    if (rowFormat == Format::f32 || !target.hasBf16Products)
       return;
     kernel.setPrecisionAttr(kernel::PrecisionAttr::get(
         &getContext(), Format::bf16, Format::bf16, 0, /*stored=*/false));

@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
+#include "compiler/schedule/AttentionTiles.h"
 #include "compiler/schedule/CostModel.h"
 #include "compiler/schedule/ProgramInfo.h"
 #include "compiler/schedule/StateLayout.h"
@@ -38,8 +39,8 @@ static kernel::TileAttr getTile(MLIRContext *context, int64_t rows,
 /// Bytes that one worker needs to attend: the keys of a head transposed
 /// [D][KV], its values [KV][Dv] in whole vectors, the scores of 8 query rows
 /// [8][KV] in whole panels, and small change (row maxima, sums) of at most 1024
-/// numbers.
-static SizeExpr getAttentionScratch(attn::AttentionOp op) {
+/// numbers. By tiles it is what AttentionTiles says.
+static SizeExpr getAttentionScratch(attn::AttentionOp op, bool byTiles) {
   SizeExpr keys = 0;
   if (std::optional<StringRef> bound = op.getLengthBound()) {
     keys = *SizeExpr::parse(*bound);
@@ -47,6 +48,9 @@ static SizeExpr getAttentionScratch(attn::AttentionOp op) {
     SmallVector<SizeExpr> shape = attn::getNamedShape(op.getKey().getType());
     keys = shape[shape.size() == 2 ? 0 : 1];
   }
+  if (byTiles)
+    return AttentionTiles::getScratchBytes(op.getHeadSize(), op.getValueSize(),
+                                           keys);
   int64_t perKey = op.getHeadSize() + op.getValueSize() + 24;
   return SizeExpr(4) *
          (SizeExpr(perKey) * (keys + SizeExpr(32)) + SizeExpr(1024));
@@ -158,12 +162,51 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
         .Case([&](attn::LinearOp op) { chooseLinear(kernel, op, model); })
         .Case([&](attn::AttentionOp op) {
           kernel.setTileAttr(chooseTile(kernel, model));
-          kernel.setScratch(getAttentionScratch(op).str());
+          const bool byTiles =
+              kernel.getPrecisionAttr() && model.target.hasTiles;
+          kernel.setScratch(getAttentionScratch(op, byTiles).str());
         })
         .Case([&](attn::CachedAttentionOp op) {
           kernel.setScratch(SizeExpr(getCachedAttentionScratch(op)).str());
         })
         .Case([&](attn::PackIndexOp) { kernel.setSerial(true); });
+  }
+
+  /// The layout of every weight that products of the variant read in one.
+  static llvm::DenseMap<Attribute, kernel::PanelsAttr>
+  getPackedWeights(kernel::VariantOp variant) {
+    llvm::DenseMap<Attribute, kernel::PanelsAttr> packed;
+    variant.walk([&](kernel::WeightOp weight) {
+      if (kernel::PanelsAttr panels = weight.getLayoutAttr()) {
+        auto [known, isNew] = packed.insert({weight.getWeightAttr(), panels});
+        if (known->second != panels)
+          known->second = {};
+      }
+    });
+    return packed;
+  }
+
+  /// Lets an embedding read a table as products have it, so that it is stored
+  /// once. All that its kernel looks up there must lie in the same layout.
+  void shareTables(kernel::FuncOp kernel, attn::EmbeddingOp op,
+                   const llvm::DenseMap<Attribute, kernel::PanelsAttr> &packed) {
+    auto variant = kernel->getParentOfType<kernel::VariantOp>();
+    for (Value table : op.getTables()) {
+      const unsigned index = cast<BlockArgument>(table).getArgNumber();
+      std::optional<kernel::PanelsAttr> common;
+      variant.walk([&](kernel::DispatchOp dispatch) {
+        if (dispatch.getKernel() != kernel.getSymName())
+          return;
+        auto weight =
+            dispatch.getIns()[index].getDefiningOp<kernel::WeightOp>();
+        auto panels =
+            weight ? packed.lookup(weight.getWeightAttr()) : kernel::PanelsAttr();
+        common = common.value_or(panels) == panels ? panels
+                                                   : kernel::PanelsAttr();
+      });
+      if (common && *common)
+        packWeight(kernel, index, *common);
+    }
   }
 
   DictionaryAttr tuning;
@@ -181,6 +224,12 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
       const CostModel model = CostModel::of(variant);
       for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
         chooseKernel(kernel, model);
+      if (target->isGpu())
+        continue; // devices get their own copies
+      const auto packed = getPackedWeights(variant);
+      for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
+        if (auto op = dyn_cast<attn::EmbeddingOp>(kernel.getComputeOp()))
+          shareTables(kernel, op, packed);
     }
   }
 };

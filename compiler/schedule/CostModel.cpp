@@ -17,6 +17,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/CostModel.h"
+#include "compiler/schedule/AttentionTiles.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
@@ -294,7 +295,7 @@ int64_t CostModel::getTilesToWiden() const {
 // Attention and the rest
 //===----------------------------------------------------------------------===//
 
-CostModel::AttentionTile CostModel::chooseAttention() const {
+CostModel::AttentionTile CostModel::chooseAttention(bool isBf16) const {
   // Rows x vectors of sums, the vectors of one row of keys, a broadcast: 8 x 3
   // of 32 registers, 4 x 3 of 16; without fused multiply-adds products need
   // registers of their own.
@@ -304,20 +305,22 @@ CostModel::AttentionTile CostModel::chooseAttention() const {
   // that is an eighth. More would leave a long sequence of one head to few
   // workers.
   constexpr int64_t kItemRows = 64;
+  if (isBf16 && target.hasTiles)
+    return {AttentionTiles::kRows, AttentionTiles::kKeys, kItemRows};
   return {rows, vectors * target.lanes(), kItemRows};
 }
 
-bool CostModel::fitsAttention(const Tile &tile) const {
+bool CostModel::fitsAttention(const Tile &tile, bool isBf16) const {
   constexpr int64_t kMostItemRows = 1024;
-  const AttentionTile chosen = chooseAttention();
+  const AttentionTile chosen = chooseAttention(isBf16);
   return tile.rows == chosen.rows && tile.columns == chosen.columns &&
          tile.depth == 0 && tile.block >= tile.rows &&
          tile.block <= kMostItemRows && tile.block % tile.rows == 0;
 }
 
 SmallVector<CostModel::AttentionTile>
-CostModel::getAttentionCandidates() const {
-  AttentionTile best = chooseAttention(), larger = best;
+CostModel::getAttentionCandidates(bool isBf16) const {
+  AttentionTile best = chooseAttention(isBf16), larger = best;
   larger.block *= 2;
   return {best, larger};
 }

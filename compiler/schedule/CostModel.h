@@ -82,9 +82,10 @@ public:
   struct AttentionTile {
     int64_t rows, columns, block;
   };
-  AttentionTile chooseAttention() const;
-  bool fitsAttention(const Tile &tile) const;
-  llvm::SmallVector<AttentionTile> getAttentionCandidates() const;
+  /// `isBf16`: products of bf16, where the target has them by tiles.
+  AttentionTile chooseAttention(bool isBf16) const;
+  bool fitsAttention(const Tile &tile, bool isBf16) const;
+  llvm::SmallVector<AttentionTile> getAttentionCandidates(bool isBf16) const;
 
   //===-- the rest --------------------------------------------------------===//
 

@@ -48,6 +48,12 @@ CostModel::Product getProduct(kernel::FuncOp kernel, attn::LinearOp op) {
   return product;
 }
 
+/// Whether attention multiplies in bf16.
+static bool isBf16(kernel::FuncOp kernel) {
+  kernel::PrecisionAttr precision = kernel.getPrecisionAttr();
+  return precision && precision.getActivations() == kernel::Format::bf16;
+}
+
 SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
                                                 const CostModel &model) {
   SmallVector<kernel::TileAttr> candidates;
@@ -66,7 +72,7 @@ SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
       })
       .Case([&](attn::AttentionOp) {
         for (const CostModel::AttentionTile &tile :
-             model.getAttentionCandidates())
+             model.getAttentionCandidates(isBf16(kernel)))
           add(tile.rows, tile.columns, 0, tile.block);
       });
   return candidates;
@@ -82,7 +88,9 @@ bool fits(kernel::TileAttr tile, kernel::FuncOp kernel,
       .Case([&](attn::LinearOp op) {
         return model.fitsProduct(getProduct(kernel, op), numbers);
       })
-      .Case([&](attn::AttentionOp) { return model.fitsAttention(numbers); })
+      .Case([&](attn::AttentionOp) {
+        return model.fitsAttention(numbers, isBf16(kernel));
+      })
       .Default(false);
 }
 

@@ -90,3 +90,28 @@ kernel.variant @bf16 target "x86-64-v4-bf16" {
 // CHECK: math.exp %{{.*}} fastmath<afn> : vector<16xf32>
 // CHECK: llvm.store %{{.*}} : vector<16xbf16>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+
+// By tiles of AMX: two by two of scores, over 16 words of depth, from rows of
+// queries 64 bytes apart and words of keys 128 apart; regions and softmax row by
+// row; then weights, whose 32 keys are one step, by values.
+
+kernel.variant @amx target "amx" {
+  kernel.func @narrow(%q: tensor<?x32xf32, #attn.sizes<tokens, 32>>, %k: tensor<?x32xf32, #attn.sizes<tokens, 32>>, %v: tensor<?x32xf32, #attn.sizes<tokens, 32>>) -> tensor<?x32xf32, #attn.sizes<tokens, 32>> precision #kernel.precision<weights = bf16, activations = bf16> {
+    %o = attn.attention %q, %k, %v : tensor<?x32xf32, #attn.sizes<tokens, 32>>, tensor<?x32xf32, #attn.sizes<tokens, 32>>, tensor<?x32xf32, #attn.sizes<tokens, 32>> -> tensor<?x32xf32, #attn.sizes<tokens, 32>>
+    kernel.return %o : tensor<?x32xf32, #attn.sizes<tokens, 32>>
+  }
+}
+
+// CHECK-LABEL: func.func private @amx_narrow(
+// CHECK: llvm.call_intrinsic "llvm.x86.ldtilecfg"
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tilezero"
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c128_i64)
+// CHECK: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c64_i64)
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbf16ps"
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tilestored64"
+// Up to 16 rows.
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.tdpbf16ps"
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.tilestored64"
+// CHECK: math.exp %{{.*}} fastmath<afn> : vector<16xf32>
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbf16ps"
+// CHECK: arith.mulf

@@ -5,12 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The tails that pairs of bf16 add: odd head sizes, odd numbers of keys, value
+// By vectors and by tiles of AMX, which are emulated where there are none: the
+// tails that pairs of bf16 add, odd head sizes, odd numbers of keys, value
 // sizes around vectors; views into one buffer; bounds of masks; equal bits
 // wherever a row or a sequence stands. AttentionProblem derives the tolerance.
 //
 //===----------------------------------------------------------------------===//
 #include "AttentionProblem.h"
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -18,14 +20,18 @@
 namespace attnc::test {
 namespace {
 
-struct AttentionNarrow : testing::Test {
-  const Target &target = *Target::find("x86-64-v4-bf16");
+struct AttentionNarrow : testing::TestWithParam<const char *> {
+  const Target &target = *Target::find(GetParam());
   AttentionKernel kernel;
 
   void SetUp() override {
-    if (!target.runsHere())
+    // Tiles are emulated where there are none, on vectors of AVX-512.
+    const Target &needed =
+        target.hasTiles ? *Target::find("x86-64-v4-vnni") : target;
+    if (!needed.runsHere() && !target.runsHere())
       GTEST_SKIP() << "this machine has no full-rate products of bf16";
     kernel.isBf16 = true;
+    kernel.usesTiles = target.hasTiles;
   }
   void shape(AttentionKernel::Form form, int64_t queryHeads, int64_t keyHeads,
              int64_t headSize, int64_t valueSize, bool oneBuffer = false) {
@@ -41,7 +47,7 @@ struct AttentionNarrow : testing::Test {
   }
 };
 
-TEST_F(AttentionNarrow, AllNumbersOfKeys) {
+TEST_P(AttentionNarrow, AllNumbersOfKeys) {
   shape(AttentionKernel::Padded, 2, 1, 7, 5);
   auto runner = compile();
   ASSERT_TRUE(runner);
@@ -52,7 +58,7 @@ TEST_F(AttentionNarrow, AllNumbersOfKeys) {
   }
 }
 
-TEST_F(AttentionNarrow, HeadAndValueSizes) {
+TEST_P(AttentionNarrow, HeadAndValueSizes) {
   for (int64_t size : {1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 97}) {
     shape(AttentionKernel::Padded, 2, 2, size, 98 - size);
     auto runner = compile();
@@ -64,7 +70,7 @@ TEST_F(AttentionNarrow, HeadAndValueSizes) {
   }
 }
 
-TEST_F(AttentionNarrow, PackedInOneBuffer) {
+TEST_P(AttentionNarrow, PackedInOneBuffer) {
   shape(AttentionKernel::Packed, 3, 3, 32, 32, true);
   auto runner = compile();
   ASSERT_TRUE(runner);
@@ -74,7 +80,7 @@ TEST_F(AttentionNarrow, PackedInOneBuffer) {
     AttentionProblem(kernel, {0, 0, 0, lengths}, lengths.size()).check(*runner);
 }
 
-TEST_F(AttentionNarrow, CausalMask) {
+TEST_P(AttentionNarrow, CausalMask) {
   shape(AttentionKernel::Padded, 2, 2, 20, 33);
   kernel.mask = {"%admitted = arith.cmpi sle, %k, %q : i32\n"
                  "attn.yield %admitted : i1",
@@ -89,7 +95,7 @@ TEST_F(AttentionNarrow, CausalMask) {
 }
 
 /// Scores far apart: the weights of all keys but one vanish.
-TEST_F(AttentionNarrow, LargeScoresStayFinite) {
+TEST_P(AttentionNarrow, LargeScoresStayFinite) {
   shape(AttentionKernel::Single, 1, 1, 4, 5);
   auto runner = compile();
   ASSERT_TRUE(runner);
@@ -101,7 +107,7 @@ TEST_F(AttentionNarrow, LargeScoresStayFinite) {
     ASSERT_TRUE(std::isfinite(x));
 }
 
-TEST_F(AttentionNarrow, SameBitsWhereverARowStands) {
+TEST_P(AttentionNarrow, SameBitsWhereverARowStands) {
   shape(AttentionKernel::Single, 1, 1, 21, 20);
   auto runner = compile();
   ASSERT_TRUE(runner);
@@ -117,7 +123,7 @@ TEST_F(AttentionNarrow, SameBitsWhereverARowStands) {
         << "row " << row;
 }
 
-TEST_F(AttentionNarrow, SameBitsAloneAndInABatch) {
+TEST_P(AttentionNarrow, SameBitsAloneAndInABatch) {
   shape(AttentionKernel::Packed, 2, 2, 32, 16);
   auto runner = compile();
   ASSERT_TRUE(runner);
@@ -143,6 +149,14 @@ TEST_F(AttentionNarrow, SameBitsAloneAndInABatch) {
     start += length;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Targets, AttentionNarrow,
+                         testing::Values("x86-64-v4-bf16", "amx"),
+                         [](const testing::TestParamInfo<const char *> &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 } // namespace
 } // namespace attnc::test

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "AttentionProblem.h"
+#include "compiler/schedule/AttentionTiles.h"
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -138,7 +139,10 @@ std::string AttentionKernel::text(const Target &target) const {
 }
 
 size_t AttentionKernel::scratchBytes(int64_t keys) const {
-  const size_t bytes = 4 * ((headSize + valueSize + 24) * (keys + 32) + 1024);
+  const size_t bytes =
+      usesTiles
+          ? AttentionTiles::getScratchBytes(headSize, valueSize, keys).number()
+          : 4 * ((headSize + valueSize + 24) * (keys + 32) + 1024);
   return (bytes + 63) / 64 * 64;
 }
 

@@ -53,6 +53,7 @@ struct AttentionKernel {
   int64_t queryHeads = 1, keyHeads = 1, headSize = 16, valueSize = 16;
   bool oneBuffer = false; ///< q, k, v are views of one [rows, ...] buffer
   bool isBf16 = false;    ///< products of bf16
+  bool usesTiles = false; ///< by AMX
   Region score, mask;
 
   std::string text(const Target &target) const;

@@ -209,6 +209,8 @@ void KernelRunner::run(const std::string &symbol, std::vector<int64_t> &sizes,
   if (!caller)
     abort();
   GuardedBuffer scratch(scratchBytes * workers / 4);
+  // What nobody wrote is NaN.
+  std::memset(scratch.data(), 0xFF, scratch.size() * 4);
   uint32_t arrived = 0;
   attn_frame frame = {sizes.data(),
                       nullptr,

@@ -168,13 +168,24 @@ TEST(CostModelTest, AttentionFitsRegisters) {
   for (llvm::StringRef name : {"x86-64-v4", "x86-64-v3", "x86-64"}) {
     const CostModel model = modelOf(name);
     for (const CostModel::AttentionTile &tile :
-         model.getAttentionCandidates()) {
+         model.getAttentionCandidates(/*isBf16=*/false)) {
       const int64_t vectors = tile.columns / model.target.lanes();
       EXPECT_LE(tile.rows * vectors + vectors + 1,
                 model.target.vectorRegisters);
       EXPECT_EQ(tile.block % tile.rows, 0);
     }
   }
+}
+
+TEST(CostModelTest, AttentionByTilesIsForBf16Alone) {
+  const CostModel amx = modelOf("amx");
+  EXPECT_EQ(amx.chooseAttention(/*isBf16=*/true).rows, 32);
+  EXPECT_EQ(amx.chooseAttention(/*isBf16=*/true).columns, 32);
+  EXPECT_TRUE(amx.fitsAttention({32, 32, 0, 64}, /*isBf16=*/true));
+  EXPECT_FALSE(amx.fitsAttention({32, 32, 0, 64}, /*isBf16=*/false));
+  EXPECT_FALSE(amx.fitsAttention({8, 48, 0, 64}, /*isBf16=*/true));
+  EXPECT_EQ(amx.chooseAttention(/*isBf16=*/false).rows, 8);
+  EXPECT_EQ(modelOf("x86-64-v4-bf16").chooseAttention(/*isBf16=*/true).rows, 8);
 }
 
 TEST(CostModelTest, ThisMachineHasCachesAndAName) {
