@@ -186,10 +186,10 @@ static void addMarkingPhases(LibraryDescription &library) {
     for (ScheduleDescription &schedule : variant.schedules) {
       schedule.phases.insert(schedule.phases.begin(),
                              {"poison", getPoisonSymbol(schedule.planSymbol),
-                              /*serial=*/true});
+                              /*serial=*/true, RowChain()});
       schedule.phases.push_back({"unpoison",
                                  getUnpoisonSymbol(schedule.planSymbol),
-                                 /*serial=*/true});
+                                 /*serial=*/true, RowChain()});
     }
 }
 
@@ -234,13 +234,6 @@ llvm::Error Compiler::import() {
         "error[A0013]: the program is scheduled for the target '%s' already\n"
         "note: leave out --target, or start from an earlier stage",
         wanted->name.data());
-  if (!model->weights.choices().empty() &&
-      llvm::any_of(targets,
-                   [](const Target *target) { return target->isGpu(); }))
-    return llvm::createStringError(
-        "error[A0246]: a GPU is among the targets, and adapters are kept apart "
-        "on processors only\nnote: compile for processors, or merge one "
-        "adapter: --adapter=DIR");
   return llvm::Error::success();
 }
 

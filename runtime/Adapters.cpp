@@ -47,6 +47,7 @@ attn_status attnrt_session_adapter(attn_session *session, const char *adapter) {
     return status;
   const unsigned char *const *all = model.weights.pointers();
   session->weights = all;
+  session->adapter = found ? 1 + (found - adapters->adapters) : 0;
   session->generation.forgetTokens();
   if (!found)
     return ATTN_OK;

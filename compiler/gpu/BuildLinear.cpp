@@ -16,7 +16,7 @@
 // The row region runs as a second program over complete rows.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/gpu/ProductBuilder.h"
+#include "compiler/gpu/LinearBuilder.h"
 
 using namespace mlir;
 
@@ -135,36 +135,21 @@ static int64_t chunkElements(ProgramBuilder &e) {
   return 128 / e.operandType().getIntOrFloatBitWidth();
 }
 
-namespace {
-/// Regions and result of one linear kernel, whatever multiplied.
-class LinearBuilder {
-public:
-  LinearBuilder(ProgramBuilder &e, attn::LinearOp op) : e(e), op(op) {
-    leading = attn::getNamedShape(op.getResult().getType());
-    columns = leading.pop_back_val().number();
-    depth = attn::getNamedShape(op.getWeight().getType())[1].number();
-    rowCount = attn::getProduct(leading);
-  }
-  bool canUseGroups();
-  void build();
-  void buildWithGroups();
+LinearBuilder::LinearBuilder(ProgramBuilder &e, attn::LinearOp op)
+    : e(e), op(op), narrow(getNarrowWeights(e, op.getWeight())) {
+  leading = attn::getNamedShape(op.getResult().getType());
+  columns = leading.pop_back_val().number();
+  depth = attn::getNamedShape(op.getWeight().getType())[1].number();
+  rowCount = attn::getProduct(leading);
+}
 
-private:
-  void finish(Value sums, Value row, Value column);
-
-  ProgramBuilder &e;
-  attn::LinearOp op;
-  SmallVector<SizeExpr> leading;
-  SizeExpr rowCount;
-  int64_t columns, depth;
-};
-} // namespace
-
-/// The element region on sums that begin at (row, column), and their store.
 void LinearBuilder::finish(Value sums, Value row, Value column) {
   OpBuilder &b = e.b;
   Value rows = e.size(rowCount);
-  if (attn::CapturedRegion element = op.getElementEpilogue()) {
+  attn::CapturedRegion element = op.getElementEpilogue();
+  // Weights of one scale a row were multiplied as q.
+  const bool isScaled = narrow && narrow->group == 0;
+  if (element || isScaled) {
     auto map = warp::MapOp::create(b, e.loc, sums.getType(), sums, row, column);
     OpBuilder::InsertionGuard guard(b);
     Block *block = b.createBlock(
@@ -177,7 +162,16 @@ void LinearBuilder::finish(Value sums, Value row, Value column) {
         e.unflatten(e.minimum(m, e.sub(rows, e.i32(1))), leading);
     dims.push_back(n);
     safe.push_back(e.minimum(n, e.i32(columns - 1)));
-    Value result = e.inlineRegion(element, block->getArgument(0), dims, safe);
+    Value result = block->getArgument(0);
+    if (isScaled) {
+      Value scales = e.at(e.pointerOf(op.getWeight()),
+                          e.i64(narrow->scaleOffset), b.getI8Type());
+      Type number = b.getF32Type();
+      Value place = e.at(scales, e.wide(safe.back()), number);
+      result = e.mulF(result, e.loadAt(place, number));
+    }
+    if (element)
+      result = e.inlineRegion(element, result, dims, safe);
     warp::YieldOp::create(b, e.loc, result);
     sums = map.getResult(0);
   }
@@ -186,11 +180,23 @@ void LinearBuilder::finish(Value sums, Value row, Value column) {
                         e.storageOf(op.getResult()), columns % 2 == 0);
 }
 
-void LinearBuilder::build() {
-  ProductTile tile = chooseProductTile(e.kernel, e.operands);
-  e.begin("", tile.threads(), {{rowCount, tile.rows}, {columns, tile.columns}});
+void LinearBuilder::begin(StringRef suffix, int64_t threads,
+                          ArrayRef<GridSize> grid,
+                          ArrayRef<ProgramBuilder::MapShape> maps) {
+  e.begin(suffix, threads, grid, maps);
+  if (canStream())
+    e.launchWhere(rowCount, kFewRows, /*atMost=*/!suffix.empty());
+}
+
+void LinearBuilder::buildTiles() {
+  ProductTile tile = narrow ? chooseNarrowTile(e.kernel, e.operands)
+                            : chooseProductTile(e.kernel, e.operands);
+  begin("", tile.threads(), {{rowCount, tile.rows}, {columns, tile.columns}});
   ProductBuilder product(e, tile);
-  product.allocate(false);
+  if (narrow)
+    product.allocateNarrow();
+  else
+    product.allocate(false);
   Value rows = e.size(rowCount);
   Value row = e.mul(e.blockId(0), e.i32(tile.rows));
   Value column = e.mul(e.blockId(1), e.i32(tile.columns));
@@ -205,7 +211,9 @@ void LinearBuilder::build() {
                              e.isAligned(op.getInput(), chunk)};
     ProductBuilder::Side rhs{op.getWeight(), e.i64(0),     e.i32(columns),
                              e.i32(depth),   e.i64(depth), depth % chunk == 0};
-    Value sums = product.build(lhs, rhs, row, column, e.i32(depth));
+    Value sums = narrow ? product.buildNarrow(lhs, op.getWeight(), *narrow,
+                                              columns, row, column, depth)
+                        : product.build(lhs, rhs, row, column, e.i32(depth));
     finish(sums, e.add(row, product.warpRow()),
            e.add(column, product.warpColumn()));
   });
@@ -220,11 +228,11 @@ bool LinearBuilder::canUseGroups() {
          e.isAligned(op.getInput(), kAligned);
 }
 
-void LinearBuilder::buildWithGroups() {
+void LinearBuilder::buildGroups() {
   using Product = GroupProductBuilder;
   const int64_t tileColumns = Product::chooseColumns(columns);
   const unsigned rank = op.getInput().getType().getRank();
-  e.begin(
+  begin(
       "", Product::kThreads,
       {{rowCount, Product::kRows}, {columns, tileColumns}},
       {Product::describe(op.getInput(), rowCount, depth,
@@ -242,12 +250,17 @@ void LinearBuilder::buildWithGroups() {
   e.end();
 }
 
-LogicalResult ProgramBuilder::buildLinear(attn::LinearOp op) {
-  LinearBuilder linear(*this, op);
-  if (linear.canUseGroups())
-    linear.buildWithGroups();
+void LinearBuilder::build() {
+  if (canStream())
+    buildFewRows();
+  if (canUseGroups())
+    buildGroups();
   else
-    linear.build();
+    buildTiles();
+}
+
+LogicalResult ProgramBuilder::buildLinear(attn::LinearOp op) {
+  LinearBuilder(*this, op).build();
   if (attn::CapturedRegion region = op.getRowEpilogue())
     return buildRowProgram(region, op.getResult(), "_rows");
   return success();

@@ -131,17 +131,29 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
     program->setAttr(gpu::kScratchAttr, b.getI64IntegerAttr(slots.size() - 1));
   }
 
-  /// Weights of products stand on the device in the products' type.
+  /// Weights of products stand on the device as the file keeps them where that
+  /// is 8 or 4 bits, and else in the products' type.
   void storeWeights(kernel::FuncOp kernel, gpu::Operands operands) {
     auto linear = dyn_cast<attn::LinearOp>(kernel.getComputeOp());
-    const bool isBf16 = operands == gpu::Operands::BF16;
-    if (!linear || !(isBf16 || operands == gpu::Operands::F16))
+    if (!linear)
       return;
-    Type type = Float16Type::get(&getContext());
-    if (isBf16)
+    const unsigned weight =
+        cast<BlockArgument>(linear.getWeight()).getArgNumber();
+    auto panels =
+        dyn_cast_or_null<kernel::PanelsAttr>(kernel.getLayout(weight));
+    const kernel::Format format =
+        panels ? panels.getFormat() : kernel::Format::f32;
+    Type type;
+    if (format == kernel::Format::i8)
+      type = IntegerType::get(&getContext(), 8);
+    else if (format == kernel::Format::i4)
+      type = IntegerType::get(&getContext(), 4);
+    else if (operands == gpu::Operands::BF16)
       type = BFloat16Type::get(&getContext());
-    kernel.setArgAttr(cast<BlockArgument>(linear.getWeight()).getArgNumber(),
-                      gpu::kStorageAttr, TypeAttr::get(type));
+    else if (operands == gpu::Operands::F16)
+      type = Float16Type::get(&getContext());
+    if (type)
+      kernel.setArgAttr(weight, gpu::kStorageAttr, TypeAttr::get(type));
   }
 
   /// Tensors of f32 in the arena lie there as `type`; those of callers stay.

@@ -70,6 +70,10 @@ static DeviceType getDeviceType(Type type) {
     return DeviceType::BF16;
   if (type.isF16())
     return DeviceType::F16;
+  if (type.isInteger(8))
+    return DeviceType::I8;
+  if (type.isInteger(4))
+    return DeviceType::I4;
   return type.isF32() ? DeviceType::F32 : DeviceType::I32;
 }
 
@@ -145,12 +149,16 @@ std::vector<Launch> Describer::describeDispatch(kernel::DispatchOp dispatch) {
 
   std::vector<Launch> launches;
   for (auto [index, function] : entries.lookup(dispatch.getKernel())) {
-    Launch launch{index, {}, operands, {}};
+    Launch launch{index, {}, {}, operands, {}};
     auto grid = function->getAttrOfType<ArrayAttr>(kGridAttr);
     for (auto [dim, attr] : llvm::enumerate(grid.getAsRange<ArrayAttr>()))
       launch.grid[dim] = {
           *SizeExpr::parse(cast<StringAttr>(attr[0]).getValue()),
           cast<IntegerAttr>(attr[1]).getInt()};
+    if (auto where = function->getAttrOfType<ArrayAttr>(kWhereAttr))
+      launch.where = {*SizeExpr::parse(cast<StringAttr>(where[0]).getValue()),
+                      cast<IntegerAttr>(where[1]).getInt(),
+                      cast<BoolAttr>(where[2]).getValue()};
     if (auto maps = function->getAttrOfType<ArrayAttr>(kMapsAttr))
       for (auto map : maps.getAsRange<DictionaryAttr>())
         launch.maps.push_back(describeMap(map, operands));
@@ -172,7 +180,8 @@ Schedule Describer::describeProgram(kernel::ProgramOp program) {
     else
       schedule.phases.back().name += ", " + label;
     for (auto [index, launch] : llvm::enumerate(launches)) {
-      if (index > 0)
+      // Of launches with conditions one takes place.
+      if (index > 0 && !launch.where)
         schedule.phases.push_back({label, {}});
       schedule.phases.back().launches.push_back(std::move(launch));
     }

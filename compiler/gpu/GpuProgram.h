@@ -19,12 +19,14 @@
 #include "dialects/kernel/Kernel.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace attnc::gpu {
 
-enum class DeviceType { F32, F16, BF16, I32 };
+/// I8 and I4: as the file keeps them, with their scales (NarrowWeights).
+enum class DeviceType { F32, F16, BF16, I32, I8, I4 };
 
 /// A weight of the weights file (an index of getWeightUses) in the type that
 /// kernels read; row-major on the device.
@@ -45,6 +47,13 @@ struct Kernel {
 struct GridDim {
   SizeExpr count = 1;
   int64_t unit = 1;
+};
+
+/// Where a launch takes place: where count is at most the limit, or more.
+struct LaunchCondition {
+  SizeExpr count;
+  int64_t limit;
+  bool atMost;
 };
 
 /// A device address: where it points, plus bytes.
@@ -68,6 +77,7 @@ struct TensorMap {
 struct Launch {
   int64_t kernel; ///< index in GpuProgram::kernels
   std::array<GridDim, 3> grid;
+  std::optional<LaunchCondition> where;
   std::vector<Address> operands;
   std::vector<TensorMap> maps;
 };

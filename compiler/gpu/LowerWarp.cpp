@@ -204,6 +204,8 @@ LogicalResult ProgramLowering::lowerOp(Operation &op) {
         return lowerAllReduce(reduce), success();
       })
       .Default([&](Operation *other) {
+        if (lowerStreamOp(*other))
+          return success();
         return isa<warp::WarpDialect>(other->getDialect())
                    ? lowerGroupOp(*other)
                    : cloneOp(*other);

@@ -14,6 +14,7 @@
 #define ATTNC_COMPILER_GPU_PRODUCTBUILDER_H
 
 #include "compiler/gpu/ProgramBuilder.h"
+#include <optional>
 
 namespace attnc::gpu {
 
@@ -22,6 +23,17 @@ namespace attnc::gpu {
 struct ProductTile {
   int64_t rows, columns, depth, stages, warpRows, warpColumns;
   int64_t threads() const { return 32 * warpRows * warpColumns; }
+};
+
+/// Weights [rows, depth] on the device as the file keeps them: q of `bits` bits
+/// row by row, in whole runs of 64 steps (`warp.fetch` says how), and behind
+/// them the scales, f32 [groups][scaleStride]. The runtime lays them out so
+/// (runtime/cuda/NarrowWeights.cpp).
+struct NarrowWeights {
+  NarrowWeights(int64_t rows, int64_t depth, int64_t bits, int64_t group);
+  int64_t bits;
+  int64_t group; ///< steps of K that share a scale; 0: all of them
+  int64_t rowBytes, scaleOffset, scaleStride;
 };
 
 class ProductBuilder {
@@ -43,6 +55,12 @@ public:
   /// part begins at `warpRow()`, `warpColumn()` of it.
   mlir::Value build(const Side &lhs, const Side &rhs, mlir::Value row,
                     mlir::Value column, mlir::Value depth);
+  /// The same with narrow weights [columns, depth] as the right side, whose q
+  /// become numbers on their way to a tile; without the scale of whole rows.
+  void allocateNarrow();
+  mlir::Value buildNarrow(const Side &lhs, mlir::Value weights,
+                          const NarrowWeights &narrow, int64_t columns,
+                          mlir::Value row, mlir::Value column, int64_t depth);
   mlir::Value warpRow();
   mlir::Value warpColumn();
 
@@ -96,6 +114,11 @@ private:
 /// A tile for K x N weights: large ones for many columns, small ones where a
 /// large one would leave most of the device idle.
 ProductTile chooseProductTile(kernel::FuncOp kernel, Operands operands);
+/// The same for narrow weights: one run of K per stage.
+ProductTile chooseNarrowTile(kernel::FuncOp kernel, Operands operands);
+/// The narrow weights of a kernel's operand, if it has such.
+std::optional<NarrowWeights> getNarrowWeights(ProgramBuilder &e,
+                                              mlir::Value weight);
 
 } // namespace attnc::gpu
 

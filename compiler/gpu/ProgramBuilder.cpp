@@ -63,7 +63,6 @@ static unsigned getOperandIndex(kernel::FuncOp kernel, Value value) {
 }
 
 ArrayAttr ProgramBuilder::describeMaps(ArrayRef<MapShape> maps) {
-  constexpr int64_t kSwizzle = 128;
   auto texts = [&](ArrayRef<SizeExpr> sizes) -> Attribute {
     SmallVector<Attribute> all;
     for (const SizeExpr &size : sizes)
@@ -79,7 +78,11 @@ ArrayAttr ProgramBuilder::describeMaps(ArrayRef<MapShape> maps) {
          b.getNamedAttr("extents", texts(map.extents)),
          b.getNamedAttr("strides", texts(map.strides)),
          b.getNamedAttr("box", b.getI64ArrayAttr(map.box)),
-         b.getNamedAttr("swizzle", b.getI64IntegerAttr(kSwizzle))}));
+         b.getNamedAttr(
+             "swizzle",
+             b.getI64IntegerAttr(
+                 map.box[0] * storageOf(map.argument).getIntOrFloatBitWidth() /
+                 8))}));
   return b.getArrayAttr(all);
 }
 
@@ -133,6 +136,13 @@ void ProgramBuilder::begin(StringRef suffix, int64_t threadCount,
   constantTensors.clear();
   registers.clear();
   (void)block;
+}
+
+void ProgramBuilder::launchWhere(const SizeExpr &count, int64_t limit,
+                                 bool atMost) {
+  program->setAttr(kWhereAttr, b.getArrayAttr({b.getStringAttr(count.str()),
+                                               b.getI64IntegerAttr(limit),
+                                               b.getBoolAttr(atMost)}));
 }
 
 void ProgramBuilder::end() {

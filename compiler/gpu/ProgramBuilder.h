@@ -39,6 +39,10 @@ inline constexpr llvm::StringLiteral kMapsAttr = "warp.maps";
 /// Operand of a kernel: the type in which memory holds its f32.
 inline constexpr llvm::StringLiteral kStorageAttr = "kernel.storage";
 
+/// `warp.where`: [count, limit, at most]: the program is launched where count is
+/// at most the limit, or where it is more.
+inline constexpr llvm::StringLiteral kWhereAttr = "warp.where";
+
 /// On the branch around all that a block does: VerifyBarriers takes it.
 inline constexpr llvm::StringLiteral kGuardAttr = "warp.guard";
 
@@ -74,6 +78,8 @@ public:
   /// Begins the program; `suffix` tells apart those of one kernel.
   void begin(llvm::StringRef suffix, int64_t threads,
              llvm::ArrayRef<GridSize> grid, llvm::ArrayRef<MapShape> maps = {});
+  /// The program that was begun is launched only for so many.
+  void launchWhere(const SizeExpr &count, int64_t limit, bool atMost);
   /// The pointer of tensor map `index`.
   mlir::Value tensorMap(unsigned index);
   void end();

@@ -99,14 +99,42 @@ private:
   void lowerAwait(warp::AwaitOp op);
   void lowerMapCopy(warp::MapCopyOp op);
   void lowerClear(warp::ClearOp op);
-  mlir::Value describeTile(mlir::Value address, int64_t leading,
-                           int64_t stride);
+  mlir::Value describeTile(mlir::Value address, int64_t panel, int64_t leading);
+  /// Runs `body` in groups whose number compares so, or in all of them.
+  void ifGroup(mlir::arith::CmpIPredicate predicate, int32_t number,
+               bool always, llvm::function_ref<void()> body);
+  void lowerTakeTurn(warp::TakeTurnOp op);
+  void lowerPassTurn(warp::PassTurnOp op);
   void lowerGroupMma(warp::GroupMmaOp op);
   void lowerGroupWait(warp::GroupWaitOp op);
   mlir::LogicalResult lowerRoles(warp::RolesOp op);
   Registers assembly(llvm::StringRef text, llvm::StringRef constraints,
                      mlir::ValueRange operands,
                      llvm::ArrayRef<mlir::Type> results);
+
+  //===-- LowerStreams.cpp
+  //--------------------------------------------------===//
+  /// False for an op of another file.
+  bool lowerStreamOp(mlir::Operation &op);
+  void lowerFetch(warp::FetchOp op);
+  void lowerUnpack(warp::UnpackOp op);
+  void lowerStreamMma(warp::StreamMmaOp op);
+  void lowerBlockSum(warp::BlockSumOp op);
+  std::pair<mlir::Value, mlir::Value> piece(int64_t round);
+  void unpackWord(warp::UnpackOp op, mlir::Value word, mlir::Value scale,
+                  mlir::Value row, mlir::Value step);
+  Registers loadLeft(warp::StreamMmaOp op, mlir::Value row, mlir::Value k);
+  Registers loadRun(warp::StreamMmaOp op, mlir::Value row, mlir::Value k);
+  Registers addScaled(warp::StreamMmaOp op, llvm::ArrayRef<mlir::Value> sums,
+                      llvm::ArrayRef<mlir::Value> part, mlir::Value k,
+                      mlir::Value column);
+  Registers decodePairs(mlir::Value word, int64_t bits, mlir::Type element);
+  Registers decodeFloats(mlir::Value word, int64_t bits);
+  Registers loadWords(mlir::Value place, int64_t count);
+  mlir::Value elementAt(mlir::Value base, mlir::Value offset,
+                        mlir::Type element);
+  mlir::Value bitAnd(mlir::Value x, uint32_t mask);
+  mlir::Value wide(mlir::Value x);
 
   //===-- numbers
   //-----------------------------------------------------------===//
@@ -138,6 +166,7 @@ private:
   llvm::DenseMap<mlir::Value, Registers> fragments;
   mlir::Value thread, lane, group, quad; ///< lane / 4, lane % 4
   mlir::Value shared;                    ///< pointer, address space 3
+  mlir::Value consumerGroup; ///< number of this thread's, among consumers
 };
 
 } // namespace attnc::gpu

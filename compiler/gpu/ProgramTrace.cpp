@@ -25,9 +25,10 @@ static constexpr int64_t kSteps = 2048;
 static bool touchesTiles(Operation &op) {
   return op
       .walk([](Operation *inner) {
-        return isa<warp::CopyOp, warp::CommitOp, warp::WaitOp, warp::SyncOp,
-                   warp::LoadOp, warp::MmaOp, warp::ArriveOp, warp::AwaitOp,
-                   warp::MapCopyOp, warp::GroupMmaOp, warp::GroupWaitOp>(inner)
+        return isa<warp::CopyOp, warp::UnpackOp, warp::CommitOp, warp::WaitOp,
+                   warp::SyncOp, warp::LoadOp, warp::MmaOp, warp::ArriveOp, warp::AwaitOp,
+                   warp::MapCopyOp, warp::GroupMmaOp, warp::GroupWaitOp,
+                   warp::TakeTurnOp, warp::PassTurnOp>(inner)
                    ? WalkResult::interrupt()
                    : WalkResult::advance();
       })
@@ -105,7 +106,7 @@ Staged ProgramTrace::staged(Value barrier, Value stage) {
 
 void ProgramTrace::addEvents(Operation &op) {
   llvm::TypeSwitch<Operation *>(&op)
-      .Case<warp::CopyOp, warp::LoadOp>([&](auto touching) {
+      .Case<warp::CopyOp, warp::UnpackOp, warp::LoadOp>([&](auto touching) {
         events.push_back({&op, staged(touching.getTile()), {}});
       })
       .Case([&](warp::MmaOp mma) {
@@ -132,7 +133,8 @@ void ProgramTrace::addEvents(Operation &op) {
           events.push_back({&op, staged(mma.getLhs()), {}});
         events.push_back({&op, staged(mma.getRhs()), {}});
       })
-      .Case<warp::CommitOp, warp::WaitOp, warp::SyncOp, warp::GroupWaitOp>(
+      .Case<warp::CommitOp, warp::WaitOp, warp::SyncOp, warp::GroupWaitOp,
+            warp::TakeTurnOp, warp::PassTurnOp>(
           [&](auto) { events.push_back({&op, {}, {}}); });
 }
 

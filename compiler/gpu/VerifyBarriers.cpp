@@ -63,7 +63,8 @@ LogicalResult BlockChecker::copy(const gpu::Event &event) {
     error.attachNote(stage.writer->getLoc()) << "it is copied here";
     return error;
   }
-  const bool async = cast<warp::CopyOp>(event.op).getAsync();
+  auto copied = dyn_cast<warp::CopyOp>(event.op);
+  const bool async = copied && copied.getAsync();
   stage.state = async ? StageState::InFlight : StageState::Landed;
   stage.group = committed;
   stage.writer = event.op;
@@ -97,7 +98,7 @@ LogicalResult BlockChecker::read(const gpu::Event &event) {
 
 LogicalResult BlockChecker::check(ArrayRef<gpu::Event> events) {
   for (const gpu::Event &event : events) {
-    if (isa<warp::CopyOp>(event.op)) {
+    if (isa<warp::CopyOp, warp::UnpackOp>(event.op)) {
       if (failed(copy(event)))
         return failure();
     } else if (isa<warp::LoadOp, warp::MmaOp>(event.op)) {

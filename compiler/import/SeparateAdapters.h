@@ -26,7 +26,7 @@ namespace attnc {
 
 /// Reads the adapters of `given`, each "DIR" or "NAME=DIR", into choices of
 /// `weights`. In a module that has no adapters yet, their products are added; a
-/// dumped one has them. Problems go to the context's engine (A0241 to A0246).
+/// dumped one has them. Problems go to the context's engine (A0241 to A0245).
 llvm::LogicalResult addSeparateAdapters(mlir::ModuleOp module,
                                         llvm::ArrayRef<std::string> given,
                                         WeightTable &weights);

@@ -31,6 +31,9 @@ attn_dtype dtypeOf(gpu::DeviceType type) {
     return ATTN_BF16;
   case gpu::DeviceType::I32:
     return ATTN_I32;
+  case gpu::DeviceType::I8:
+  case gpu::DeviceType::I4:
+    return ATTN_I8; // of as many bits as the panels say
   }
   llvm_unreachable("every type is listed");
 }
@@ -131,8 +134,9 @@ private:
   }
   Constant *none() { return wordsOf({}); }
 
-  /// max(1, ceil(count / unit))
-  Constant *grid(const gpu::GridDim &dim) {
+  /// max(1, ceil(count / unit)); 0 where the condition does not hold.
+  Constant *grid(const gpu::GridDim &dim,
+                 const std::optional<gpu::LaunchCondition> &where) {
     std::vector<int64_t> words;
     addWords(dim.count, words);
     if (dim.unit != 1)
@@ -140,6 +144,17 @@ private:
                                  ATTN_OPERATION_CEIL_DIVIDE});
     words.insert(words.end(),
                  {ATTN_OPERATION_NUMBER, 1, ATTN_OPERATION_MAXIMUM});
+    if (!where)
+      return wordsOf(words);
+    // Differences are at least 0, and the lesser of them and 1 is what counts.
+    if (where->atMost)
+      words.insert(words.end(), {ATTN_OPERATION_NUMBER, where->limit + 1});
+    addWords(where->count, words);
+    if (!where->atMost)
+      words.insert(words.end(), {ATTN_OPERATION_NUMBER, where->limit});
+    words.insert(words.end(),
+                 {ATTN_OPERATION_SUBTRACT, ATTN_OPERATION_NUMBER, 1,
+                  ATTN_OPERATION_MINIMUM, ATTN_OPERATION_MULTIPLY});
     return wordsOf(words);
   }
 
@@ -186,8 +201,8 @@ private:
       parameters.push_back(parameter(operand));
     for (const gpu::TensorMap &map : launch.maps)
       parameters.push_back(parameter(map));
-    for (const gpu::GridDim &dim : launch.grid)
-      axes.push_back(grid(dim));
+    for (auto [axis, dim] : enumerate(launch.grid))
+      axes.push_back(grid(dim, axis == 0 ? launch.where : std::nullopt));
     Constant *grids = ConstantArray::get(
         ArrayType::get(axes.front()->getType(), axes.size()), axes);
     return t.record({t.number(launch.kernel, t.i32), grids, t.array(parameters),

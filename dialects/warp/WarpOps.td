@@ -62,8 +62,9 @@ def Warp_ReturnOp : Warp_Op<"return", [Terminator, HasParent<"ProgramOp">]> {
 def Warp_AllocOp : Warp_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
   let summary = "Shared memory for a tile";
   let description = [{
-    `panels` asks for panels of 128 bytes, the form that tensor maps write and
-    `warp.group_mma` reads. PlanSharedMemory sets `offset` and `layout`.
+    `panels` asks for panels of 128 bytes, or of 64 where rows are no multiple
+    of 128: the forms that tensor maps write and `warp.group_mma` reads.
+    PlanSharedMemory sets `offset` and `layout`.
 
     ```mlir
     %k = warp.alloc : !warp.tile<2x64x64xbf16>
@@ -71,8 +72,7 @@ def Warp_AllocOp : Warp_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
 
     Constraints:
     1. Stands directly in the body of a program.
-    2. With `panels`, rows are a multiple of 128 bytes and their number one of
-       8.
+    2. With `panels`, rows are a multiple of 64 bytes and their number one of 8.
     3. `offset` and `layout` are set together; `offset` is a multiple of 128, of
        1024 with `panels`.
   }];
@@ -373,5 +373,6 @@ def Warp_AllReduceOp : Warp_Op<"all_reduce", [Pure,
 }
 
 include "WarpGroupOps.td"
+include "WarpStreamOps.td"
 
 #endif // WARP_OPS

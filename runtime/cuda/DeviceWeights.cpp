@@ -6,14 +6,18 @@
 //===----------------------------------------------------------------------===//
 //
 // Once per model: rows are taken out of the panels of processors, rounded to
-// the type that the kernels read, and uploaded piece by piece through pinned
-// memory, so that no second copy of the weights ever stands in memory.
+// the type that the kernels read, or left as q and scales, and uploaded piece
+// by piece through pinned memory, so that no second copy of the weights ever
+// stands in memory. Tensors of adapters follow, in the forms of those they
+// stand for: to choose an adapter is to read another row of the table of
+// addresses.
 //
 //===----------------------------------------------------------------------===//
 #include "cuda/Gpu.h"
 
 #include "ElementType.h"
 #include "Errors.h"
+#include "cuda/NarrowWeights.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -115,32 +119,152 @@ static void convert(const attn_abi_device_weight &weight, attn_dtype from,
   }
 }
 
+static bool isNarrow(const attn_abi_device_weight &weight) {
+  return weight.panels && weight.dtype == ATTN_I8;
+}
+
 static uint64_t bytesOf(const attn_abi_device_weight &weight) {
+  if (isNarrow(weight))
+    return NarrowLayout(weight).bytes;
   return static_cast<uint64_t>(weight.rows) * weight.columns *
          elementType(weight.dtype).bytes;
 }
 
-/// Uploads one weight to `to`, through `pinned` of `capacity` bytes.
-static attn_status upload(attn_model &model,
-                          const attn_abi_device_weight &weight, Address to,
-                          unsigned char *pinned, uint64_t capacity) {
-  Device &device = *model.device;
-  attn_dtype from = model.library.weights[weight.weight].dtype;
-  const unsigned char *source = model.weights.pointers()[weight.weight];
+namespace {
+/// Uploads through pinned memory, piece by piece.
+class Uploads {
+public:
+  Uploads(attn_model &model) : model(model), device(*model.device) {}
+  ~Uploads();
+
+  /// Takes pinned memory that holds what has to go at once.
+  attn_status open();
+  /// `tensor` is an index of the library's weights.
+  attn_status run(const attn_abi_device_weight &weight, int32_t tensor,
+                  Address to);
+
+private:
+  attn_status send(Address to, uint64_t bytes);
+  attn_status runNarrow(const attn_abi_device_weight &weight,
+                        const unsigned char *source, Address to);
+
+  attn_model &model;
+  Device &device;
+  unsigned char *pinned = nullptr;
+  uint64_t capacity = 0;
+};
+} // namespace
+
+attn_status Uploads::open() {
+  const attn_abi_device &tables = *device.tables;
+  constexpr uint64_t piece = 4 << 20;
+  for (int32_t i = 0; i < tables.weight_count; ++i) {
+    uint64_t bytes = bytesOf(tables.weights[i]);
+    bytes = bytes < piece ? bytes : piece;
+    if (isNarrow(tables.weights[i])) {
+      // Rows and groups go whole.
+      NarrowLayout layout(tables.weights[i]);
+      uint64_t row = layout.rowBytes, group = 4 * layout.scaleStride;
+      bytes = bytes < row ? row : bytes;
+      bytes = bytes < group ? group : bytes;
+    }
+    capacity = bytes > capacity ? bytes : capacity;
+  }
+  void *memory = nullptr;
+  attn_status status =
+      device.check(device.driver.allocateHost(&memory, capacity, 0),
+                   "taking pinned memory to upload the weights");
+  pinned = static_cast<unsigned char *>(memory);
+  return status;
+}
+
+Uploads::~Uploads() {
+  if (!pinned)
+    return;
+  // A copy that has failed may still read it.
+  (void)device.driver.streamWait(nullptr);
+  (void)device.driver.releaseHost(pinned);
+}
+
+attn_status Uploads::send(Address to, uint64_t bytes) {
+  Result error = device.driver.upload(to, pinned, bytes, nullptr);
+  if (!error)
+    error = device.driver.streamWait(nullptr);
+  return device.check(error, "uploading the weights");
+}
+
+attn_status Uploads::run(const attn_abi_device_weight &weight, int32_t tensor,
+                         Address to) {
+  const unsigned char *source = model.weights.pointers()[tensor];
+  if (isNarrow(weight))
+    return runNarrow(weight, source, to);
+  attn_dtype from = model.library.weights[tensor].dtype;
   int64_t element = elementType(weight.dtype).bytes;
   int64_t total = weight.rows * weight.columns;
   int64_t most = static_cast<int64_t>(capacity) / element;
-  for (int64_t first = 0; first < total; first += most) {
+  attn_status status = ATTN_OK;
+  for (int64_t first = 0; first < total && status == ATTN_OK; first += most) {
     int64_t count = total - first < most ? total - first : most;
     convert(weight, from, source, first, count, pinned);
-    Result error = device.driver.upload(to + first * element, pinned,
-                                        count * element, nullptr);
-    if (!error)
-      error = device.driver.streamWait(nullptr);
-    if (error)
-      return device.failed(error, "uploading the weights");
+    status = send(to + first * element, count * element);
   }
-  return ATTN_OK;
+  return status;
+}
+
+attn_status Uploads::runNarrow(const attn_abi_device_weight &weight,
+                               const unsigned char *source, Address to) {
+  NarrowLayout layout(weight);
+  int64_t most = static_cast<int64_t>(capacity) / layout.rowBytes;
+  attn_status status = ATTN_OK;
+  for (int64_t first = 0; first < weight.rows && status == ATTN_OK;
+       first += most) {
+    int64_t count = weight.rows - first < most ? weight.rows - first : most;
+    for (int64_t i = 0; i < count; ++i)
+      layout.writeRow(weight, source, first + i, pinned + i * layout.rowBytes);
+    status = send(to + first * layout.rowBytes, count * layout.rowBytes);
+  }
+  int64_t group = 4 * layout.scaleStride;
+  for (int64_t i = 0; i < layout.groups && status == ATTN_OK; ++i) {
+    layout.writeScales(weight, source, i, pinned);
+    status = send(to + layout.scaleOffset + i * group, group);
+  }
+  return status;
+}
+
+//===-- all of a model's --------------------------------------------------===//
+
+size_t countAdapters(const attn_model &model) {
+  const attn_abi_adapters *adapters = model.library.adapters;
+  return adapters ? adapters->adapter_count : 0;
+}
+
+/// The tensor of device weight `index` without an adapter (0), or with one.
+static int32_t tensorOf(const attn_model &model, size_t adapter,
+                        int32_t index) {
+  int32_t tensor = model.device->tables->weights[index].weight;
+  if (adapter == 0)
+    return tensor;
+  const attn_abi_adapters &adapters = *model.library.adapters;
+  return tensor < adapters.weight_count
+             ? adapters.adapters[adapter - 1].weights[tensor]
+             : tensor;
+}
+
+/// Takes the device's memory for `bytes` of weights.
+static attn_status takeMemory(attn_model &model, uint64_t bytes) {
+  Device &device = *model.device;
+  if (!model.memory.reserve(bytes, "the weights on the GPU"))
+    return ATTN_ERROR_OUT_OF_MEMORY;
+  attn_status status =
+      device.check(device.driver.allocate(&device.weightMemory, bytes),
+                   "taking the GPU's memory for the weights");
+  if (status == ATTN_OK) {
+    device.weightBytes = bytes;
+    return ATTN_OK;
+  }
+  device.weightMemory = 0;
+  model.memory.unreserve(bytes);
+  return status;
 }
 
 attn_status uploadWeights(attn_model &model) {
@@ -148,43 +272,38 @@ attn_status uploadWeights(attn_model &model) {
   const attn_abi_device &tables = *device.tables;
   if (tables.weight_count == 0)
     return ATTN_OK;
+  const size_t choices = 1 + countAdapters(model), count = tables.weight_count;
   device.weights = static_cast<Address *>(model.memory.allocate(
-      sizeof(Address) * tables.weight_count, "the table of weights"));
+      sizeof(Address) * count * choices, "the table of weights"));
   if (!device.weights)
     return ATTN_ERROR_OUT_OF_MEMORY;
-  uint64_t total = 0, largest = 0;
-  for (int32_t i = 0; i < tables.weight_count; ++i) {
-    device.weights[i] = total; // made an address below
-    uint64_t bytes = bytesOf(tables.weights[i]);
-    total += aligned(bytes);
-    largest = bytes > largest ? bytes : largest;
-  }
-  if (!model.memory.reserve(total, "the weights on the GPU"))
-    return ATTN_ERROR_OUT_OF_MEMORY;
-  attn_status status =
-      device.check(device.driver.allocate(&device.weightMemory, total),
-                   "taking the GPU's memory for the weights");
-  if (status != ATTN_OK) {
-    device.weightMemory = 0;
-    model.memory.unreserve(total);
+  // What an adapter has no tensor of its own for is the model's.
+  auto isOwn = [&](size_t choice, size_t i) {
+    return choice == 0 || tensorOf(model, choice, i) != tensorOf(model, 0, i);
+  };
+  uint64_t total = 0;
+  for (size_t choice = 0; choice < choices; ++choice)
+    for (size_t i = 0; i < count; ++i) {
+      device.weights[choice * count + i] = total; // made an address below
+      if (isOwn(choice, i))
+        total += aligned(bytesOf(tables.weights[i]));
+    }
+  attn_status status = takeMemory(model, total);
+  if (status != ATTN_OK)
     return status;
-  }
-  device.weightBytes = total;
-  constexpr uint64_t piece = 4 << 20;
-  uint64_t capacity = largest < piece ? largest : piece;
-  void *pinned = nullptr;
-  status = device.check(device.driver.allocateHost(&pinned, capacity, 0),
-                        "taking pinned memory to upload the weights");
-  for (int32_t i = 0; i < tables.weight_count && status == ATTN_OK; ++i) {
-    device.weights[i] += device.weightMemory;
-    status = upload(model, tables.weights[i], device.weights[i],
-                    static_cast<unsigned char *>(pinned), capacity);
-  }
-  if (pinned) {
-    if (status != ATTN_OK) // a copy may still read it
-      (void)device.driver.streamWait(nullptr);
-    (void)device.driver.releaseHost(pinned);
-  }
+  Uploads uploads(model);
+  status = uploads.open();
+  for (size_t choice = 0; choice < choices; ++choice)
+    for (size_t i = 0; i < count && status == ATTN_OK; ++i) {
+      Address &place = device.weights[choice * count + i];
+      if (!isOwn(choice, i)) {
+        place = device.weights[i];
+        continue;
+      }
+      place += device.weightMemory;
+      status =
+          uploads.run(tables.weights[i], tensorOf(model, choice, i), place);
+    }
   return status;
 }
 

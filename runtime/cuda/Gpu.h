@@ -38,7 +38,8 @@ struct Device {
 
   cuda::Address weightMemory = 0;
   uint64_t weightBytes = 0;
-  cuda::Address *weights = nullptr; ///< [weight_count]
+  /// [1 + adapters][weight_count]: without an adapter, then with each.
+  cuda::Address *weights = nullptr;
 
   /// The error after which the context can do nothing more; 0: none.
   std::atomic<cuda::Result> lost{0};
@@ -123,6 +124,7 @@ inline uint64_t aligned(uint64_t bytes) {
 attn_status loadModule(attn_model &model);
 // DeviceWeights.cpp
 attn_status uploadWeights(attn_model &model);
+size_t countAdapters(const attn_model &model);
 // DeviceSession.cpp
 attn_status openSession(attn_session &session);
 void closeSession(attn_session &session);

@@ -136,7 +136,9 @@ private:
     case ATTN_PARAMETER_ARGUMENT:
       return mine.arguments[parameter.index] + offset;
     case ATTN_PARAMETER_WEIGHT:
-      return device.weights[parameter.index] + offset;
+      return device.weights[session.adapter * device.tables->weight_count +
+                            parameter.index] +
+             offset;
     case ATTN_PARAMETER_SIZES:
       return mine.memory;
     case ATTN_PARAMETER_STATE:

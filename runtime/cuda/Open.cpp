@@ -208,7 +208,8 @@ static void close(attn_model &model) {
     model.memory.release(device.functions,
                          sizeof(Function) * device.tables->kernel_count);
     model.memory.release(device.weights,
-                         sizeof(Address) * device.tables->weight_count);
+                         sizeof(Address) * device.tables->weight_count *
+                             (1 + countAdapters(model)));
   }
   device.~Device();
   model.memory.release(&device, sizeof(Device));
