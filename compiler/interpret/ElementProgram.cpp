@@ -26,8 +26,10 @@ ElementProgram::ElementProgram(const attn::CapturedRegion &region,
     registerOf(argument);
   for (auto [index, capture] : llvm::enumerate(captures))
     addSource(capture, region.maps[index], region.leading + index, rank);
-  for (Operation &op : block.without_terminator())
+  for (Operation &op : block.without_terminator()) {
     addStep(op);
+    addRounding(op);
+  }
   yielded = registerOf(region.yielded());
   yieldsIntegers = region.yielded().getType().isInteger();
 }
@@ -57,8 +59,15 @@ void ElementProgram::run(Frame &frame, int64_t count) const {
   assert(count <= kLanes && "more lanes than a register holds");
   for (unsigned number = 0; number < sources.size(); ++number)
     loadSource(number, frame, count);
-  for (const Step &step : steps)
+  auto next = roundings.begin();
+  for (auto [number, step] : llvm::enumerate(steps)) {
     step(frame, count);
+    if (next == roundings.end() || next->step != number)
+      continue;
+    if (frame.noise)
+      round(*next, frame, count);
+    ++next;
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -178,6 +187,36 @@ template <typename F> void ElementProgram::addExtension(Operation *op, F read) {
     for (int64_t lane = 0; lane < count; ++lane)
       frame.integer(to)[lane] = read(frame.integer(from)[lane], width);
   });
+}
+
+/// Ops that give one of their operands, or its opposite.
+static bool isExact(Operation &op) {
+  return isa<arith::ConstantOp, arith::SelectOp, arith::MaximumFOp,
+             arith::MinimumFOp, arith::NegFOp, math::AbsFOp, attn::LookupOp>(
+      op);
+}
+
+void ElementProgram::addRounding(Operation &op) {
+  const bool isUniform = !isa<attn::IndexOp, attn::LookupOp>(op) &&
+                         llvm::all_of(op.getOperands(), [&](Value value) {
+                           return uniform.contains(value);
+                         });
+  if (isUniform)
+    uniform.insert(op.getResult(0));
+  if (op.getResult(0).getType().isInteger() || isExact(op))
+    return;
+  roundings.push_back({unsigned(steps.size() - 1), registerOf(op.getResult(0)),
+                       isUniform, isa<arith::SIToFPOp, arith::UIToFPOp>(op)});
+}
+
+void ElementProgram::round(const Rounding &rounding, Frame &frame,
+                           int64_t count) const {
+  const Noise noise = frame.noise->split(rounding.step);
+  double *lanes = frame.number(rounding.target);
+  for (int64_t lane = 0; lane < count; ++lane)
+    if (!rounding.isOfAnInteger || roundToSingle(lanes[lane]) != lanes[lane])
+      lanes[lane] = noise.addToScalar(
+          lanes[lane], rounding.isUniform ? 0 : frame.first + lane);
 }
 
 void ElementProgram::addStep(Operation &op) {

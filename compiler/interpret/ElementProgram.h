@@ -14,8 +14,10 @@
 #ifndef ATTNC_COMPILER_INTERPRET_ELEMENTPROGRAM_H
 #define ATTNC_COMPILER_INTERPRET_ELEMENTPROGRAM_H
 
+#include "compiler/interpret/Noise.h"
 #include "compiler/interpret/Tensor.h"
 #include "dialects/attn/Attn.h"
+#include "llvm/ADT/DenseSet.h"
 #include <functional>
 
 namespace attnc::interpret {
@@ -33,6 +35,9 @@ public:
     /// constructor, unless the caller puts another of the same shape here.
     std::vector<const double *> numberBases;
     std::vector<const int64_t *> integerBases;
+    /// Where results of ops get their errors from; none without.
+    std::optional<Noise> noise;
+    uint64_t first = 0; ///< lane 0 among the elements that noise is for
     /// Lanes of leading argument `argument`.
     double *number(unsigned argument) {
       return numbers.data() + argument * kLanes;
@@ -73,10 +78,18 @@ private:
     Shape wholeStrides; ///< of the dimensions that only attn.lookup indexes
   };
   using Step = std::function<void(Frame &, int64_t count)>;
+  /// A result that f32 code rounds.
+  struct Rounding {
+    unsigned step, target;
+    bool isUniform;     ///< one number for all elements
+    bool isOfAnInteger; ///< exact where f32 has the integer
+  };
 
   void addSource(const Tensor &capture, mlir::AffineMap map, unsigned target,
                  unsigned rank);
   void addStep(mlir::Operation &op);
+  void addRounding(mlir::Operation &op);
+  void round(const Rounding &rounding, Frame &frame, int64_t count) const;
   void addNumberStep(mlir::Operation &op);
   void addIntegerStep(mlir::Operation &op);
   void addConstant(mlir::arith::ConstantOp op);
@@ -96,6 +109,8 @@ private:
   unsigned leading; ///< arguments before those of the captures
   std::vector<Source> sources;
   std::vector<Step> steps;
+  std::vector<Rounding> roundings;     ///< in the order of steps
+  llvm::DenseSet<mlir::Value> uniform; ///< constants, and what is made of them
   std::vector<std::pair<unsigned, double>> numberConstants;
   std::vector<std::pair<unsigned, int64_t>> integerConstants;
   unsigned yielded = 0;

@@ -58,8 +58,12 @@ public:
 
   void run(const Parallel &parallel, ArrayRef<Sequence> sequences,
            double *result) const;
-  /// Rounds both sides of both products to bf16.
-  void narrow();
+  /// Both sides of both products are of `format`; the values of queries, keys
+  /// and values have been rounded to it. `draw` decides for the softmax.
+  void narrow(llvm::StringRef format, std::optional<Noise> draw) {
+    scoreFormat = format;
+    rounding = draw;
+  }
 
 private:
   struct Frames {
@@ -74,8 +78,9 @@ private:
   Tensor query, key, value;
   int64_t queryHeads, keyHeads, headSize, valueSize;
   bool isPacked;
-  bool isNarrow = false; ///< products are of bf16
-  int64_t window;        ///< keys that a query sees; 0: all
+  llvm::StringRef scoreFormat = "f32"; ///< of what softmax gives
+  std::optional<Noise> rounding;
+  int64_t window; ///< keys that a query sees; 0: all
   std::optional<Noise> noise;
   std::optional<ElementProgram> score, mask;
 };
@@ -101,19 +106,15 @@ void AttentionRun::run(const Parallel &parallel, ArrayRef<Sequence> sequences,
                         frames.score = score->makeFrame();
                       if (mask)
                         frames.mask = mask->makeFrame();
+                      if (noise) {
+                        frames.score.noise = noise->split(0);
+                        frames.mask.noise = noise->split(1);
+                      }
                       frames.scores.resize(kQueriesPerUnit * longest);
                       for (int64_t i = begin; i < end; ++i)
                         runUnit(units[i], sequences[units[i].sequence], frames,
                                 result);
                     });
-}
-
-void AttentionRun::narrow() {
-  isNarrow = true;
-  for (Tensor *tensor : {&query, &key, &value}) {
-    *tensor = tensor->copy();
-    roundTo("bf16", tensor->numberData(), tensor->numElements());
-  }
 }
 
 void AttentionRun::runUnit(const Unit &unit, const Sequence &sequence,
@@ -147,8 +148,9 @@ void AttentionRun::runUnit(const Unit &unit, const Sequence &sequence,
       noise->addToRow(row, sequence.keys,
                       first + kOfScores + q * sequence.keys);
     softmaxRow(row, row, sequence.keys);
-    if (isNarrow)
-      roundTo("bf16", row, sequence.keys);
+    roundTo(scoreFormat, row, sequence.keys,
+            {rounding ? &*rounding : nullptr,
+             first + (uint64_t(q * queryHeads) << 24)});
   }
   multiplyUnit({frames.scores.data(), nullptr, sequence.keys, 1},
                {value.numberData() + keyBase * valueSize, nullptr,
@@ -169,8 +171,11 @@ static void setIndices(ElementProgram::Frame &frame, unsigned first,
 void AttentionRun::scoreRow(const Unit &unit, const Sequence &sequence,
                             int64_t q, Frames &frames, double *row) const {
   const int64_t keys = sequence.keys;
+  const int64_t queryRow = sequence.firstQuery + q - sequence.past;
+  const uint64_t first = uint64_t(queryRow * queryHeads + unit.head) << 24;
   for (int64_t kv = 0; kv < keys; kv += ElementProgram::kLanes) {
     int64_t count = std::min(ElementProgram::kLanes, keys - kv);
+    frames.score.first = frames.mask.first = first + kv;
     Shape position = {unit.sequence, unit.head, q, kv}, index = position;
     if (isPacked) {
       // Captures are read at rows.
@@ -234,10 +239,13 @@ Error Evaluation::evaluate(attn::AttentionOp op) {
   Shape shape = query.shape;
   shape.back() = op.getValueSize();
   Tensor result = Tensor::numbers(shape);
+  const llvm::StringRef format = isNarrow() ? weights.formats.attention : "f32";
+  if (format != "f32")
+    for (Tensor *side : {&query, &key, &value})
+      *side = narrowRows(*side, format, side->columns());
   AttentionRun run(op, query, key, value, gather(op.getScoreCaptures()),
                    gather(op.getMaskCaptures()), drawNoise());
-  if (precision == Precision::Narrow && weights.formats.activations != "f32")
-    run.narrow();
+  run.narrow(format, drawRounding());
   run.run(parallel, sequences, result.numberData());
   return setChecked(op.getResult(), std::move(result));
 }

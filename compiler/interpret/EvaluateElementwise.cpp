@@ -35,8 +35,10 @@ void Evaluation::finishElements(const attn::CapturedRegion &region,
   ArrayRef<int64_t> rowDims =
       ArrayRef<int64_t>(tensor.shape)
           .take_front(tensor.rank() ? tensor.rank() - 1 : 0);
+  const std::optional<Noise> noise = drawNoise();
   auto finish = [&](int64_t begin, int64_t end) {
     ElementProgram::Frame frame = program.makeFrame();
+    frame.noise = noise;
     for (int64_t row = begin; row < end; ++row) {
       frame.index = indexOfRow(row, rowDims);
       if (tensor.rank())
@@ -44,6 +46,7 @@ void Evaluation::finishElements(const attn::CapturedRegion &region,
       for (int64_t first = 0; first < columns; first += program.kLanes) {
         int64_t count = std::min(program.kLanes, columns - first);
         int64_t at = row * columns + first;
+        frame.first = at;
         if (tensor.rank())
           frame.index.back() = first;
         if (leading)

@@ -18,32 +18,67 @@ using llvm::Error;
 
 namespace attnc::interpret {
 
-const Tensor &Evaluation::narrowWeight(const Tensor &weight) {
-  auto [narrowed, isNew] = weights.narrowed.try_emplace(weight.elements.get());
-  if (isNew) {
-    const int64_t columns = weight.shape[0], depth = weight.shape[1];
-    Tensor rounded = weight.asNumbers().copy();
-    parallel.forRange(columns, depth, [&](int64_t begin, int64_t end) {
-      for (int64_t column = begin; column < end; ++column)
-        roundColumn(weights.formats, rounded.numberData() + column * depth,
-                    depth);
-    });
-    narrowed->second = std::move(rounded);
-  }
-  return narrowed->second;
+/// Whether the entries of the module both look a declared weight up and multiply
+/// by it.
+bool Evaluation::isTiedTable(Value value) {
+  auto get = value.getDefiningOp<attn::GetWeightOp>();
+  if (!get)
+    return false;
+  auto [known, isNew] = weights.tied.try_emplace(get.getWeightAttr().getAttr());
+  if (!isNew)
+    return known->second;
+  bool looked = false, multiplied = false;
+  get->getParentOfType<ModuleOp>().walk([&](attn::GetWeightOp other) {
+    if (other.getWeight() == get.getWeight())
+      for (Operation *user : other->getUsers()) {
+        looked |= isa<attn::EmbeddingOp>(user);
+        multiplied |= isa<attn::LinearOp>(user);
+      }
+  });
+  return known->second = looked && multiplied;
 }
 
-Tensor Evaluation::project(const Tensor &input, int64_t depth,
-                           const Tensor &stored,
+Tensor Evaluation::narrowWeight(Value value) {
+  const std::optional<Noise> noise = drawRounding();
+  Operation *declared = nullptr;
+  if (auto get = value.getDefiningOp<attn::GetWeightOp>(); get && !noise)
+    declared = SymbolTable::lookupNearestSymbolFrom(get, get.getWeightAttr());
+  if (auto known = weights.narrowed.find(declared);
+      declared && known != weights.narrowed.end())
+    return known->second;
+  const Tensor &weight = get(value);
+  const int64_t columns = weight.shape[0], depth = weight.shape[1];
+  Tensor rounded = weight.asNumbers().copy();
+  NarrowFormats formats = weights.formats;
+  if (formats.weights == "i4" && isTiedTable(value))
+    formats.weights = "i8"; // as ChoosePrecision has it
+  parallel.forRange(columns, depth, [&](int64_t begin, int64_t end) {
+    for (int64_t column = begin; column < end; ++column)
+      roundColumn(formats, rounded.numberData() + column * depth, depth,
+                  {noise ? &*noise : nullptr, uint64_t(column * depth)});
+  });
+  if (declared)
+    weights.narrowed[declared] = rounded;
+  return rounded;
+}
+
+Tensor Evaluation::narrowRows(const Tensor &tensor, llvm::StringRef format,
+                              int64_t columns) {
+  const std::optional<Noise> noise = drawRounding();
+  Tensor rounded = tensor.asNumbers().copy();
+  for (int64_t at = 0, count = rounded.numElements(); at < count; at += columns)
+    roundTo(format, rounded.numberData() + at, columns,
+            {noise ? &*noise : nullptr, uint64_t(at)});
+  return rounded;
+}
+
+Tensor Evaluation::project(const Tensor &input, int64_t depth, Value stored,
                            ArrayRef<int64_t> resultShape) {
   Tensor left = input.asNumbers();
-  Tensor weight = stored;
-  if (precision == Precision::Narrow) {
+  Tensor weight = get(stored);
+  if (isNarrow()) {
     weight = narrowWeight(stored);
-    left = left.copy();
-    for (int64_t row = 0, rows = product(left.shape) / depth; row < rows; ++row)
-      roundTo(weights.formats.activations, left.numberData() + row * depth,
-              depth);
+    left = narrowRows(left, weights.formats.activations, depth);
   }
   Tensor result = Tensor::numbers(resultShape);
   // The weight is [N, K]; the product wants [K, N].
@@ -68,7 +103,7 @@ Error Evaluation::evaluate(attn::LinearOp op) {
   const Tensor &input = get(op.getInput()), &weight = get(op.getWeight());
   Shape shape = input.shape;
   shape.back() = weight.shape[0];
-  Tensor result = project(input, weight.shape[1], weight, shape);
+  Tensor result = project(input, weight.shape[1], op.getWeight(), shape);
   finishElements(op.getElementEpilogue(), /*leading=*/true, result);
   if (Error error = finishRows(op.getRowEpilogue(), result))
     return error;
@@ -79,7 +114,7 @@ Error Evaluation::evaluate(attn::OutputProjectionOp op) {
   const Tensor &input = get(op.getInput()), &weight = get(op.getWeight());
   Shape shape(input.shape.begin(), input.shape.end() - 1);
   shape.back() = weight.shape[0];
-  Tensor result = project(input, weight.shape[1], weight, shape);
+  Tensor result = project(input, weight.shape[1], op.getWeight(), shape);
   finishElements(op.getElementEpilogue(), /*leading=*/true, result);
   if (Error error = finishRows(op.getRowEpilogue(), result))
     return error;
@@ -90,7 +125,7 @@ Error Evaluation::evaluate(attn::QkvProjectionOp op) {
   const Tensor &input = get(op.getInput()), &weight = get(op.getWeight());
   Shape shape = input.shape;
   shape.back() = weight.shape[0];
-  Tensor whole = project(input, weight.shape[1], weight, shape);
+  Tensor whole = project(input, weight.shape[1], op.getWeight(), shape);
   finishElements(op.getElementEpilogue(), /*leading=*/true, whole);
   int64_t offset = 0;
   for (Value value : op->getResults()) {
@@ -155,6 +190,10 @@ Error Evaluation::evaluate(attn::MergeHeadsOp op) {
 
 Error Evaluation::evaluate(attn::MatmulOp op) {
   Tensor lhs = get(op.getLhs()).asNumbers(), rhs = get(op.getRhs()).asNumbers();
+  if (isNarrow()) { // it may have become a part of an attention
+    lhs = narrowRows(lhs, weights.formats.attention, lhs.columns());
+    rhs = narrowRows(rhs, weights.formats.attention, rhs.columns());
+  }
   int64_t rank = lhs.rank();
   int64_t rows = lhs.shape[rank - 2], depth = lhs.shape[rank - 1];
   bool transpose = op.getTransposeRhs();

@@ -22,6 +22,10 @@ namespace attnc::interpret {
 Error Evaluation::evaluate(attn::EmbeddingOp op) {
   SmallVector<Tensor> ids = gather(op.getIds()),
                       tables = gather(op.getTables());
+  if (isNarrow()) // products have such a table in their format
+    for (auto [table, value] : llvm::zip_equal(tables, op.getTables()))
+      if (isTiedTable(value))
+        table = narrowWeight(value);
   for (auto [number, pair] : llvm::enumerate(llvm::zip_equal(ids, tables))) {
     auto &[id, table] = pair;
     for (int64_t i = 0, count = id.numElements(); i < count; ++i)

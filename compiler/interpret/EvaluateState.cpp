@@ -83,10 +83,13 @@ Error Evaluation::evaluate(attn::AppendOp op) {
     lists[b].resize(past * width);
     lists[b].insert(lists[b].end(), rows.numberData() + first * width,
                     rows.numberData() + (first + count) * width);
-    if (precision == Precision::Narrow)
+    if (isNarrow()) {
+      const std::optional<Noise> noise = drawRounding();
       for (int64_t at = past * width; at < (past + count) * width;
            at += rows.shape[2])
-        roundTo(format, lists[b].data() + at, rows.shape[2]);
+        roundTo(format, lists[b].data() + at, rows.shape[2],
+                {noise ? &*noise : nullptr, uint64_t(at)});
+    }
     grown[b] = count;
   }
   return Error::success();

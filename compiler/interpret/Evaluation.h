@@ -26,9 +26,11 @@ struct WeightCache {
 
   const WeightTable *table; ///< null for programs without weights
   llvm::DenseMap<mlir::Operation *, Tensor> tensors;
-  NarrowFormats formats; ///< of runs in Precision::Narrow
-  /// Weights in them, by the elements that they were made from.
-  llvm::DenseMap<const void *, Tensor> narrowed;
+  NarrowFormats formats; ///< of narrow runs
+  /// `tensors` in them, to the nearest.
+  llvm::DenseMap<mlir::Operation *, Tensor> narrowed;
+  /// Whether a weight is looked up and multiplied by.
+  llvm::DenseMap<mlir::Attribute, bool> tied;
 };
 
 class Evaluation {
@@ -102,15 +104,26 @@ private:
   /// Replaces every row by what the row region yields.
   llvm::Error finishRows(const attn::CapturedRegion &region, Tensor &tensor);
   /// lhs as rows times the transposed weight matrix [N, K].
-  Tensor project(const Tensor &input, int64_t depth, const Tensor &weight,
+  Tensor project(const Tensor &input, int64_t depth, mlir::Value weight,
                  llvm::ArrayRef<int64_t> resultShape);
-  /// A weight matrix [N, K] in the run's formats, made once.
-  const Tensor &narrowWeight(const Tensor &weight);
+  /// A weight matrix [N, K] in the run's formats; a declared one is made once
+  /// unless its rounding is drawn.
+  Tensor narrowWeight(mlir::Value weight);
+  bool isTiedTable(mlir::Value value);
+  /// Rows of so many numbers in a format.
+  Tensor narrowRows(const Tensor &tensor, llvm::StringRef format,
+                    int64_t columns);
+  bool isNarrow() const {
+    return precision == Precision::Narrow ||
+           precision == Precision::NarrowDrawn;
+  }
   /// Stores a result after checking its shape against the type's; adds errors
   /// to it if the run's precision says so.
   llvm::Error setChecked(mlir::Value value, Tensor tensor);
   /// Errors for one tensor, if the run's precision says so.
   std::optional<Noise> drawNoise();
+  /// What decides how one tensor is rounded, if the run's precision says so.
+  std::optional<Noise> drawRounding();
 
   const Parallel &parallel;
   WeightCache &weights;

@@ -112,6 +112,12 @@ std::optional<Noise> Evaluation::drawNoise() {
   return Noise((seed << 32) + drawn++);
 }
 
+std::optional<Noise> Evaluation::drawRounding() {
+  if (precision != Precision::NarrowDrawn)
+    return std::nullopt;
+  return Noise((seed << 32) + drawn++);
+}
+
 SmallVector<Tensor> Evaluation::gather(ValueRange operands) const {
   return llvm::map_to_vector(operands, [&](Value value) { return get(value); });
 }

@@ -32,9 +32,11 @@ struct TensorValue {
 
 /// What a run keeps of intermediate values. `Single` gives every result an
 /// error as f32 code makes it, drawn from the seed (Noise.h): what rounding
-/// costs. `Narrow` rounds both sides of every product with weights as
-/// setFormats says, and nothing else: what narrow formats lose.
-enum class Precision { Double, Single, Narrow };
+/// costs. `Narrow` rounds both sides of every product as setFormats says, to
+/// the nearest, and nothing else: what narrow formats lose. `NarrowDrawn`
+/// rounds them one way or the other as the seed says (NarrowProducts.h): what
+/// formats might have lost.
+enum class Precision { Double, Single, Narrow, NarrowDrawn };
 
 class Interpreter {
 public:
@@ -43,9 +45,9 @@ public:
               unsigned threads = 0);
   ~Interpreter();
 
-  /// What runs in Precision::Single draw their errors from.
+  /// What runs in Precision::Single and NarrowDrawn draw from.
   void setSeed(uint64_t seed);
-  /// The formats of runs in Precision::Narrow.
+  /// The formats of runs in Precision::Narrow and NarrowDrawn.
   void setFormats(const NarrowFormats &formats);
 
   /// Runs an entry. `sizes` gives every size that the entry takes; inputs in

@@ -17,32 +17,40 @@
 
 namespace attnc::interpret {
 
-static double roundToBf16(double number) {
+/// A whole number beside `number`: the nearest one, or one that is drawn.
+static double toWhole(double number, Draw draw, int64_t index) {
+  if (!draw.noise)
+    return std::nearbyint(number);
+  return std::floor(number + (draw.noise->at(draw.first + index) + 1) / 2);
+}
+
+static double roundToBf16(double number, Draw draw, int64_t index) {
   constexpr int kBits = 8;
   int exponent = 0;
   std::frexp(number, &exponent);
   const double step = std::ldexp(1.0, exponent - kBits);
-  return std::nearbyint(number / step) * step;
+  return toWhole(number / step, draw, index) * step;
 }
 
 /// Rounds to whole steps of `step`, of which there are from `least` to `most`.
 static void roundToSteps(double *numbers, int64_t count, double step,
-                         double least, double most) {
+                         double least, double most, Draw draw) {
   if (!std::isfinite(step) || step == 0)
     return;
   for (int64_t i = 0; i < count; ++i)
     if (std::isfinite(numbers[i]))
       numbers[i] =
-          std::clamp(std::nearbyint(numbers[i] / step), least, most) * step;
+          std::clamp(toWhole(numbers[i] / step, draw, i), least, most) * step;
 }
 
-void roundTo(llvm::StringRef format, double *numbers, int64_t count) {
+void roundTo(llvm::StringRef format, double *numbers, int64_t count,
+             Draw draw) {
   if (format == "f32")
     return;
   if (format == "bf16") {
     for (int64_t i = 0; i < count; ++i)
       if (numbers[i] != 0 && std::isfinite(numbers[i]))
-        numbers[i] = roundToBf16(numbers[i]);
+        numbers[i] = roundToBf16(numbers[i], draw, i);
     return;
   }
   double largest = 0;
@@ -50,15 +58,17 @@ void roundTo(llvm::StringRef format, double *numbers, int64_t count) {
     if (std::fabs(numbers[i]) > std::fabs(largest))
       largest = numbers[i];
   if (format == "i8")
-    roundToSteps(numbers, count, std::fabs(largest) / 127, -127, 127);
+    roundToSteps(numbers, count, std::fabs(largest) / 127, -127, 127, draw);
   else
-    roundToSteps(numbers, count, largest / -8, -8, 7);
+    roundToSteps(numbers, count, largest / -8, -8, 7, draw);
 }
 
-void roundColumn(const NarrowFormats &formats, double *numbers, int64_t depth) {
+void roundColumn(const NarrowFormats &formats, double *numbers, int64_t depth,
+                 Draw draw) {
   const int64_t group = formats.group ? formats.group : depth;
   for (int64_t k = 0; k < depth; k += group)
-    roundTo(formats.weights, numbers + k, std::min(group, depth - k));
+    roundTo(formats.weights, numbers + k, std::min(group, depth - k),
+            {draw.noise, draw.first + k});
 }
 
 } // namespace attnc::interpret

@@ -21,11 +21,15 @@ double roundToSingle(double value) {
   return std::fabs(single) < FLT_MIN ? 0.0 : single;
 }
 
-double Noise::at(uint64_t index) const {
+uint64_t Noise::bits(uint64_t index) const {
   uint64_t z = key + (index + 1) * 0x9E3779B97F4A7C15;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return static_cast<int64_t>(z ^ (z >> 31)) * 0x1p-63;
+  return z ^ (z >> 31);
+}
+
+double Noise::at(uint64_t index) const {
+  return static_cast<int64_t>(bits(index)) * 0x1p-63;
 }
 
 static double square(double x) { return x * x; }
@@ -61,6 +65,12 @@ void Noise::addToProduct(const MatrixView &lhs, const MatrixView &rhs,
           out[place] += kUnitRoundoff * size * at(first + place);
       }
   }
+}
+
+double Noise::addToScalar(double value, uint64_t index) const {
+  if (value == 0 || !std::isfinite(value))
+    return value;
+  return roundToSingle(value * (1 + 2 * kUnitRoundoff * at(index)));
 }
 
 void Noise::addToRow(double *row, int64_t columns, uint64_t first) const {

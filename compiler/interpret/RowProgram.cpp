@@ -162,6 +162,7 @@ void RowProgram::addMap(attn::MapOp op, ShapeOf shapeOf) {
         for (int64_t first = 0; first < size; first += ElementProgram::kLanes) {
           int64_t count = std::min(ElementProgram::kLanes, size - first);
           lanes.index = {first};
+          lanes.first = frame.number * size + first;
           program->run(lanes, count);
           std::copy_n(program->yieldedNumbers(lanes), count,
                       frame.storage[to].data() + first);
@@ -183,6 +184,10 @@ RowProgram::Frame RowProgram::makeFrame() const {
 void RowProgram::run(Frame &frame, double *row, ArrayRef<int64_t> index,
                      int64_t number, const std::optional<Noise> &noise) const {
   frame.slots[0] = row;
+  frame.number = number;
+  for (auto [map, lanes] : llvm::enumerate(frame.elements))
+    if (noise)
+      lanes.noise = noise->split(map);
   for (auto [capture, source] : llvm::enumerate(sources)) {
     int64_t offset = source.offset;
     for (auto [dim, stride] : llvm::enumerate(source.strides))

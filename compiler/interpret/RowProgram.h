@@ -32,6 +32,7 @@ public:
     std::vector<std::vector<double>> storage;
     std::vector<const double *> slots;
     std::vector<ElementProgram::Frame> elements;
+    int64_t number = 0; ///< of the row
   };
 
   using ShapeOf = llvm::function_ref<Shape(mlir::Type)>;
@@ -42,7 +43,8 @@ public:
 
   Frame makeFrame() const;
   /// Replaces row `number`, that of the given leading indices, by what the
-  /// region yields. Every result but the last gets an error of `noise`.
+  /// region yields. Every result but the last gets an error of `noise`, and so
+  /// do the scalars of its maps.
   void run(Frame &frame, double *row, llvm::ArrayRef<int64_t> index,
            int64_t number, const std::optional<Noise> &noise) const;
   /// Rough arithmetic operations per element.

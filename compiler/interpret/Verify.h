@@ -45,16 +45,24 @@
 // and an element may be off by another 4 E max(|x|, R). Where that is exceeded,
 // since rows have outliers or later ops magnify, the reference runs again with
 // both sides of every product rounded as the formats say, and four times the
-// largest difference that this makes in the output is added. What precision
-// costs in use is another question: see Similarity.h.
+// largest difference that this makes in the output is added. One rounding does
+// not tell what another of the same size does where the result hangs on the
+// larger of two scores, and that of the library is another: it leaves the
+// narrowest products in f32, and searches for the steps of i4. So where this is
+// exceeded, too, the reference runs eight times more, every rounding up or down
+// by chance (NarrowProducts.h); allowed are then three times the largest
+// difference of all these runs, which is 4.2 of those of a rounding to the
+// nearest, and 6 s of f32. What precision costs in use is another question: see
+// Similarity.h.
 //
 // A cache of bf16 or i8 gives keys and values the same e as rows of products in
 // that format; both products of every attention that reads it count: with A of
 // these, 2 A e_cache^2 is added under the root. The heads of one row have a
 // scale each, so c is that of some 64 normal numbers at most.
 //
-// Beside narrow activations, attention may multiply bf16: with A attentions,
-// 2 A products more, with e of bf16 on both sides.
+// Where attention multiplies bf16, A of them are 2 A products more, with e of
+// bf16 on both sides; a product of two activations is one, since attention may
+// have been made of it.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_INTERPRET_VERIFY_H

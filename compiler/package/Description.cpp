@@ -141,6 +141,11 @@ private:
     description.cpuFeatures = target->cpuFeatures;
     for (auto kernel : variant.getBody().front().getOps<kernel::FuncOp>())
       if (kernel::PrecisionAttr precision = kernel.getPrecisionAttr()) {
+        if (isa<attn::AttentionOp>(kernel.getComputeOp())) {
+          description.attention =
+              stringifyFormat(precision.getActivations()).str();
+          continue;
+        }
         description.weights =
             precision.getStored()
                 ? "stored"
@@ -279,6 +284,7 @@ void writeVariant(json::OStream &json, const VariantDescription &variant,
   json.attributeArray("memory", [&] {
     for (size_t i = 0; i < entries.size(); ++i)
       json.object([&, &schedule = variant.schedules[i], &entry = entries[i]] {
+  json.attribute("attention", variant.attention);
         json.attribute("entry", entry.name);
         json.attribute("phases", static_cast<int64_t>(schedule.phases.size()));
         // Bytes of a session: each slot the largest of its expressions,

@@ -71,7 +71,7 @@ struct CompiledModule::State {
   std::unique_ptr<llvm::orc::LLJIT> jit;
   GuardedMemory weights; ///< the weights file
   const attn_library *library = nullptr;
-  std::string weightFormat, rowFormat, cacheFormat;
+  std::string weightFormat, rowFormat, attentionFormat, cacheFormat;
   int64_t group = 0;
   OpenModel models[kMostWorkers];
 };
@@ -247,6 +247,7 @@ CompiledModule::compile(OwningOpRef<ModuleOp> module,
   state->jit = std::move(*jit);
   state->weightFormat = library->variants.front().weights;
   state->rowFormat = library->variants.front().activations;
+  state->attentionFormat = library->variants.front().attention;
   state->cacheFormat = library->states.format;
   state->group = library->variants.front().group;
   auto table = state->jit->lookup(library->name + "_library");
@@ -333,6 +334,7 @@ NarrowFormats CompiledModule::getFormats() const {
   NarrowFormats formats;
   formats.weights = state->weightFormat;
   formats.activations = state->rowFormat;
+  formats.attention = state->attentionFormat;
   formats.cache = state->cacheFormat;
   if (state->group)
     formats.group = state->group;
