@@ -75,7 +75,7 @@ protected:
 };
 
 /// The same with warp groups, for 16-bit operands that lie in memory as such
-/// and heads of whole panels.
+/// and heads of multiples of 32.
 class GroupAttentionBuilder : AttentionBuilder {
 public:
   GroupAttentionBuilder(ProgramBuilder &e, attn::AttentionOp op);
@@ -99,6 +99,9 @@ private:
                mlir::Value stage);
   void produce(const Work &work, const Span &span, mlir::Value tiles);
   void consume(const Work &work, const Span &span, mlir::Value tiles);
+  void takeTurn(bool first);
+  void passTurn(bool last);
+  void awaitKeys(Slot slot);
   mlir::Value multiplyKeys(Slot slot);
   mlir::Value multiplyValues(mlir::Value weights, mlir::Value sums, Slot slot);
   void clearValues(const Work &work, mlir::Value key, Slot slot);
@@ -108,6 +111,7 @@ private:
   mlir::Value groupWait(int64_t pending, mlir::Value product);
 
   int64_t consumers, stages;
+  bool takesTurns; ///< groups issue their products one after the other
   mlir::Value queryFull, keyFull, keyEmpty, valueFull, valueEmpty;
   mlir::Value groupRow; ///< of this group's rows, in the block
 };

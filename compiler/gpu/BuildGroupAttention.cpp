@@ -17,6 +17,10 @@
 //     wait for O; O = O * factor; P = P'
 //   O = O + P V(n - 1)
 //
+// With heads of at most 128, groups take turns to issue their products (ping-
+// pong): the tensor cores work for one group while the others compute weights,
+// and no two groups reach the same step at the same time.
+//
 // Tensor maps give zeros past the end of a padded sequence. Past the end of a
 // packed one they find the next sequence or nothing: its scores are masked, and
 // the rows of values are cleared, since 0 * NaN is no 0.
@@ -30,14 +34,14 @@ using namespace mlir;
 namespace attnc::gpu {
 
 static constexpr int64_t kGroupRows = 64, kGroupThreads = 128;
-static constexpr int64_t kPanel = 64; ///< columns of a panel
 
 bool GroupAttentionBuilder::canBuild(ProgramBuilder &e, attn::AttentionOp op) {
   if (e.target.sm < 90 || e.precision() ||
       op.getQuery().getType().getRank() < 3)
     return false;
   const int64_t size = op.getHeadSize();
-  if (size != op.getValueSize() || size % kPanel || size > 256)
+  // Panels of 64 bytes at least, whole steps of K.
+  if (size != op.getValueSize() || size % 32 || size > 256)
     return false;
   // Few queries leave these tiles empty; BuildSplitAttention cuts the keys.
   SizeExpr rows = attn::getNamedShape(op.getQuery().getType())[1];
@@ -52,18 +56,19 @@ bool GroupAttentionBuilder::canBuild(ProgramBuilder &e, attn::AttentionOp op) {
                       });
 }
 
-/// Registers and shared memory decide: with heads of 64, three groups and 128
-/// keys; of 128, two groups; of more, half of the keys.
+/// Registers and shared memory decide: with heads of up to 64, three groups and
+/// 128 keys; of up to 128, two groups; of more, half of the keys. There, three
+/// quarters of the time and more are products, whoever has its turn.
 GroupAttentionBuilder::GroupAttentionBuilder(ProgramBuilder &e,
                                              attn::AttentionOp op)
-    : AttentionBuilder(e, op), consumers(2), stages(2) {
+    : AttentionBuilder(e, op), stages(2) {
   const int64_t size = op.getHeadSize();
-  if (size == 64)
-    consumers = 3;
-  t.queries = kGroupRows * consumers;
-  t.keys = size <= 128 ? 128 : 64;
-  t.warps = 4 * consumers;
   t.headSize = t.valueSize = size;
+  t.keys = size <= 128 ? 128 : 64;
+  consumers = size <= 64 ? 3 : 2;
+  takesTurns = size <= 128;
+  t.queries = kGroupRows * consumers;
+  t.warps = 4 * consumers;
 }
 
 //===-- tiles and barriers ------------------------------------------------===//
@@ -78,7 +83,10 @@ ProgramBuilder::MapShape GroupAttentionBuilder::describe(Value argument,
   map.extents = {shape[rank - 1], shape[rowDim], shape[rank - 2]};
   map.strides = {e.strideExpr(argument, rowDim),
                  e.strideExpr(argument, rank - 2)};
-  map.box = {kPanel, rows, 1};
+  auto tile =
+      warp::TileType::get(b.getContext(), 1, rows, t.headSize, e.operandType());
+  const int64_t bits = e.operandType().getIntOrFloatBitWidth();
+  map.box = {tile.getPanelBytes() * 8 / bits, rows, 1};
   if (rank == 4) {
     map.extents.push_back(shape[0]);
     map.strides.push_back(e.strideExpr(argument, 0));
@@ -164,9 +172,22 @@ Value GroupAttentionBuilder::groupWait(int64_t pending, Value product) {
       .getResult(0);
 }
 
+void GroupAttentionBuilder::takeTurn(bool first) {
+  if (takesTurns)
+    warp::TakeTurnOp::create(b, e.loc, first);
+}
+
+void GroupAttentionBuilder::passTurn(bool last) {
+  if (takesTurns)
+    warp::PassTurnOp::create(b, e.loc, last);
+}
+
+void GroupAttentionBuilder::awaitKeys(Slot slot) {
+  warp::AwaitOp::create(b, e.loc, keyFull, slot.stage, slot.parity);
+}
+
 /// S = Q K^T, in flight.
 Value GroupAttentionBuilder::multiplyKeys(Slot slot) {
-  warp::AwaitOp::create(b, e.loc, keyFull, slot.stage, slot.parity);
   auto acc = warp::FragmentType::get(b.getContext(), warp::Role::acc, 16,
                                      t.keys, b.getF32Type());
   return warp::GroupMmaOp::create(
@@ -208,9 +229,13 @@ GroupAttentionBuilder::groupStep(const Work &work, const Span &span,
                                  bool masked) {
   Slot now = slot(iteration), before = slot(e.sub(iteration, e.i32(1)));
   Value key = keyAt(span, tiles, iteration);
-  Value product = multiplyKeys(now);
+  // What a group waits for is there before it has its turn.
+  awaitKeys(now);
   clearValues(work, e.add(key, e.i32(t.keys)), before);
+  takeTurn(/*first=*/false);
+  Value product = multiplyKeys(now);
   Value sums = multiplyValues(state[1], state[0], before);
+  passTurn(/*last=*/false);
   Value scores = groupWait(1, product);
   warp::ArriveOp::create(b, e.loc, keyEmpty, now.stage, IntegerAttr());
   Values parts = softmax(finishScores(work, scores, key, masked), state[2]);
@@ -239,7 +264,11 @@ void GroupAttentionBuilder::consume(const Work &work, const Span &span,
   warp::AwaitOp::create(b, e.loc, queryFull, zero, zero);
   Slot first = slot(zero);
   Value key = keyAt(span, tiles, zero);
-  Value scores = groupWait(0, multiplyKeys(first));
+  awaitKeys(first);
+  takeTurn(/*first=*/true);
+  Value product = multiplyKeys(first);
+  passTurn(/*last=*/false);
+  Value scores = groupWait(0, product);
   warp::ArriveOp::create(b, e.loc, keyEmpty, first.stage, IntegerAttr());
   Value maxima = warp::SplatOp::create(b, e.loc, rowsType, e.f32(kLowest));
   Values parts = softmax(finishScores(work, scores, key, true), maxima);
@@ -272,7 +301,10 @@ void GroupAttentionBuilder::consume(const Work &work, const Span &span,
   Value last = e.sub(tiles, one);
   Slot end = slot(last);
   clearValues(work, keyAt(span, tiles, last), end);
-  Value sums = groupWait(0, multiplyValues(state[1], state[0], end));
+  takeTurn(/*first=*/false);
+  product = multiplyValues(state[1], state[0], end);
+  passTurn(/*last=*/true);
+  Value sums = groupWait(0, product);
   storeResult(work, sums, state[3]);
 }
 

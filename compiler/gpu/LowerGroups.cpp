@@ -19,11 +19,10 @@ using namespace mlir;
 
 namespace attnc::gpu {
 
-static constexpr int32_t kGroup = 128;         ///< threads
-static constexpr int64_t kPanelBytes = 128;    ///< of a row
-static constexpr int64_t kPanelColumns = 64;   ///< of 16 bits
-static constexpr int64_t kPatternBytes = 1024; ///< eight rows: one swizzle
-static constexpr int64_t kStep = 16;           ///< K of one instruction
+static constexpr int32_t kGroup = 128;     ///< threads
+static constexpr int64_t kPatternRows = 8; ///< of a panel: one swizzle
+static constexpr int64_t kStep = 16;       ///< K of one instruction
+static constexpr int64_t kStepBytes = 32;  ///< of one row in such a step
 
 SmallVector<Value> ProgramLowering::assembly(StringRef text,
                                              StringRef constraints,
@@ -103,7 +102,10 @@ void ProgramLowering::lowerAwait(warp::AwaitOp op) {
 
 void ProgramLowering::lowerMapCopy(warp::MapCopyOp op) {
   auto type = op.getTile().getType();
-  const int64_t panelBytes = type.getRows() * kPanelBytes;
+  const int64_t rowBytes = type.getPanelBytes();
+  const int64_t panelBytes = type.getRows() * rowBytes;
+  const int64_t columns =
+      rowBytes * 8 / type.getElement().getIntOrFloatBitWidth();
   MLIRContext *context = b.getContext();
   auto cluster = LLVM::LLVMPointerType::get(context, 7);
   const size_t rank = op.getCoordinates().size();
@@ -112,7 +114,7 @@ void ProgramLowering::lowerMapCopy(warp::MapCopyOp op) {
   auto constant = [&](TypedAttr attr) -> Value {
     return arith::ConstantOp::create(b, loc, attr);
   };
-  for (int64_t panel = 0; panel * kPanelBytes < type.getRowBytes(); ++panel) {
+  for (int64_t panel = 0; panel * rowBytes < type.getRowBytes(); ++panel) {
     Value target =
         sharedAt(add(tileBase(op.getTile()), i32(panel * panelBytes)));
     Registers operands = {
@@ -120,7 +122,7 @@ void ProgramLowering::lowerMapCopy(warp::MapCopyOp op) {
         barrierAt(op.getBarrier(), lookup(op.getStage())), lookup(op.getMap())};
     for (Value coordinate : op.getCoordinates())
       operands.push_back(lookup(coordinate));
-    operands[3] = add(operands[3], i32(panel * kPanelColumns));
+    operands[3] = add(operands[3], i32(panel * columns));
     // No multicast, no hint to the cache, one block.
     operands.append({constant(b.getI16IntegerAttr(0)),
                      constant(b.getI64IntegerAttr(0)),
@@ -156,20 +158,21 @@ void ProgramLowering::lowerClear(warp::ClearOp op) {
 
 //===-- products ----------------------------------------------------------===//
 
-/// A descriptor of a tile in panels, from a byte address on: 128-byte swizzle,
-/// `leading` and `stride` bytes between panels and between groups of 8 rows.
-Value ProgramLowering::describeTile(Value address, int64_t leading,
-                                    int64_t stride) {
+/// A descriptor of a tile in panels of `panel` bytes, from a byte address on;
+/// `leading` bytes are between panels.
+Value ProgramLowering::describeTile(Value address, int64_t panel,
+                                    int64_t leading) {
   constexpr int32_t kAddressBits = 0x3ffff;
-  constexpr int64_t kSwizzle128 = 1ll << 62;
+  constexpr uint64_t kSwizzle128 = 1ull << 62, kSwizzle64 = 2ull << 62;
+  const int64_t stride = kPatternRows * panel;
   Type wide = b.getI64Type();
   address = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), sharedAt(address));
   address = b.createOrFold<arith::AndIOp>(loc, address, i32(kAddressBits));
   address = arith::ExtUIOp::create(b, loc, wide, div(address, 16));
   Value form = arith::ConstantOp::create(
       b, loc,
-      b.getI64IntegerAttr(kSwizzle128 | (stride >> 4) << 32 |
-                          (leading >> 4) << 16));
+      b.getI64IntegerAttr((panel == 128 ? kSwizzle128 : kSwizzle64) |
+                          (stride >> 4) << 32 | (leading >> 4) << 16));
   return arith::OrIOp::create(b, loc, address, form);
 }
 
@@ -186,21 +189,19 @@ void ProgramLowering::lowerGroupMma(warp::GroupMmaOp op) {
   const int64_t sums = result.getColumns() / 2; // registers
   const bool fromTile = isa<warp::TileType>(op.getLhs().getType());
   const std::string type = rhs.getElement().isBF16() ? "bf16" : "f16";
-  const int64_t panelBytes = rhs.getRows() * kPanelBytes;
 
   // Operands in order: sums (outputs), lhs, descriptor of rhs, sums (tied).
   Registers operands;
   std::string constraints;
   for (int64_t i = 0; i < sums; ++i)
     constraints += i ? ",=f" : "=f";
-  int64_t lhsRows = 0, depth = 0;
+  int64_t depth = 0;
   if (fromTile) {
     auto lhs = cast<warp::TileType>(op.getLhs().getType());
-    lhsRows = lhs.getRows();
     depth = lhs.getColumns();
     Value address = add(tileBase(op.getLhs()),
-                        mul(lookup(op.getLhsRow()), i32(kPanelBytes)));
-    operands.push_back(describeTile(address, 16, kPatternBytes));
+                        mul(lookup(op.getLhsRow()), i32(lhs.getPanelBytes())));
+    operands.push_back(describeTile(address, lhs.getPanelBytes(), 16));
     constraints += ",l";
   } else {
     depth = cast<warp::FragmentType>(op.getLhs().getType()).getColumns();
@@ -209,9 +210,10 @@ void ProgramLowering::lowerGroupMma(warp::GroupMmaOp op) {
       constraints += ",r";
   }
   const int64_t lhsCount = operands.size();
-  operands.push_back(describeTile(tileBase(op.getRhs()),
-                                  op.getTranspose() ? panelBytes : 16,
-                                  kPatternBytes));
+  const int64_t rhsPanel = rhs.getPanelBytes();
+  operands.push_back(
+      describeTile(tileBase(op.getRhs()), rhsPanel,
+                   op.getTranspose() ? rhs.getRows() * rhsPanel : 16));
   constraints += ",l";
   if (op.getAcc()) {
     llvm::append_range(operands, fragments.at(op.getAcc()));
@@ -226,15 +228,17 @@ void ProgramLowering::lowerGroupMma(warp::GroupMmaOp op) {
                      "wgmma.fence.sync.aligned;\n";
   for (int64_t k = 0; k < depth / kStep; ++k) {
     // Steps of K: 32 bytes within a panel, or 16 rows of a transposed one.
-    constexpr int64_t kPerPanel = kPanelColumns / kStep;
-    auto along = [&](int64_t rows) {
-      return (k / kPerPanel * rows * kPanelBytes + k % kPerPanel * 32) >> 4;
+    auto along = [&](warp::TileType tile) {
+      const int64_t panel = tile.getPanelBytes(), bytes = k * kStepBytes;
+      return (bytes / panel * tile.getRows() * panel + bytes % panel) >> 4;
     };
     const int64_t rhsStep =
-        op.getTranspose() ? k * kStep * kPanelBytes >> 4 : along(rhs.getRows());
+        op.getTranspose() ? k * kStep * rhsPanel >> 4 : along(rhs);
     if (fromTile)
-      text += "add.s64 da, " + lhsAt + ", " + std::to_string(along(lhsRows)) +
-              ";\n";
+      text +=
+          "add.s64 da, " + lhsAt + ", " +
+          std::to_string(along(cast<warp::TileType>(op.getLhs().getType()))) +
+          ";\n";
     text += "add.s64 db, " + rhsAt + ", " + std::to_string(rhsStep) + ";\n";
     text += "wgmma.mma_async.sync.aligned.m64n" +
             std::to_string(result.getColumns()) + "k16.f32." + type + "." +
@@ -276,6 +280,42 @@ void ProgramLowering::lowerGroupWait(warp::GroupWaitOp op) {
 
 //===-- roles -------------------------------------------------------------===//
 
+/// Named barriers of turns: 0 is the whole block's, and 2 to 5 are those of
+/// groups that clear tiles.
+static constexpr int32_t kFirstTurn = 8;
+static constexpr const char *kTakeTurn = "bar.sync $0, 256;";
+static constexpr const char *kPassTurn = "bar.arrive $0, 256;";
+
+void ProgramLowering::ifGroup(arith::CmpIPredicate predicate, int32_t number,
+                              bool always, function_ref<void()> body) {
+  if (always)
+    return body();
+  auto branch = scf::IfOp::create(
+      b, loc,
+      arith::CmpIOp::create(b, loc, predicate, consumerGroup, i32(number)),
+      false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  body();
+}
+
+void ProgramLowering::lowerTakeTurn(warp::TakeTurnOp op) {
+  ifGroup(arith::CmpIPredicate::ne, 0, !op.getFirst(), [&] {
+    assembly(kTakeTurn, "r", add(consumerGroup, i32(kFirstTurn)), {});
+  });
+}
+
+void ProgramLowering::lowerPassTurn(warp::PassTurnOp op) {
+  const int32_t last = program.getThreads() / kGroup - 2;
+  ifGroup(arith::CmpIPredicate::ne, last, !op.getLast(), [&] {
+    Value isLast = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                         consumerGroup, i32(last));
+    Value next = select(isLast, i32(kFirstTurn),
+                        add(consumerGroup, i32(kFirstTurn + 1)));
+    assembly(kPassTurn, "r", next, {});
+  });
+}
+
 LogicalResult ProgramLowering::lowerRoles(warp::RolesOp op) {
   Value number = div(thread, kGroup);
   // The same for all lanes, which LLVM cannot know otherwise.
@@ -297,6 +337,7 @@ LogicalResult ProgramLowering::lowerRoles(warp::RolesOp op) {
   b.setInsertionPointToStart(branch.elseBlock());
   intrinsic("llvm.nvvm.setmaxnreg.inc.sync.aligned.u32", {},
             i32(op.getConsumerRegisters()));
+  consumerGroup = add(number, i32(-1));
   return lowerBlock(op.getConsume().front());
 }
 
@@ -312,6 +353,10 @@ LogicalResult ProgramLowering::lowerGroupOp(Operation &op) {
       .Case([&](warp::GroupWaitOp wait) {
         return lowerGroupWait(wait), success();
       })
+      .Case(
+          [&](warp::TakeTurnOp turn) { return lowerTakeTurn(turn), success(); })
+      .Case(
+          [&](warp::PassTurnOp turn) { return lowerPassTurn(turn), success(); })
       .Case([&](warp::RolesOp roles) { return lowerRoles(roles); })
       .Default([](Operation *other) -> LogicalResult {
         llvm_unreachable("LowerWarp.cpp lowers every other op of the dialect");

@@ -32,15 +32,19 @@ namespace attnc {
 
 namespace {
 
-constexpr int64_t kPanelBytes = 128;      // what tensor maps swizzle by
-constexpr int64_t kPanelAlignment = 1024; // eight such rows: one pattern
+constexpr int64_t kPanelAlignment = 1024; // eight rows: one pattern
 constexpr int64_t kTileAlignment = 128;
 constexpr int64_t kBarrierBytes = 8;
 
 warp::LayoutAttr chooseLayout(warp::AllocOp alloc) {
   MLIRContext *context = alloc.getContext();
-  if (alloc.getPanels())
-    return warp::LayoutAttr::get(context, kPanelBytes, 7, 0);
+  if (alloc.getPanels()) {
+    // What tensor maps swizzle by: eight chunks of 128 bytes, or four of 64.
+    const int64_t panel = alloc.getTile().getType().getPanelBytes();
+    const bool isWide = panel == 128;
+    return warp::LayoutAttr::get(context, panel, isWide ? 7 : 3,
+                                 isWide ? 0 : 1);
+  }
   const int64_t rowBytes = alloc.getTile().getType().getRowBytes();
   if (rowBytes % 128 == 0)
     return warp::LayoutAttr::get(context, 0, 7, 0);

@@ -107,6 +107,8 @@ def Warp_TileType : Warp_Type<"Tile", "tile"> {
       return getColumns() * getElement().getIntOrFloatBitWidth() / 8;
     }
     int64_t getStageBytes() const { return getRows() * getRowBytes(); }
+    /// Of a tile in panels: bytes of a row in one, which tensor maps swizzle by.
+    int64_t getPanelBytes() const { return getRowBytes() % 128 ? 64 : 128; }
   }];
 }
 

@@ -182,6 +182,51 @@ def Warp_GroupWaitOp : Warp_Op<"group_wait", [AttrSizedOperandSegments,
   let hasVerifier = 1;
 }
 
+def Warp_TakeTurnOp : Warp_Op<"take_turn", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Waits for the turn of a group of four warps";
+  let description = [{
+    The groups that consume take turns, one after the other in the order of
+    their numbers and again from the first on: from here until `warp.pass_turn`
+    no other group has the turn. Products that are issued within turns do not
+    compete for the tensor cores, and what each group computes outside runs
+    beside the others' products. `first` marks a group's first turn, which
+    nobody passes to group 0.
+
+    A turn is a named barrier of two groups: the one that waits, and the one
+    before it that passes.
+
+    ```mlir
+    warp.take_turn first
+    ```
+
+    Constraints:
+    1. Stands within `consume` of `warp.roles`, in a program of two to four
+       groups that consume.
+  }];
+  let arguments = (ins UnitAttr:$first);
+  let assemblyFormat = "(`first` $first^)? attr-dict";
+  let hasVerifier = 1;
+}
+
+def Warp_PassTurnOp : Warp_Op<"pass_turn", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Gives the turn to the next group";
+  let description = [{
+    The group that has the turn gives it to the next one, and does not wait.
+    `last` marks a group's last turn, which the last group gives to nobody.
+
+    ```mlir
+    warp.pass_turn last
+    ```
+
+    Constraints:
+    1. Stands within `consume` of `warp.roles`, in a program of two to four
+       groups that consume.
+  }];
+  let arguments = (ins UnitAttr:$last);
+  let assemblyFormat = "(`last` $last^)? attr-dict";
+  let hasVerifier = 1;
+}
+
 def Warp_RolesOp : Warp_Op<"roles", [NoTerminator, RecursiveMemoryEffects]> {
   let summary = "The first four warps produce, the others consume";
   let description = [{

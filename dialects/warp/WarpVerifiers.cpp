@@ -41,10 +41,10 @@ LogicalResult AllocOp::verify() {
     return emitOpError("expects to stand directly in the body of a program");
   TileType type = getTile().getType();
   // alloc_c2
-  constexpr int64_t kPanelBytes = 128;
-  if (getPanels() && (type.getRowBytes() % kPanelBytes || type.getRows() % 8))
+  constexpr int64_t kSmallPanel = 64;
+  if (getPanels() && (type.getRowBytes() % kSmallPanel || type.getRows() % 8))
     return emitOpError() << "expects panels to hold a multiple of 8 rows of a "
-                            "multiple of 128 bytes, got "
+                            "multiple of 64 bytes, got "
                          << type;
   // alloc_c3
   if (getOffset().has_value() != getLayout().has_value())
@@ -325,6 +325,29 @@ LogicalResult GroupWaitOp::verify() {
     return emitOpError("expects a number that is not negative, and as results "
                        "the fragments of the products, then those beside");
   return success();
+}
+
+static LogicalResult verifyTurn(Operation *op) {
+  auto roles = op->getParentOfType<RolesOp>();
+  auto program = op->getParentOfType<ProgramOp>();
+  // Named barriers of a block are 16; four of them are turns.
+  constexpr int64_t kGroup = 128, kFewest = 2, kMost = 4;
+  const int64_t groups = program ? program.getThreads() / kGroup - 1 : 0;
+  if (!roles || !roles.getConsume().isAncestor(op->getParentRegion()) ||
+      groups < kFewest || groups > kMost)
+    return op->emitOpError("expects to stand within 'consume' of warp.roles, "
+                           "with two to four groups that consume");
+  return success();
+}
+
+LogicalResult TakeTurnOp::verify() {
+  // take_turn_c1
+  return verifyTurn(*this);
+}
+
+LogicalResult PassTurnOp::verify() {
+  // pass_turn_c1
+  return verifyTurn(*this);
 }
 
 LogicalResult RolesOp::verify() {

@@ -56,6 +56,19 @@ TEST_P(Faults, IsCaught) {
 constexpr const char *kBarrier =
     "call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)";
 
+constexpr const char *kTakeTurn =
+    "call void asm sideeffect \"bar.sync $0, 256;\", \"r\"(i32 %mine) "
+    "convergent";
+constexpr const char *kPassTurn =
+    "call void asm sideeffect \"bar.arrive $0, 256;\", \"r\"(i32 %next) "
+    "convergent";
+/// The same before the work, where the turn is not the last.
+constexpr const char *kPassAtOnce =
+    "  %last.0 = icmp eq i32 %r, %end\n  %last.1 = and i1 %last.0, %is1\n"
+    "  br i1 %last.1, label %begin, label %early\nearly:\n"
+    "  call void asm sideeffect \"bar.arrive $0, 256;\", \"r\"(i32 %next) "
+    "convergent\n  br label %begin\nbegin:";
+
 const Fault faults[] = {
     {"SumWithoutBarrier", "block-sum.ll", runBlockSum, 128, {{kBarrier, ""}}},
     {"ShuffleByTheWrongLane",
@@ -147,6 +160,28 @@ const Fault faults[] = {
      runProduct90,
      5,
      {{"4611686293305360384", "9223372311732748288"}}},
+    {"TurnNotTaken", "turns.ll", runTurns, 4, {{kTakeTurn, ""}}},
+    {"TurnNotPassed", "turns.ll", runTurns, 4, {{kPassTurn, ""}}},
+    {"TurnPassedBeforeItsWork",
+     "turns.ll",
+     runTurns,
+     4,
+     {{kPassTurn, ""}, {"  ; work", kPassAtOnce}}},
+    {"TurnPassedToOneself",
+     "turns.ll",
+     runTurns,
+     4,
+     {{"xor i32 %g, 1", "xor i32 %g, 0"}}},
+    {"FirstTurnWaitedFor",
+     "turns.ll",
+     runTurns,
+     4,
+     {{"and i1 %starts, %is0", "and i1 %starts, false"}}},
+    {"LastTurnPassed",
+     "turns.ll",
+     runTurns,
+     4,
+     {{"and i1 %ends, %is1", "and i1 %ends, false"}}},
 };
 
 INSTANTIATE_TEST_SUITE_P(Emulator, Faults, testing::ValuesIn(faults),

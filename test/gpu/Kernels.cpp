@@ -145,4 +145,19 @@ Outcome runProduct90(const std::string &text, int n, const Options &options) {
   return outcome;
 }
 
+Outcome runTurns(const std::string &text, int n, const Options &options) {
+  Buffer<float> y(1);
+  void *ys = y.data();
+  Launch launch;
+  launch.kernel = "turns";
+  launch.threads = 256;
+  launch.parameters = {&ys, &n};
+  Outcome outcome = run(text, launch, options);
+  double truth = 0;
+  for (int turn = 0; turn < 2 * n; ++turn)
+    truth = truth / 2 + 1 + turn % 2;
+  outcome.difference = distance(truth, y[0]);
+  return outcome;
+}
+
 } // namespace attnc::emulator

@@ -62,6 +62,8 @@ Outcome runBlockSum(const std::string &text, int n, const Options &options);
 Outcome runProduct80(const std::string &text, int k, const Options &options);
 /// product-sm90.ll with n stages of 64 columns.
 Outcome runProduct90(const std::string &text, int n, const Options &options);
+/// turns.ll with n rounds.
+Outcome runTurns(const std::string &text, int n, const Options &options);
 
 } // namespace attnc::emulator
 

@@ -39,7 +39,7 @@ kernel.variant @v target "sm_90a" {
   }
 
   // A stage is 128 rows of both operands; sums stay in flight over the loop.
-  // CHECK: warp.program @v_linear
+  // CHECK: warp.program @v_linear(
   // CHECK-SAME: warp.maps = [{box = [64, 128], extents = ["200", "batch * seq"], operand = 0 : i64, strides = ["200"]
   // CHECK: warp.alloc panels : !warp.tile<4x128x64xbf16>
   // CHECK: warp.arrive %{{.*}} expect 32768

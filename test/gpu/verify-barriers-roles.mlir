@@ -94,7 +94,7 @@ warp.program @waits_for_ever(%sizes: !llvm.ptr<1>, %map: !llvm.ptr {warp.tensor_
       %bit = arith.andi %round, %one : i32
       %parity = arith.xori %bit, %one : i32
       %s = warp.stage %t[%stage] : !warp.tile<2x64x64xbf16> -> !warp.tile<64x64xbf16>
-      // expected-error @+1 {{error[A0533]: this wait never ends: nobody arrives at the phase that it waits for}}
+      // expected-error @+1 {{error[A0533]: this wait never ends: nobody arrives at the phase, or passes the turn, that it waits for}}
       warp.await %empty[%stage] parity %parity : !warp.barrier<2>
       warp.arrive %full[%stage] expect 8192 : !warp.barrier<2>
       warp.map_copy %map[%zero, %i] to %s arriving %full[%stage] : !llvm.ptr, !warp.tile<64x64xbf16>, !warp.barrier<2>

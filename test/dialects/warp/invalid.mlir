@@ -27,7 +27,7 @@ warp.program @alloc_c1(%p: !llvm.ptr<1>) threads 128 {
 // -----
 
 warp.program @alloc_c2(%p: !llvm.ptr<1>) threads 128 {
-  // expected-error @+1 {{expects panels to hold a multiple of 8 rows of a multiple of 128 bytes}}
+  // expected-error @+1 {{expects panels to hold a multiple of 8 rows of a multiple of 64 bytes}}
   %a = warp.alloc panels : !warp.tile<12x64xbf16>
   warp.return
 }

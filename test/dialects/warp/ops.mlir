@@ -84,8 +84,12 @@ warp.program @groups(%map: !llvm.ptr {warp.tensor_map}) threads 384 {
     warp.await %full[%i] parity %i : !warp.barrier<2>
     // CHECK: warp.clear %{{.*}} from %{{.*}} : !warp.tile<64x64xbf16>
     warp.clear %k from %i : !warp.tile<64x64xbf16>
+    // CHECK: warp.take_turn first
+    warp.take_turn first
     // CHECK: warp.group_mma %{{.*}}[%{{.*}}], %{{.*}} : !warp.tile<128x64xbf16>, !warp.tile<64x64xbf16> -> !warp.pending<<acc, 16x64xf32>>
     %s = warp.group_mma %q[%i], %k : !warp.tile<128x64xbf16>, !warp.tile<64x64xbf16> -> !warp.pending<!warp.fragment<acc, 16x64xf32>>
+    // CHECK: warp.pass_turn last
+    warp.pass_turn last
     // CHECK: warp.group_wait 0 %{{.*}} : !warp.pending<<acc, 16x64xf32>> -> !warp.fragment<acc, 16x64xf32>
     %t = warp.group_wait 0 %s : !warp.pending<!warp.fragment<acc, 16x64xf32>> -> !warp.fragment<acc, 16x64xf32>
     %p = warp.convert %t[0] : !warp.fragment<acc, 16x64xf32> -> !warp.fragment<lhs, 16x64xbf16>

@@ -52,6 +52,8 @@ void Block::barrierArrive(uint32_t id, uint32_t count) {
     ++barrier.generation;
     idle = 0;
   }
+  // Whom this thread let go on may do so at once.
+  preempt(4);
 }
 
 Block::Mbarrier &Block::mbarrier(uint64_t address) {

@@ -141,6 +141,11 @@ void Block::threadMain() {
   if (--alive == 0) {
     if (!jobs.empty())
       fail("the block ends while a bulk copy is still under way");
+    for (size_t id = 0; id < barriers.size(); ++id)
+      if (barriers[id].arrived)
+        fail("the block ends while %u threads have arrived at barrier %zu and "
+             "nobody waits for them",
+             barriers[id].arrived, id);
     void *gone;
     attnc_emulator_switch(&gone, mainStack);
   }
