@@ -216,25 +216,11 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
       emitTileBlock(strip, row, e.sub(row, blockFrom),
                     e.minimum(e.sub(blockTo, row), e.i64(tileRows)));
     });
+  if (widens)
+    return emitWideningStrip(strip, blockFrom, blockTo);
   Value span = e.sub(blockTo, blockFrom);
   Value fullTo =
       e.add(blockFrom, e.mul(e.div(span, e.i64(tileRows)), e.i64(tileRows)));
-  // Few tiles widen what they load; for many it is done once.
-  if (widens)
-    e.ifThenElse(
-        e.lessThan(span, e.i64(e.model.getTilesToWiden() * tileRows)),
-        [&] {
-          e.loop(blockFrom, fullTo, tileRows, [&](Value row) {
-            emitTile(strip, row, e.sub(row, blockFrom), tileRows);
-          });
-        },
-        [&] {
-          Strip wide = strip;
-          wide.widened = widenStrip(strip);
-          e.loop(blockFrom, fullTo, tileRows, [&](Value row) {
-            emitTile(wide, row, e.sub(row, blockFrom), tileRows);
-          });
-        });
   auto emitRows = [&](Value row, int64_t count) {
     Value rowInBlock = e.sub(row, blockFrom);
     if (narrow)
@@ -242,9 +228,8 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
     else
       emitTile(strip, row, rowInBlock, count);
   };
-  if (!widens)
-    e.loop(blockFrom, fullTo, tileRows,
-           [&](Value row) { emitRows(row, tileRows); });
+  e.loop(blockFrom, fullTo, tileRows,
+         [&](Value row) { emitRows(row, tileRows); });
   Value rest = e.sub(blockTo, fullTo);
   for (int64_t count = 1; count < tileRows; ++count) {
     Value isCount = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq,
@@ -341,8 +326,11 @@ void LinearEmitter::multiplyAdd(const Strip &strip, Value input, Value k,
                                 int64_t step, unsigned vectors,
                                 MutableArrayRef<Value> sums) {
   SmallVector<Value> w;
-  for (unsigned v = 0; v < vectors; ++v)
+  for (unsigned v = 0; v < vectors; ++v) {
     w.push_back(loadWeights(strip, k, step, v));
+    if (strip.isFirst)
+      e.store(w.back(), widenedPlace(strip, k, step, v));
+  }
   for (int64_t r = 0; r < int64_t(sums.size() / vectors); ++r) {
     Value x = e.splat(e.loadF32(e.at(input, e.i64(r * inputStride + step))));
     for (unsigned v = 0; v < vectors; ++v)

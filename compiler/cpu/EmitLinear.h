@@ -42,8 +42,9 @@ private:
     mlir::Value lines;         ///< of it, per iteration of a tile
     mlir::Value scales;        ///< of its columns, behind the words
     mlir::Value depthFrom, depthTo;
-    int64_t width;       ///< columns that exist
-    mlir::Value widened; ///< the strip as f32 from depthFrom on, or null
+    int64_t width;        ///< columns that exist
+    mlir::Value widened;  ///< the strip as f32 from depthFrom on, or null
+    bool isFirst = false; ///< whose tile writes what is widened
   };
   static constexpr int64_t kChain = kChainSteps; ///< of depth in one sum
   static constexpr int64_t kWordBytes = 4;
@@ -79,8 +80,13 @@ private:
   /// without their scale (EmitWeights.cpp).
   mlir::Value loadWeights(const Strip &strip, mlir::Value k, int64_t step,
                           unsigned vector);
-  /// Writes the strip's weights as f32 to scratch and returns where.
-  mlir::Value widenStrip(const Strip &strip);
+  mlir::Value lookUpNibbles(mlir::Value words, int64_t part);
+  /// Where a vector of it is kept as f32.
+  mlir::Value widenedPlace(const Strip &strip, mlir::Value k, int64_t step,
+                           unsigned vector);
+  /// A strip of narrow weights: the first tile writes what it widens.
+  void emitWideningStrip(const Strip &strip, mlir::Value blockFrom,
+                         mlir::Value blockTo);
   /// What the output holds of an element, zero before its first chain.
   mlir::Value earlierChains(mlir::Value chainFrom, mlir::Value place,
                             mlir::Value mask);

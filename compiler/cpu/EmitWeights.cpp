@@ -9,12 +9,15 @@
 //
 //   bf16   the half of the word, shifted to the upper end
 //   i8     the byte, shifted up and back down, converted
-//   i4     the nibble likewise, times its group's scale; i8 too, if grouped
+//   i4     the nibble likewise, times its group's scale; i8 too, if grouped.
+//          Where a vector has sixteen lanes it is a table of the sixteen
+//          numbers and the nibble is the index: a shift and a look-up
 //
 // A word holds several steps of depth; LLVM loads it once for all of them. The
-// numbers are exact but for i4's product with its scale. With many tiles of
-// rows a strip is widened once, into scratch, from where all of them read it:
-// the same numbers, so that results have the same bits either way.
+// numbers are exact but for the product with a group's scale. Where that pays,
+// the first tile of rows writes what it widens to scratch, between its
+// multiply-adds, and the others read it: the same numbers, so that results have
+// the same bits either way.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/EmitLinear.h"
@@ -33,14 +36,38 @@ static Value extractSigned(KernelEmitter &e, Value words, int64_t from,
                                 e.splat(e.i32(kWordBits - width)));
 }
 
+/// Nibble number `part` of every word as a signed f32.
+Value LinearEmitter::lookUpNibbles(Value words, int64_t part) {
+  constexpr int64_t kNibbleBits = 4, kNumbers = 16;
+  assert(e.lanes == kNumbers && "the index is four bits of a lane");
+  SmallVector<float> numbers;
+  for (int64_t i = 0; i < kNumbers; ++i)
+    numbers.push_back(float(i < kNumbers / 2 ? i : i - kNumbers));
+  Value table = arith::ConstantOp::create(
+      e.b, e.loc, DenseElementsAttr::get(e.vectorType(), ArrayRef(numbers)));
+  // The instruction ignores the bits above.
+  if (part != 0)
+    words = arith::ShRUIOp::create(e.b, e.loc, words,
+                                   e.splat(e.i32(kNibbleBits * part)));
+  return LLVM::CallIntrinsicOp::create(
+             e.b, e.loc, e.vectorType(),
+             e.b.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
+             ValueRange{table, words})
+      .getResult(0);
+}
+
+Value LinearEmitter::widenedPlace(const Strip &strip, Value k, int64_t step,
+                                  unsigned vector) {
+  Value row = e.mul(e.sub(k, strip.depthFrom), e.i64(tileColumns));
+  return e.at(strip.widened,
+              e.add(row, e.i64(step * tileColumns + vector * e.lanes)));
+}
+
 Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
                                  unsigned vector) {
   const int64_t column = int64_t(vector) * e.lanes;
-  if (strip.widened)
-    return e.loadVector(
-        e.at(strip.widened,
-             e.add(e.mul(e.sub(k, strip.depthFrom), e.i64(tileColumns)),
-                   e.i64(step * tileColumns + column))));
+  if (strip.widened && !strip.isFirst)
+    return e.loadVector(widenedPlace(strip, k, step, vector));
   Value word = e.add(e.mul(e.div(k, e.i64(pack)), e.i64(panelWidth)),
                      e.i64(step / pack * panelWidth + column));
   Value place = e.at(strip.weight, word);
@@ -61,9 +88,13 @@ Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
   }
   case kernel::Format::i8:
   case kernel::Format::i4: {
-    const int64_t bits = panels.getFormat() == kernel::Format::i8 ? 8 : 4;
-    Value number = arith::SIToFPOp::create(
-        e.b, e.loc, e.vectorType(), extractSigned(e, words, bits * part, bits));
+    const bool isNibble = panels.getFormat() == kernel::Format::i4;
+    const int64_t bits = isNibble ? 4 : 8;
+    Value number = isNibble && e.lanes == 16
+                       ? lookUpNibbles(words, part)
+                       : arith::SIToFPOp::create(
+                             e.b, e.loc, e.vectorType(),
+                             extractSigned(e, words, bits * part, bits));
     if (!panels.getGroup())
       return number; // the sum is scaled
     // An iteration lies in one group: both are multiples of a word.
@@ -78,26 +109,44 @@ Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
   llvm_unreachable("f32 is above");
 }
 
-Value LinearEmitter::widenStrip(const Strip &strip) {
-  const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
-  Value place = e.scratch();
-  auto steps = [&](Value k, int64_t count) {
-    Value out =
-        e.at(place, e.mul(e.sub(k, strip.depthFrom), e.i64(tileColumns)));
-    for (int64_t step = 0; step < count; ++step)
-      for (unsigned v = 0; v < vectors; ++v)
-        e.store(loadWeights(strip, k, step, v),
-                e.at(out, e.i64(step * tileColumns + v * e.lanes)));
+void LinearEmitter::emitWideningStrip(const Strip &strip, Value blockFrom,
+                                      Value blockTo) {
+  Strip first = strip, others = strip;
+  first.widened = others.widened = e.scratch();
+  first.isFirst = true;
+  Value span = e.sub(blockTo, blockFrom);
+  Value full = e.mul(e.div(span, e.i64(tileRows)), e.i64(tileRows));
+  Value fullTo = e.add(blockFrom, full);
+  auto fullTiles = [&](const Strip &of, Value from) {
+    e.loop(from, fullTo, tileRows, [&](Value row) {
+      emitTile(of, row, e.sub(row, blockFrom), tileRows);
+    });
   };
-  Value wholeTo =
-      e.add(strip.depthFrom,
-            e.mul(e.div(e.sub(strip.depthTo, strip.depthFrom), e.i64(unroll)),
-                  e.i64(unroll)));
-  e.loop(strip.depthFrom, wholeTo, unroll, [&](Value k) { steps(k, unroll); });
-  if (depth % unroll != 0)
-    e.ifThen(e.lessThan(wholeTo, strip.depthTo),
-             [&] { steps(wholeTo, depth % unroll); });
-  return place;
+  auto widen = [&] {
+    emitTile(first, blockFrom, e.i64(0), tileRows);
+    fullTiles(others, e.add(blockFrom, e.i64(tileRows)));
+  };
+  // Multiplying by scales takes turns from the sums: a second tile is enough to
+  // keep the product. Shifts and conversions do not, for a few more.
+  Value hasFull = e.lessThan(blockFrom, fullTo);
+  if (panels.getGroup())
+    e.ifThen(hasFull, widen);
+  else
+    e.ifThenElse(
+        e.lessThan(span, e.i64(e.model.getTilesToWiden() * tileRows)),
+        [&] { fullTiles(strip, blockFrom); }, widen);
+  Value rest = e.sub(span, full);
+  for (int64_t count = 1; count < tileRows; ++count) {
+    Value isCount = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq,
+                                          rest, e.i64(count));
+    e.ifThen(isCount, [&] {
+      auto last = [&](const Strip &of) { emitTile(of, fullTo, full, count); };
+      if (panels.getGroup())
+        e.ifThenElse(hasFull, [&] { last(others); }, [&] { last(strip); });
+      else
+        last(strip);
+    });
+  }
 }
 
 } // namespace attnc::cpu

@@ -106,7 +106,8 @@ kernel.variant @amd target "x86-64-v4-bf16" {
 
 // -----
 
-// Weights of i4 become f32 in registers: a nibble of a word, times its scale.
+// Weights of i4 become f32 in registers: a nibble of a word indexes sixteen
+// numbers, times its scale; the first tile keeps them in scratch.
 
 !x = tensor<?x64xf32, #attn.sizes<tokens, 64>>
 !w = tensor<96x64xf32>
@@ -121,9 +122,14 @@ kernel.variant @v4 target "x86-64-v4" {
 
 // CHECK-LABEL: func.func private @v4_nibbles(
 // CHECK: scf.for {{.*}} step %c8_i64 iter_args
-// CHECK: arith.shli
-// CHECK: arith.shrsi
-// CHECK: arith.sitofp
+// CHECK: arith.shrui
+// CHECK: llvm.call_intrinsic "llvm.x86.avx512.permvar.sf.512"
 // CHECK: arith.mulf
+// CHECK: llvm.store
+// CHECK-COUNT-192: llvm.intr.fma
+// CHECK: scf.yield
+// The other tiles read what the first one stored.
+// CHECK: scf.for {{.*}} step %c8_i64 iter_args
+// CHECK-NOT: llvm.call_intrinsic
 // CHECK-COUNT-192: llvm.intr.fma
 // CHECK: scf.yield
