@@ -15,13 +15,13 @@
 //   copy K(0), V(0); for j: wait; sync; copy K(j + 1), V(j + 1)
 //     S = Q K(j)^T; regions; m, P, l; O = O factor + P V(j)
 //
-// on f32 as it lies in the states, whose sums, maxima and totals go to scratch;
-// a last program adds the parts up:
+// on f32 or bf16 as it lies in the states, or on scale * q of i8; their sums,
+// maxima and totals go to scratch, and a last program adds the parts up:
 //
 //   M = max m;  w = exp2(m - M);  out = sum of w O / sum of w l
 //
 // Every sequence is in one of the two by its number of new rows, whatever the
-// others do. Declined: states that are not kept as f32.
+// others do.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/RowProgram.h"
@@ -78,6 +78,8 @@ private:
   void copy(Value source, Value row, Value column, Value rows, int64_t columns,
             Value stride, Type element, bool aligned, Value tile);
   void copyQueries(Value offset, Value stride, Value rows);
+  void copyState(StateBlocks &blocks, Value head, Value row, Value column,
+                 Value rows, int64_t columns, Value tile);
   void copyKeys(Memory &memory, const Work &work, Value key, Value tile);
   void copyValues(Memory &memory, const Work &work, Value key, Value tile);
   Value multiplyKeys(Value row, Value keys, Value column, int64_t count);
@@ -168,29 +170,44 @@ void CachedAttentionBuilder::copyQueries(Value offset, Value stride,
        e.isAligned(op.getQuery(), chunk), queryTile);
 }
 
+/// Numbers of a head from (row, column) on, where the states have them.
+void CachedAttentionBuilder::copyState(StateBlocks &blocks, Value head,
+                                       Value row, Value column, Value rows,
+                                       int64_t columns, Value tile) {
+  const int64_t stride =
+      blocks.transposed ? blocks.positions : blocks.rowElements;
+  const int64_t chunk = 128 / e.operandType().getIntOrFloatBitWidth();
+  if (!blocks.isScaled()) {
+    copy(head, row, column, rows, columns, e.i64(stride), blocks.element,
+         columns % chunk == 0, tile);
+    return;
+  }
+  warp::ScaledCopyOp::create(b, e.loc, head, row, column, rows, e.i32(columns),
+                             e.i64(stride), blocks.scalesOf(head), tile,
+                             blocks.transposed);
+}
+
 /// Keys lie transposed: a row of the tile is an element of all keys. Behind the
 /// last key of a sequence a block holds anything, and scores are masked.
 void CachedAttentionBuilder::copyKeys(Memory &memory, const Work &work,
                                       Value key, Value tile) {
-  Value block = e.i32(memory.key.positions);
-  Value source =
-      memory.key.headOf(work.sequence, e.div(key, block), work.keyHead);
-  copy(source, e.i32(0), e.rem(key, block), e.i32(op.getHeadSize()),
-       memory.key.positions, e.i64(memory.key.positions), b.getF32Type(),
-       /*aligned=*/true, tile);
+  StateBlocks &blocks = memory.key;
+  Value block = e.i32(blocks.positions);
+  Value head = blocks.headOf(work.sequence, e.div(key, block), work.keyHead);
+  copyState(blocks, head, e.i32(0), e.rem(key, block), e.i32(op.getHeadSize()),
+            blocks.positions, tile);
 }
 
-/// Rows of values behind the last key become zeros: 0 * NaN is no 0.
+/// Rows of values behind the last key become zeros: 0 * NaN is no 0. Those of
+/// few bits are filled up with zeros to whole chunks.
 void CachedAttentionBuilder::copyValues(Memory &memory, const Work &work,
                                         Value key, Value tile) {
-  Value block = e.i32(memory.value.positions);
-  Value index = e.div(key, block);
-  Value source = memory.value.headOf(work.sequence, index, work.keyHead);
+  StateBlocks &blocks = memory.value;
+  Value block = e.i32(blocks.positions), index = e.div(key, block);
+  Value head = blocks.headOf(work.sequence, index, work.keyHead);
   Value rows = e.minimum(e.sub(work.keys, e.mul(index, block)), block);
-  const int64_t chunk = 128 / e.operandType().getIntOrFloatBitWidth();
-  copy(source, e.rem(key, block), work.valueColumn, rows, op.getValueSize(),
-       e.i64(op.getValueSize()), b.getF32Type(), op.getValueSize() % chunk == 0,
-       tile);
+  copyState(blocks, head, e.rem(key, block), work.valueColumn, rows,
+            blocks.rowElements, tile);
 }
 
 //===-- products ----------------------------------------------------------===//
@@ -571,10 +588,13 @@ void CachedAttentionBuilder::buildMerge() {
 }
 
 void CachedAttentionBuilder::build() {
-  // States hold f32: what reads little but them multiplies no narrower than
-  // the tensor cores do that take it as it lies.
+  // What reads little but states of f32 multiplies no narrower than the tensor
+  // cores do that take it as it lies.
   const Operands narrow = e.operands;
-  if (!e.precision())
+  auto state = cast<BlockArgument>(op.getKey());
+  auto blocks =
+      cast<kernel::BlocksAttr>(e.kernel.getLayout(state.getArgNumber()));
+  if (!e.precision() && blocks.getFormat() == kernel::Format::f32)
     e.operands = Operands::TF32;
   buildParts();
   buildMerge();
@@ -583,9 +603,6 @@ void CachedAttentionBuilder::build() {
 }
 
 LogicalResult ProgramBuilder::buildCachedAttention(attn::CachedAttentionOp op) {
-  if (failed(StateBlocks::check(*this, op.getKey())) ||
-      failed(StateBlocks::check(*this, op.getValue())))
-    return failure();
   CachedAttentionBuilder(*this, op).build();
   return success();
 }

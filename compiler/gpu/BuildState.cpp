@@ -22,28 +22,23 @@ static constexpr int64_t kThreads = 128;
 
 //===-- blocks ------------------------------------------------------------===//
 
-static kernel::BlocksAttr getLayout(ProgramBuilder &e, Value state) {
-  return cast<kernel::BlocksAttr>(
-      e.kernel.getLayout(cast<BlockArgument>(state).getArgNumber()));
+static Type elementOf(OpBuilder &b, kernel::BlocksAttr layout) {
+  if (layout.getFormat() == kernel::Format::bf16)
+    return b.getBF16Type();
+  if (layout.getFormat() == kernel::Format::i8)
+    return b.getI8Type();
+  return b.getF32Type();
 }
 
-LogicalResult StateBlocks::check(ProgramBuilder &e, Value state) {
-  kernel::BlocksAttr layout = getLayout(e, state);
-  if (layout.getFormat() == kernel::Format::f32)
-    return success();
-  return e.kernel.getComputeOp()->emitError(
-             "error[A0520]: no kernel for GPUs reads states that are kept as ")
-         << kernel::stringifyFormat(layout.getFormat())
-         << "; keep them as f32, or compile for a processor";
-}
-
-StateBlocks::StateBlocks(ProgramBuilder &builder, Value state) : e(builder) {
-  kernel::BlocksAttr layout = getLayout(e, state);
-  positions = layout.getPositions();
-  transposed = layout.getTransposed();
+StateBlocks::StateBlocks(ProgramBuilder &builder, Value state)
+    : layout(cast<kernel::BlocksAttr>(
+          builder.kernel.getLayout(cast<BlockArgument>(state).getArgNumber()))),
+      element(elementOf(builder.b, layout)), positions(layout.getPositions()),
+      transposed(layout.getTransposed()), e(builder) {
   auto row = cast<attn::StateType>(state.getType()).getRow().getShape();
   heads = row[0];
   columns = row[1];
+  rowElements = layout.getRowElements(columns);
   tableLength = llvm::divideCeil(e.statePositions(), positions);
   // Fields of attn_device_state.
   Type word = e.b.getI64Type();
@@ -58,8 +53,13 @@ Value StateBlocks::headOf(Value sequence, Value block, Value head) {
       e.add(e.mul(e.wide(sequence), e.i64(tableLength)), e.wide(block));
   Value start = e.add(e.loadAt(e.at(tables, index, word), word), offset);
   return e.at(e.pointerAt(start),
-              e.mul(e.wide(head), e.i64(positions * columns)),
-              e.b.getF32Type());
+              e.mul(e.wide(head), e.i64(layout.getHeadBytes(columns))),
+              e.b.getI8Type());
+}
+
+Value StateBlocks::scalesOf(Value head) {
+  const int64_t behind = layout.getHeadBytes(columns) - positions * 4;
+  return e.at(head, e.i64(behind), e.b.getI8Type());
 }
 
 Value findSequence(ProgramBuilder &e, Value offsets, Value row) {
@@ -107,32 +107,104 @@ LogicalResult ProgramBuilder::buildPackedPositions(attn::PackedPositionsOp op) {
 
 //===-- append ------------------------------------------------------------===//
 
+namespace {
+/// One warp writes the row of a head to its block.
+class RowWriter {
+public:
+  RowWriter(ProgramBuilder &e, attn::AppendOp op, StateBlocks &state)
+      : e(e), op(op), state(state) {}
+  /// The row begins `from` (i64) elements into the rows; `head` is where the
+  /// head begins in memory, `place` (i32) the position in its block.
+  void write(Value from, Value head, Value place);
+
+private:
+  Value load(Value from, Value column) {
+    return e.load(op.getRows(), e.add(from, e.wide(column)));
+  }
+  void forColumns(ProgramBuilder::Body body) {
+    e.loop(e.lane(), e.i32(state.columns), e.i32(32), body);
+  }
+  Value findLargest(Value from);
+  Value narrow(Value number, Value inverse);
+
+  ProgramBuilder &e;
+  attn::AppendOp op;
+  StateBlocks &state;
+};
+} // namespace
+
+/// The largest magnitude, found by the bits as integers, so that a NaN is it.
+Value RowWriter::findLargest(Value from) {
+  OpBuilder &b = e.b;
+  Type word = b.getI32Type();
+  Value most =
+      e.loop(e.lane(), e.i32(state.columns), e.i32(32), e.i32(0),
+             [&](Value column, ValueRange carried) -> SmallVector<Value> {
+               Value bits =
+                   arith::BitcastOp::create(b, e.loc, word, load(from, column));
+               bits = arith::AndIOp::create(b, e.loc, bits, e.i32(0x7fffffff));
+               return {e.maximum(carried[0], bits)};
+             })[0];
+  for (int32_t distance = 16; distance > 0; distance /= 2)
+    most = e.maximum(most, NVVM::ShflOp::create(
+                               b, e.loc, word, e.i32(-1), most, e.i32(distance),
+                               e.i32(31), NVVM::ShflKind::bfly, UnitAttr()));
+  return arith::BitcastOp::create(b, e.loc, b.getF32Type(), most);
+}
+
+/// q of a number, as processors find it (cpu/EmitState.cpp): added to a number
+/// below 2^22, this leaves the nearest integer in the low bits.
+Value RowWriter::narrow(Value number, Value inverse) {
+  constexpr float kRounder = 12582912.0f;
+  Value bits = arith::BitcastOp::create(
+      e.b, e.loc, e.b.getI32Type(), e.fma(number, inverse, e.f32(kRounder)));
+  return arith::TruncIOp::create(e.b, e.loc, state.element, bits);
+}
+
+void RowWriter::write(Value from, Value head, Value place) {
+  OpBuilder &b = e.b;
+  Type number = b.getF32Type();
+  Value inverse;
+  if (state.isScaled()) {
+    Value largest = findLargest(from);
+    // Rows below 2^-100 count as zeros.
+    Value isZero = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OLT,
+                                         largest, e.f32(0x1p-100f));
+    inverse = e.select(isZero, e.f32(0), e.divF(e.f32(127), largest));
+    // Every lane writes the same.
+    Value scale = e.mulF(largest, e.f32(1.0f / 127.0f));
+    e.storeAt(scale, e.at(state.scalesOf(head), e.wide(place), number), number);
+  }
+  forColumns([&](Value column) {
+    Value to = state.transposed
+                   ? e.add(e.mul(column, e.i32(state.positions)), place)
+                   : e.add(e.mul(place, e.i32(state.rowElements)), column);
+    Value target = e.at(head, e.wide(to), state.element);
+    Value value = load(from, column);
+    if (state.isScaled())
+      LLVM::StoreOp::create(b, e.loc, narrow(value, inverse), target, 1);
+    else
+      e.storeAt(value, target, state.element);
+  });
+}
+
 LogicalResult ProgramBuilder::buildAppend(attn::AppendOp op) {
-  if (failed(StateBlocks::check(*this, op.getState())))
-    return failure();
-  constexpr int32_t kLanes = 32;
   SizeExpr rows = attn::getNamedShape(op.getRows().getType())[0];
-  begin("", RowProgram::kThreads, {{rows, RowProgram::kRows}});
+  auto state = cast<attn::StateType>(op.getState().getType());
+  const int64_t heads = state.getRow().getShape()[0];
+  // A warp per row and head.
+  begin("", RowProgram::kThreads, {{rows, RowProgram::kRows}, {heads, 1}});
   Value row = add(mul(blockId(0), i32(RowProgram::kRows)), warpId());
   ifThen(lessThan(row, size(rows)), [&] {
-    StateBlocks state(*this, op.getState());
+    StateBlocks blocks(*this, op.getState());
     Value sequence = findSequence(*this, op.getOffsets(), row);
     Value within = sub(row, load(op.getOffsets(), wide(sequence)));
     Value position = add(pastOf(sequence), within);
-    Value number = i32(state.positions), columns = i32(state.columns);
-    Value place = rem(position, number);
-    Value start =
-        state.headOf(sequence, div(position, number), /*head=*/i32(0));
-    Value from = mul(wide(row), strideOf(op.getRows(), 0));
-    loop(lane(), i32(state.heads * state.columns), i32(kLanes),
-         [&](Value element) {
-           Value head = div(element, columns), column = rem(element, columns);
-           Value to = state.transposed ? add(mul(column, number), place)
-                                       : add(mul(place, columns), column);
-           to = add(mul(head, i32(state.positions * state.columns)), to);
-           Value value = load(op.getRows(), add(from, wide(element)));
-           storeAt(value, at(start, wide(to), b.getF32Type()), b.getF32Type());
-         });
+    Value number = i32(blocks.positions), head = blockId(1);
+    Value target = blocks.headOf(sequence, div(position, number), head);
+    Value from = add(mul(wide(row), strideOf(op.getRows(), 0)),
+                     mul(wide(head), i64(blocks.columns)));
+    RowWriter(*this, op, blocks).write(from, target, rem(position, number));
   });
   end();
   return success();

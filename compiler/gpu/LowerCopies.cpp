@@ -172,7 +172,9 @@ Value ProgramLowering::loadChunk(warp::CopyOp op, Value row, Value column,
     Value source = lookup(op.getSource());
     source = LLVM::GEPOp::create(b, loc, source.getType(), from, source,
                                  ArrayRef<LLVM::GEPArg>{offset});
-    Value loaded = LLVM::LoadOp::create(b, loc, fromVector, source, kChunk);
+    const int64_t bytes = elements * from.getIntOrFloatBitWidth() / 8;
+    Value loaded = LLVM::LoadOp::create(b, loc, fromVector, source,
+                                        std::min<int64_t>(bytes, kChunk));
     scf::YieldOp::create(b, loc, loaded);
     b.setInsertionPointToStart(branch.elseBlock());
     scf::YieldOp::create(b, loc, zeros);

@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// `warp.fetch`, `warp.unpack`, `warp.stream_mma`, `warp.block_sum`. q become
+// `warp.fetch`, `warp.unpack`, `warp.scaled_copy`, `warp.stream_mma`,
+// `warp.block_sum`. q become
 // bf16 or f16 by their bits, two in a register: put into the fraction of a
 // number whose steps are 1, from which that number is subtracted. Loads of a
 // `warp.stream_mma` stand before everything that waits for them.
@@ -187,8 +188,8 @@ void ProgramLowering::unpackWord(warp::UnpackOp op, Value word, Value scale,
     if (perWord < perChunk)
       place = LLVM::GEPOp::create(
           b, loc, place.getType(), b.getI8Type(), place,
-          ArrayRef<LLVM::GEPArg>{
-              mul(div(rem(step, perChunk), perWord), i32(16 * perWord / perChunk))});
+          ArrayRef<LLVM::GEPArg>{mul(div(rem(step, perChunk), perWord),
+                                     i32(16 * perWord / perChunk))});
     Value value = LLVM::UndefOp::create(
         b, loc, VectorType::get({atOnce}, b.getI32Type()));
     for (int64_t i = 0; i < atOnce; ++i)
@@ -224,6 +225,88 @@ void ProgramLowering::lowerUnpack(warp::UnpackOp op) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
     store();
+  }
+}
+
+/// A chunk of the tile, of q and scales.
+Value ProgramLowering::loadScaled(warp::ScaledCopyOp op, Value row,
+                                  Value column) {
+  Type element = op.getTile().getType().getElement();
+  const int64_t count = 128 / element.getIntOrFloatBitWidth();
+  Value valid =
+      arith::AndIOp::create(b, loc, lessThan(row, lookup(op.getRows())),
+                            lessThan(column, lookup(op.getColumns())));
+  // What is not read has an address all the same.
+  row = select(valid, row, i32(0));
+  column = select(valid, column, i32(0));
+  Value offset = LLVM::AddOp::create(
+      b, loc, LLVM::MulOp::create(b, loc, wide(row), lookup(op.getStride())),
+      wide(column));
+  Registers words = loadWords(
+      elementAt(lookup(op.getSource()), offset, b.getI8Type()), count / 4);
+  Value scales = lookup(op.getScales());
+  Registers factors;
+  if (op.getTransposed())
+    for (int64_t i = 0; i < count; i += 4)
+      llvm::append_range(
+          factors,
+          loadWords(
+              elementAt(scales, wide(add(column, i32(i))), b.getF32Type()), 4));
+  else
+    factors = {
+        LLVM::LoadOp::create(b, loc, b.getI32Type(),
+                             elementAt(scales, wide(row), b.getF32Type()), 4)};
+  auto type = VectorType::get({count}, b.getF32Type());
+  Value numbers = LLVM::UndefOp::create(b, loc, type);
+  for (int64_t i = 0; i < count; ++i) {
+    // q + 128 in the fraction of 2^23, and that taken off again.
+    Value bits = exclusiveOr(words[i / 4], i32(int32_t(0x80808080)));
+    if (i % 4)
+      bits = arith::ShRUIOp::create(b, loc, bits, i32(8 * (i % 4)));
+    bits = arith::OrIOp::create(b, loc, bitAnd(bits, 0xff), i32(0x4b000000));
+    Value q = arith::SubFOp::create(
+        b, loc, LLVM::BitcastOp::create(b, loc, b.getF32Type(), bits),
+        arith::ConstantOp::create(b, loc, b.getF32FloatAttr(8388736.0f)));
+    Value factor = LLVM::BitcastOp::create(b, loc, b.getF32Type(),
+                                           factors[op.getTransposed() ? i : 0]);
+    Value number =
+        select(valid, arith::MulFOp::create(b, loc, q, factor),
+               arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)));
+    numbers = LLVM::InsertElementOp::create(b, loc, numbers, number, i32(i));
+  }
+  if (element.isF32())
+    return numbers;
+  return arith::TruncFOp::create(b, loc, VectorType::get({count}, element),
+                                 numbers);
+}
+
+void ProgramLowering::lowerScaledCopy(warp::ScaledCopyOp op) {
+  constexpr int64_t kChunk = 16;
+  warp::TileType tile = op.getTile().getType();
+  const int64_t perRow = tile.getRowBytes() / kChunk;
+  const int64_t chunks = tile.getRows() * perRow;
+  const int64_t threads = program.getThreads();
+  for (int64_t first = 0; first < chunks; first += threads) {
+    Value chunk = add(thread, i32(first));
+    Value tileRow = div(chunk, perRow), tileChunk = rem(chunk, perRow);
+    auto copy = [&] {
+      Value value =
+          loadScaled(op, add(lookup(op.getRow()), tileRow),
+                     add(lookup(op.getColumn()),
+                         mul(tileChunk, i32(tile.getColumns() / perRow))));
+      LLVM::StoreOp::create(
+          b, loc, value,
+          tilePlace(op.getTile(), {tileRow, 0}, {tileChunk, 0}, false), kChunk);
+    };
+    if (first + threads <= chunks) {
+      copy();
+      continue;
+    }
+    auto branch =
+        scf::IfOp::create(b, loc, lessThan(chunk, i32(chunks)), false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    copy();
   }
 }
 
@@ -433,6 +516,8 @@ bool ProgramLowering::lowerStreamOp(Operation &op) {
     lowerFetch(fetch);
   else if (auto unpack = dyn_cast<warp::UnpackOp>(op))
     lowerUnpack(unpack);
+  else if (auto copy = dyn_cast<warp::ScaledCopyOp>(op))
+    lowerScaledCopy(copy);
   else if (auto stream = dyn_cast<warp::StreamMmaOp>(op))
     lowerStreamMma(stream);
   else if (auto sum = dyn_cast<warp::BlockSumOp>(op))

@@ -118,6 +118,9 @@ private:
   bool lowerStreamOp(mlir::Operation &op);
   void lowerFetch(warp::FetchOp op);
   void lowerUnpack(warp::UnpackOp op);
+  void lowerScaledCopy(warp::ScaledCopyOp op);
+  mlir::Value loadScaled(warp::ScaledCopyOp op, mlir::Value row,
+                         mlir::Value column);
   void lowerStreamMma(warp::StreamMmaOp op);
   void lowerBlockSum(warp::BlockSumOp op);
   std::pair<mlir::Value, mlir::Value> piece(int64_t round);

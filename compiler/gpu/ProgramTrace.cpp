@@ -25,10 +25,11 @@ static constexpr int64_t kSteps = 2048;
 static bool touchesTiles(Operation &op) {
   return op
       .walk([](Operation *inner) {
-        return isa<warp::CopyOp, warp::UnpackOp, warp::CommitOp, warp::WaitOp,
-                   warp::SyncOp, warp::LoadOp, warp::MmaOp, warp::ArriveOp, warp::AwaitOp,
-                   warp::MapCopyOp, warp::GroupMmaOp, warp::GroupWaitOp,
-                   warp::TakeTurnOp, warp::PassTurnOp>(inner)
+        return isa<warp::CopyOp, warp::UnpackOp, warp::ScaledCopyOp,
+                   warp::CommitOp, warp::WaitOp, warp::SyncOp, warp::LoadOp,
+                   warp::MmaOp, warp::ArriveOp, warp::AwaitOp, warp::MapCopyOp,
+                   warp::GroupMmaOp, warp::GroupWaitOp, warp::TakeTurnOp,
+                   warp::PassTurnOp>(inner)
                    ? WalkResult::interrupt()
                    : WalkResult::advance();
       })
@@ -106,9 +107,10 @@ Staged ProgramTrace::staged(Value barrier, Value stage) {
 
 void ProgramTrace::addEvents(Operation &op) {
   llvm::TypeSwitch<Operation *>(&op)
-      .Case<warp::CopyOp, warp::UnpackOp, warp::LoadOp>([&](auto touching) {
-        events.push_back({&op, staged(touching.getTile()), {}});
-      })
+      .Case<warp::CopyOp, warp::UnpackOp, warp::ScaledCopyOp, warp::LoadOp>(
+          [&](auto touching) {
+            events.push_back({&op, staged(touching.getTile()), {}});
+          })
       .Case([&](warp::MmaOp mma) {
         // Right operands are read when the product wants them.
         if (auto load = mma.getRhs().getDefiningOp<warp::LoadOp>())

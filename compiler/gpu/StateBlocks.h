@@ -22,15 +22,20 @@ public:
   /// Reads where the blocks are; `state` is an argument of the kernel.
   StateBlocks(ProgramBuilder &builder, mlir::Value state);
 
-  /// An error unless the programs know how the rows lie.
-  static mlir::LogicalResult check(ProgramBuilder &builder, mlir::Value state);
-
   /// Address of a head's first element in block `block` (i32) of a sequence.
   mlir::Value headOf(mlir::Value sequence, mlir::Value block, mlir::Value head);
 
-  int64_t positions; ///< of a block
+  /// Address of the scale of position 0 of a head that is kept as i8.
+  mlir::Value scalesOf(mlir::Value head);
+  /// Whether elements are q, and numbers scale * q.
+  bool isScaled() const { return layout.getFormat() == kernel::Format::i8; }
+
+  kernel::BlocksAttr layout;
+  mlir::Type element; ///< as memory holds it
+  int64_t positions;  ///< of a block
   bool transposed;
   int64_t heads, columns; ///< a row is [heads, columns]
+  int64_t rowElements;    ///< from a row that is not transposed to the next
 
 private:
   ProgramBuilder &e;

@@ -98,7 +98,7 @@ LogicalResult BlockChecker::read(const gpu::Event &event) {
 
 LogicalResult BlockChecker::check(ArrayRef<gpu::Event> events) {
   for (const gpu::Event &event : events) {
-    if (isa<warp::CopyOp, warp::UnpackOp>(event.op)) {
+    if (isa<warp::CopyOp, warp::UnpackOp, warp::ScaledCopyOp>(event.op)) {
       if (failed(copy(event)))
         return failure();
     } else if (isa<warp::LoadOp, warp::MmaOp>(event.op)) {

@@ -82,6 +82,34 @@ def Warp_UnpackOp : Warp_Op<"unpack", [MemoryEffects<[MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Warp_ScaledCopyOp : Warp_Op<"scaled_copy", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Copies q of i8 from global to shared memory, as numbers";
+  let description = [{
+    All threads of the block together: tile[r, c] = scale * source[(row + r) *
+    stride + column + c], rounded to the tile's type; zero where row + r is not
+    below `rows` or column + c not below `columns`. The scale is
+    scales[row + r], or, with `transposed`, scales[column + c]. Source, stride,
+    `column` and `columns` are multiples of 16 bytes.
+
+    ```mlir
+    warp.scaled_copy %p[%row, %column] rows %n columns %m stride %s scales %f to %tile : !llvm.ptr<1>, !llvm.ptr<1>, !warp.tile<64x64xbf16>
+    ```
+
+    Constraints:
+    1. The tile is one stage, comes from `warp.alloc` or `warp.stage`, and is
+       of bf16, f16 or f32.
+  }];
+  let arguments = (ins Warp_Pointer:$source, I32:$row, I32:$column, I32:$rows,
+                       I32:$columns, I64:$stride, Warp_Pointer:$scales,
+                       Warp_TileType:$tile, UnitAttr:$transposed);
+  let assemblyFormat = [{
+    $source `[` $row `,` $column `]` `rows` $rows `columns` $columns `stride`
+    $stride `scales` $scales (`transposed` $transposed^)? `to` $tile attr-dict
+    `:` type($source) `,` type($scales) `,` qualified(type($tile))
+  }];
+  let hasVerifier = 1;
+}
+
 def Warp_StreamMmaOp : Warp_Op<"stream_mma", [MemoryEffects<[MemRead]>,
     AllTypesMatch<["acc", "result"]>]> {
   let summary = "A product whose operands are read where they lie";

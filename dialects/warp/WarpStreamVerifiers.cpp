@@ -63,6 +63,18 @@ LogicalResult UnpackOp::verify() {
   return success();
 }
 
+LogicalResult ScaledCopyOp::verify() {
+  // scaled_copy_c1
+  TileType tile = getTile().getType();
+  Type element = tile.getElement();
+  if (!getAlloc(getTile()) || tile.getStages() != 1 ||
+      !(element.isBF16() || element.isF16() || element.isF32()))
+    return emitOpError() << "expects one stage of bf16, f16 or f32 from "
+                            "warp.alloc or warp.stage, got "
+                         << tile;
+  return success();
+}
+
 LogicalResult StreamMmaOp::verify() {
   // stream_mma_c1
   const int64_t bits = getBits(), depth = getDepth(), group = getGroup();

@@ -25,15 +25,12 @@ kernel.variant @v target "sm_80" {
 
 // -----
 
-!rows = tensor<?x2x64xf32, #attn.sizes<tokens, 2, 64>>
-!ends = tensor<3xi32>
-!state = !attn.state<tensor<2x64xf32>>
-attn.size @tokens min 1 max 64
-attn.state @keys positions 512 as bf16 : !state
+!row = tensor<?x8xf32, #attn.sizes<n, 8>>
+attn.size @n min 1 max 64
 kernel.variant @v target "sm_80" {
-  kernel.func @append(%rows: !rows, %ends: !ends, %k: !state {kernel.layout = #kernel.blocks<positions = 64, transposed = true, format = bf16>}) {
-    // expected-error @+1 {{error[A0520]: no kernel for GPUs reads states that are kept as bf16; keep them as f32, or compile for a processor}}
-    attn.append %rows, %ends to %k : !rows, !ends, !state
-    kernel.return
+  kernel.func @softmax(%x: !row) -> (!row) {
+    // expected-error @+1 {{error[A0520]: no kernel for GPUs computes 'attn.softmax'; compile for a processor}}
+    %y = attn.softmax %x : !row
+    kernel.return %y : !row
   }
 }

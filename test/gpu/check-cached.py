@@ -7,7 +7,8 @@
 # ===----------------------------------------------------------------------===//
 """Compiles attention with states and holds it to float64, call after call.
 
-    check-cached.py ATTNC WORK TARGET PRODUCTS [--only NAME] [--device cuda:0]
+    check-cached.py ATTNC WORK TARGET PRODUCTS [--cache f32] [--only NAME]
+                    [--device cuda:0]
 
 Head sizes, grouped heads, masks, score regions and windows; in each, sequences
 of different lengths grow by prompts (tails of every tile) and by a few rows, so
@@ -103,7 +104,18 @@ def attend(case, queries, keys, values, first):
     return result
 
 
-def run(case, session):
+def keep(rows, cache):
+    """What states hold of rows [n, heads, size]."""
+    if cache == "bf16":
+        bits = rows.view(np.uint32)
+        return (bits + 0x7fff + (bits >> 16 & 1) & 0xffff0000).view(np.float32)
+    if cache == "int8":
+        largest = np.abs(rows).max(axis=-1, keepdims=True)
+        return np.rint(rows * (np.float32(127) / largest)) * (largest / 127)
+    return rows
+
+
+def run(case, session, cache):
     """The worst difference over all calls."""
     size, heads, key_heads = case[:3]
     random = np.random.default_rng(7)
@@ -126,9 +138,9 @@ def run(case, session):
         for b in range(batch):
             rows = mask[b] != 0
             first = len(known[b][0])
-            known[b] = [np.concatenate([old, new[b, rows].astype(np.float64)
-                                        .reshape(-1, key_heads, size)])
-                        for old, new in zip(known[b], (y, u))]
+            known[b] = [np.concatenate([old, keep(
+                new[b, rows].reshape(-1, key_heads, size), cache).astype(np.float64)])
+                for old, new in zip(known[b], (y, u))]
             truth = attend(case, x[b, rows].astype(np.float64).reshape(-1, heads, size),
                            known[b][0], known[b][1], first)
             if not np.isfinite(z[b]).all():
@@ -144,6 +156,7 @@ def main():
     parser.add_argument("work", type=Path)
     parser.add_argument("target")
     parser.add_argument("products", choices=TOLERANCES)
+    parser.add_argument("--cache", choices=("f32", "bf16", "int8"), default="f32")
     parser.add_argument("--only", action="append", choices=CASES)
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--stub", help="the folder of the stub driver")
@@ -166,14 +179,15 @@ def main():
             subprocess.run([given.attnc, "compile", "-q", path, "-o", folder, "--name",
                             name, f"--target={given.target}",
                             f"--products={given.products}",
+                            f"--cache={given.cache}",
                             f"--dump-ir={folder / 'ir'}"], check=True)
         os.environ["ATTNC_STUB_KERNELS"] = str(given.kernels or folder / "ir")
         session = Session(folder / f"lib{name}.so", name, given.device)
-        worst = run(CASES[name], session)
+        worst = run(CASES[name], session, given.cache)
         session.close()
         good = worst <= TOLERANCES[given.products]
         failed += not good
-        print(f"{given.target} {given.products} {name:8} {worst:.1e} "
+        print(f"{given.target} {given.products} {given.cache:4} {name:8} {worst:.1e} "
               f"{'right' if good else 'WRONG'}", flush=True)
     return 1 if failed else 0
 

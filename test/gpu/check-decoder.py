@@ -8,12 +8,14 @@
 """Holds the variant for a GPU of a language model to the processor's.
 
     check-decoder.py LIBRARY GOLDEN TOLERANCE [--device cuda:0] [--tokens N]
+                     [--adapters NAME,NAME]
 
 Logits of prompts in one piece and in chunks, of ragged batches, of forks,
 truncations and sequences that were saved on the one and loaded on the other are
 at most TOLERANCE apart, and greedy tokens are equal: those that a device draws
 by itself, where the tolerance is below what decides (1e-3), else each after the
-processor's, where more than twice the tolerance decides. GOLDEN, a file of
+processor's, where more than twice the tolerance decides. With adapters, which the
+library keeps apart, every sequence is read with each and without. GOLDEN, a file of
 test/numerics/data/decoders, has the prompts. Ends with status 1 if something is wrong.
 """
 
@@ -21,6 +23,7 @@ import argparse
 import array
 import json
 import sys
+from ctypes import c_char_p
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "numerics"))
@@ -131,6 +134,24 @@ class Pair:
         self.run([1])
         self.both("reserve", 2, positions)
 
+    def check_adapters(self, names):
+        """Adapters by turns, in the middle of sequences as well."""
+        ids, seen = self.golden["ids"], []
+        for name in [None, *names, None, *reversed(names)]:
+            for library, session in zip(self.libraries, self.sessions):
+                library("session_adapter", session.handle,
+                        c_char_p(name and name.encode()))
+            self.fresh()
+            host, own = self.run(ids, ids[::-1])
+            self.run([3], [4, 5])
+            seen.append((name, own[0]))
+        for name, logits in seen:
+            for other, others in seen:
+                if (name == other) != (logits == others):
+                    raise AssertionError("logits with %s are %s those with %s" %
+                                         (name, "not" if name == other else "",
+                                          other))
+
     def check_greedy(self, tokens):
         self.fresh()
         expected = self.sessions[0].generate(self.golden["ids"], max_tokens=tokens,
@@ -158,6 +179,7 @@ def main():
     parser.add_argument("tolerance", type=float)
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--tokens", type=int, default=24)
+    parser.add_argument("--adapters", type=lambda text: text.split(","), default=[])
     given = parser.parse_args()
     golden = json.loads(given.golden.read_text())
     pair = Pair(given.library, given.device, golden, given.tolerance)
@@ -167,6 +189,8 @@ def main():
         pair.check_sequences()
         pair.check_limits()
         pair.check_greedy(given.tokens)
+        if given.adapters:
+            pair.check_adapters(given.adapters)
     except (AssertionError, Failure) as error:
         print("%s WRONG: %s" % (given.golden.stem, error))
         return 1

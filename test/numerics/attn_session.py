@@ -11,7 +11,8 @@ FUNCTIONS = ("describe last_error open close info session_open session_close "
              "session_bytes call cancel tokenize encode_text session_reset "
              "session_length session_truncate session_fork session_reserve "
              "session_save session_load generate generate_text detokenize generation "
-             "session_feed generate_batch").split()
+             "session_feed generate_batch chat_prompt chat_tokenize chat "
+             "session_adapter").split()
 
 
 class Table(ctypes.Structure):
