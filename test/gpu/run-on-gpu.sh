@@ -9,23 +9,24 @@
 # encoder, language models against their variants for processors,
 # compute-sanitizer on a few small cases, times against PyTorch.
 #
-#   bash run-on-gpu.sh [BUNDLE] [--out FOLDER] [--rounds N] [--dry-run]
-#                      [--only check,sessions,sanitize,time]
+#   bash run-on-gpu.sh [BUNDLE] [--out FOLDER] [--rounds N] [--small]
+#                      [--only check,sessions,sanitize,time] [--times WORD,...]
 #
 # BUNDLE is the unpacked folder, by default the one that the script lies in. The
 # machine needs NVIDIA's driver and Python with NumPy; compute-sanitizer and
-# PyTorch where they are wanted. --dry-run goes through all of it without a GPU:
-# device "cpu" or, with $ATTNC_STUB_DRIVER, the folder of a stand-in for
-# libcuda.so.1, "cuda:0".
+# PyTorch where they are wanted. --times picks from attention, decode, product
+# and encoder; --small times small sizes, where a GPU is emulated.
 set -uo pipefail
 
-bundle= out= only=check,sessions,sanitize,time rounds=20 dry=
+bundle= out= only=check,sessions,sanitize,time rounds=20 small=
+times=attention,decode,product,encoder
 while [ $# -gt 0 ]; do
   case $1 in
     --out) out=$2; shift ;;
     --only) only=$2; shift ;;
     --rounds) rounds=$2; shift ;;
-    --dry-run) dry=1 ;;
+    --times) times=$2; shift ;;
+    --small) small=--small ;;
     -*) echo "run-on-gpu.sh: '$1' is not an option" >&2; exit 2 ;;
     *) bundle=$1 ;;
   esac
@@ -42,19 +43,12 @@ say() { printf '\n== %s\n' "$*"; }
 wants() { [[ ,$only, == *,$1,* ]]; }
 skip() { printf 'skipped: %s\n' "$*"; }
 
-if [ -n "$dry" ]; then
-  if [ -n "${ATTNC_STUB_DRIVER:-}" ]; then
-    export LD_LIBRARY_PATH=$ATTNC_STUB_DRIVER${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-  else
-    device=cpu
-  fi
-elif command -v nvidia-smi >/dev/null; then
-  nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,power.limit \
-    --format=csv | tee "$out/gpu.csv"
-else
-  echo "run-on-gpu.sh: no nvidia-smi; --dry-run checks the script without a GPU" >&2
+if ! command -v nvidia-smi >/dev/null; then
+  echo "run-on-gpu.sh: there is no nvidia-smi, so no NVIDIA GPU either" >&2
   exit 1
 fi
+nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,power.limit \
+  --format=csv | tee "$out/gpu.csv"
 
 if wants check; then
   say "numbers"
@@ -81,29 +75,24 @@ if wants sanitize; then
   say "compute-sanitizer"
   sanitizer=$(command -v compute-sanitizer ||
     ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
-  small="attention_d64 causal_d128 product encoder"
-  if [ -z "$sanitizer" ] && [ -z "$dry" ]; then
+  cases="attention_d64 causal_d128 decode_d128 stored_d64 stored_causal_d128"
+  cases="$cases product linear encoder_f32"
+  if [ -z "$sanitizer" ]; then
     skip "compute-sanitizer is not installed"
   else
     for tool in memcheck racecheck synccheck initcheck; do
-      for name in $small; do
+      for name in $cases; do
         [ -d "$bundle/$name" ] || continue
-        # Writes of a stage that is refilled are what racecheck is slow at.
-        command=("$sanitizer" --tool "$tool" --error-exitcode 9)
-        [ -n "$dry" ] && command=()
-        "${command[@]}" $python "$bundle/check.py" "$bundle" \
-          --device "$device" --case "$name" --rounds 1 \
-          >"$out/$tool-$name.txt" 2>&1
-        status=$?
-        if [ $status -eq 0 ]; then
-          printf '%-10s %-16s ok\n' $tool "$name"
+        if "$sanitizer" --tool "$tool" --error-exitcode 9 $python \
+             "$bundle/check.py" "$bundle" --device "$device" --case "$name" \
+             --rounds 1 >"$out/$tool-$name.txt" 2>&1; then
+          printf '%-10s %-20s ok\n' $tool "$name"
         else
-          printf '%-10s %-16s FAILED\n' $tool "$name"
+          printf '%-10s %-20s FAILED\n' $tool "$name"
           tail -n 20 "$out/$tool-$name.txt"
           failed=1
         fi
       done
-      [ -n "$dry" ] && break # one tool is as good as four
     done
   fi
 fi
@@ -112,12 +101,11 @@ if wants time; then
   say "times"
   if ! $python -c 'import torch' 2>/dev/null; then
     skip "PyTorch is not installed"
-  elif [ -n "$dry" ] && [ "$device" != cpu ]; then
-    skip "times against PyTorch on a stand-in for the driver"
   else
-    $python "$bundle/timing.py" "$bundle" --rounds "$rounds" \
-      --json "$out/timing.json" ${dry:+--dry-run} | tee "$out/timing.txt"
+    $python "$bundle/timing.py" "$bundle" --rounds "$rounds" --only "$times" \
+      --json "$out/timing.json" $small | tee "$out/timing.txt"
     [ "${PIPESTATUS[0]}" -eq 0 ] || failed=1
+    nvidia-smi --query-gpu=clocks.sm,temperature.gpu,power.draw --format=csv
   fi
 fi
 

@@ -15,7 +15,7 @@ attention and products, so that they depend on nothing of the compiler. Sizes
 are no multiples of any tile. Inputs are numbers of bf16, so that rounding them
 changes nothing and what a case tolerates is what the kernel itself may do.
 
-Callers' tensors are f32. Where a case is "stored" the operands of its kernel lie
+Callers' tensors are f32, or bf16 or f16 where the case's name says "own". Where a case is "stored" the operands of its kernel lie
 in the arena as bf16, which is where tensor maps and wgmma come in: a map that
 changes nothing (the larger of x and -100, which nothing folds) writes them.
 """
@@ -57,10 +57,10 @@ class Attention:
 
     def __init__(self, width, heads=4, key_heads=4, batch=2, queries=150,
                  keys=None, mask="", score="", stored=False, products="bf16",
-                 window=40):
+                 window=40, own=None):
         self.width, self.heads, self.key_heads = width, heads, key_heads
         self.stored, self.products, self.window = stored, products, window
-        self.batch, self.queries = batch, queries
+        self.batch, self.queries, self.own = batch, queries, own
         self.keys = keys or queries
         self.mask, self.score = mask, score
 
@@ -109,12 +109,13 @@ class Attention:
         end = "_stored" if self.stored else ""
         copies = "".join(store(*each, 4) for each in
                          (("q", "!q"), ("k", "!k"), ("v", "!k"))) if end else ""
+        own = f", attn.storage = {self.own}" if self.own else ""
         return f"""\
 !q = tensor<?x?x{h}x{d}xf32, #attn.sizes<batch, {rows}, {h}, {d}>>
 !k = tensor<?x?x{g}x{d}xf32, #attn.sizes<batch, {columns}, {g}, {d}>>
 module attributes {{attn.name = "{name}"}} {{
 {declared}
-attn.entry @run(%q: !q {{attn.name = "q"}}, %k: !k {{attn.name = "k"}}, %v: !k {{attn.name = "v"}}) -> (!q {{attn.name = "out"}}) sizes [{listed}] {{
+attn.entry @run(%q: !q {{attn.name = "q"{own}}}, %k: !k {{attn.name = "k"{own}}}, %v: !k {{attn.name = "v"{own}}}) -> (!q {{attn.name = "out"{own}}}) sizes [{listed}] {{
 {copies}    %o = attn.attention %q{end}, %k{end}, %v{end} score() {{
     ^bb0(%s: f32, %b: i32, %h: i32, %i: i32, %j: i32):
       %scale = arith.constant {d ** -0.5:.9e} : f32
@@ -160,8 +161,9 @@ attn.entry @run(%q: !q {{attn.name = "q"}}, %k: !k {{attn.name = "k"}}, %v: !k {
     @property
     def tolerance(self):
         # Probabilities are rounded, so an average of values moves by at most that
-        # part of their magnitude; the largest of 10^5 values is 4.5.
-        return PLACES[self.products] * 4.5
+        # part of their magnitude; the largest of 10^5 values is 4.5. A result
+        # that is not f32 is rounded once more.
+        return (PLACES[self.products] + PLACES.get(self.own, 0)) * 4.5
 
     def options(self):
         return ["--weights=bf16"] if self.stored else [
@@ -289,8 +291,8 @@ CASES = {
        for d in (32, 64, 96, 128, 256)},
     **{f"stored_causal_d{d}": Attention(d, mask="causal", stored=True)
        for d in (32, 64, 96, 128)},
-    "stored_window_d128": Attention(128, mask="window", queries=700, window=512,
-                                    stored=True),
+    "stored_window_d128": Attention(128, mask="window", batch=1, queries=600,
+                                    window=512, stored=True),
     "stored_alibi_d128": Attention(128, mask="causal", score="alibi",
                                    stored=True),
     "stored_softcap_d128": Attention(128, score="softcap", stored=True),
@@ -303,6 +305,12 @@ CASES = {
     "stored_softcap_d96": Attention(96, score="softcap", queries=77, keys=300,
                                     stored=True),
     "stored_cross_d64": Attention(64, queries=37, keys=211, stored=True),
+    **{f"own_d{d}": Attention(d, own="bf16") for d in (32, 64, 128)},
+    "own_causal_d96": Attention(96, heads=6, key_heads=2, mask="causal",
+                                queries=270, own="bf16"),
+    "own_window_d64_f16": Attention(64, mask="window", queries=210,
+                                    products="f16", own="f16"),
+    "own_d64_f32": Attention(64, products="f32", own="bf16"),
     "product": Product(130, 75, 200),
     "product_deep": Product(65, 129, 1024),
     "product_8192": Product(70, 40, 8192),
@@ -330,7 +338,8 @@ def write(folder, name):
         np.save(place / f"out{i}.npy", array.astype(np.float32, order="C"))
     (place / "case.json").write_text(json.dumps({
         "name": name, "entry": "run", "sizes": case.sizes(),
-        "inputs": len(inputs), "outputs": 1, "tolerance": case.tolerance}))
+        "inputs": len(inputs), "outputs": 1, "tolerance": case.tolerance,
+        "own": getattr(case, "own", None)}))
 
 
 def main():

@@ -23,16 +23,36 @@ import numpy as np
 from library import Session
 
 
+def to_bits(array, own):
+    """What a caller of bf16 or f16 passes."""
+    if own == "f16":
+        return array.astype(np.float16)
+    bits = array.view(np.uint32)
+    return ((bits + 0x7fff + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+
+
+def to_numbers(array, own):
+    if own == "bf16":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32)
+
+
 def run(folder, device, rounds):
     case = json.loads((folder / "case.json").read_text())
     name = case["name"]
     inputs = [np.load(folder / f"in{i}.npy") for i in range(case["inputs"])]
     truths = [np.load(folder / f"out{i}.npy") for i in range(case["outputs"])]
+    own = case.get("own")
+    if own:
+        inputs = [to_bits(array, own) for array in inputs]
     session = Session(folder / f"lib{name}.so", name, device)
     first = None
     for _ in range(rounds):
         outputs = [np.full_like(truth, np.nan) for truth in truths]
+        if own:
+            outputs = [to_bits(output, own) for output in outputs]
         session.call(case["entry"], case["sizes"], inputs, outputs)
+        outputs = [to_numbers(output, own) for output in outputs]
         if first is None:
             first = outputs
         same = all(np.array_equal(a, b) for a, b in zip(first, outputs))

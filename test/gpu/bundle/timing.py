@@ -7,277 +7,293 @@
 # ===----------------------------------------------------------------------===//
 """Times compiled libraries and PyTorch on one GPU, in one run and one table.
 
-    timing.py BUNDLE [--rounds N] [--json FILE] [--dry-run]
+    timing.py BUNDLE [--rounds N] [--json FILE] [--only WORD,...] [--small]
 
-Every figure is the median over rounds of a CUDA event pair around one call;
-rounds take turns between the contestants and between several sets of random
-inputs, so that neither a cache nor a clock favours one of them. TFLOP/s count
-the products that a mask leaves. With --dry-run everything is done but on tiny
-sizes, on the CPU and without events, to check the script itself.
+A figure is the median over rounds of a pair of CUDA events around a sample, which
+is as many calls as take a millisecond (around one call for the encoder); rounds
+take turns between the contestants, calls between three sets of random inputs.
+TFLOP/s count the products that a mask leaves. Results of the timed sizes are held
+to a peer's.
 
 Contestants: attnc (arguments on the device, its own CUDA graph), SDPA with the
-flash and the cuDNN back end in bf16, compiled FlexAttention, torch.matmul
-(cuBLAS), the encoder in plain PyTorch under torch.compile with CUDA graphs.
-Entries of attnc read and write f32: its figures carry that traffic.
+flash and the cuDNN back end, FlexAttention compiled and tuned, torch.matmul
+(cuBLAS), the encoder under torch.compile with CUDA graphs, plain and tuned; all
+in bf16. Entries of attnc take and give f32, which peers do not pay for: "attnc"
+is such a call, "attnc, its kernel" the time of the kernel that does the work, by
+PyTorch's profiler. Goals are for H100 and H200, and are told from the kernel.
+--small does all of it at sizes that an emulator manages.
 """
 
 import argparse
 import json
-import statistics
 import sys
-import time
 from pathlib import Path
 
 import torch
-from encoder import load
-from library import Session
+from contest import Machine, Report, contest, distance, kernel_times, verdict
+from encoder import make_weights
+from peers import Encoder, flex, sdpa
+
+# case, mask, score; of 16384 tokens and 2048 columns each
+ATTENTIONS = (
+    ("stored_d64", 64, "", ""), ("stored_causal_d64", 64, "causal", ""),
+    ("stored_d128", 128, "", ""), ("stored_causal_d128", 128, "causal", ""),
+    ("stored_window_d128", 128, "window", ""),
+    ("stored_alibi_d128", 128, "causal", "alibi"),
+    ("stored_softcap_d128", 128, "", "softcap"))
+HEADS = 4
+SETS = 3
+MIXED = 1e-2  # results of bf16 products against those of a peer
 
 
-class Machine:
-    """A GPU with events, or, for a dry run, the CPU and its clock."""
-
-    def __init__(self, dry):
-        self.dry = dry
-        self.device = "cpu" if dry else "cuda"
-        self.stream = None
-        if not dry:
-            torch.cuda.set_stream(torch.cuda.Stream())
-            self.stream = torch.cuda.current_stream().cuda_stream
-
-    def time(self, call):
-        """Milliseconds of one call."""
-        if self.dry:
-            start = time.perf_counter()
-            call()
-            return 1e3 * (time.perf_counter() - start)
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        call()
-        end.record()
-        end.synchronize()
-        return begin.elapsed_time(end)
-
-    def random(self, *shape, dtype=torch.float32):
-        return torch.randn(*shape, device=self.device, dtype=dtype)
-
-    def open(self, folder, name):
-        device = "cpu" if self.dry else "cuda:0"
-        return Session(folder / f"lib{name}.so", name, device, self.stream)
+class Sizes:
+    def __init__(self, small):
+        self.small = small
+        self.sequences = (96,) if small else (8192, 16384)
+        self.tokens = 96 if small else 16384
+        self.columns = 512 if small else 2048
+        self.decode = (2, 64) if small else (8, 16384)
+        self.encoder = ((1, 16), (2, 16)) if small else ((1, 128), (64, 128))
+        self.product = 256 if small else 8192
+        self.copy = 1 << (12 if small else 28)
 
 
-def contest(machine, contestants, rounds):
-    """Medians in ms by name; each contestant is a list of calls."""
-    times, failed = {name: [] for name in contestants}, {}
-    for turn in range(rounds + 3):
-        for name, calls in contestants.items():
-            if name in failed:
-                continue
-            try:
-                taken = machine.time(calls[turn % len(calls)])
-            except (RuntimeError, torch.OutOfMemoryError) as error:
-                failed[name] = str(error).splitlines()[0][:60]
-                continue
-            if turn >= 3:
-                times[name].append(taken)
-    return {name: statistics.median(taken) if name not in failed else None
-            for name, taken in times.items()}, failed
+def bf16(x):
+    return x.to(torch.bfloat16).transpose(1, 2).contiguous()
 
 
-class Report:
-    def __init__(self):
-        self.rows = []
-
-    def add(self, what, results, failed, work, unit):
-        best = None
-        for name, ms in results.items():
-            figure = work / ms * 1e-9 if ms else None
-            self.rows.append({"what": what, "contestant": name, "ms": ms,
-                              "figure": figure, "unit": unit,
-                              "error": failed.get(name)})
-            shown = f"{figure:10.1f} {unit}" if ms else failed[name]
-            taken = f"{ms:9.3f} ms" if ms else "        -   "
-            print(f"{what:34} {name:22} {taken} {shown}")
-            best = best or figure
-        sys.stdout.flush()
+def own_kernel(report_name, calls, word):
+    """("attnc, its kernel", ms) if the profiler sees kernels of that name."""
+    times = kernel_times(calls, 2 * SETS)
+    for name, ms in sorted(times.items(), key=lambda item: -item[1]):
+        print(f"{report_name:28}   {name[:44]:44} {ms:9.3f} ms")
+    mine = [ms for name, ms in times.items() if word in name]
+    return [("attnc, its kernel", sum(mine))] if mine else []
 
 
-def attention(machine, bundle, report, name, heads, seq, width, rounds,
-              mask="", score=""):
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.nn.functional import scaled_dot_product_attention as sdpa
-    session = machine.open(bundle / name, name)
-    ours, flash, cudnn, flex = [], [], [], []
-    causal = mask == "causal"
-
-    def backend(kind, q, k, v):
-        def call():
-            with sdpa_kernel(kind):
-                sdpa(q, k, v, is_causal=causal)
-        return call
-
-    compiled = None
-    if not machine.dry:
-        compiled = make_flex(seq, mask, score)
-    for _ in range(3):
-        q, k, v = (machine.random(1, seq, heads, width) for _ in range(3))
-        ours.append(session.prepare("run", [1, seq], [q, k, v],
-                                    [torch.empty_like(q)]))
-        q, k, v = (x.to(torch.bfloat16).transpose(1, 2).contiguous()
-                   for x in (q, k, v))
-        flash.append(backend(SDPBackend.MATH if machine.dry
-                             else SDPBackend.FLASH_ATTENTION, q, k, v))
-        cudnn.append(backend(SDPBackend.MATH if machine.dry
-                             else SDPBackend.CUDNN_ATTENTION, q, k, v))
-        if compiled:
-            flex.append(lambda q=q, k=k, v=v: compiled(q, k, v))
-    contestants = {"attnc": ours}
-    if not score and mask in ("", "causal"):
-        contestants.update({"SDPA flash": flash, "SDPA cuDNN": cudnn})
-    if flex:
-        contestants["FlexAttention"] = flex
-    results, failed = contest(machine, contestants, rounds)
-    pairs = seq * seq if not mask else seq * (seq + 1) / 2
-    if mask == "window":
-        pairs = seq * 40
-    report.add(f"{name} {heads}x{seq}", results, failed,
-               4.0 * heads * width * pairs, "TFLOP/s")
+def attention(bench, name, width, mask, score, seq):
+    machine, sizes = bench.machine, bench.sizes
+    batch = max(1, sizes.tokens // seq * sizes.columns // (HEADS * width))
+    session = machine.open(bench.bundle / name, name)
+    ours, peers, pairs = [], {}, []
+    plain = not score and mask in ("", "causal")
+    kinds = {"SDPA flash": "FLASH_ATTENTION", "SDPA cuDNN": "CUDNN_ATTENTION"}
+    variants = {} if plain else {"FlexAttention": flex(seq, mask, score, False),
+                                 "FlexAttention tuned":
+                                 flex(seq, mask, score, True)}
+    for _ in range(SETS):
+        q, k, v = (machine.random(batch, seq, HEADS, width) for _ in range(3))
+        out = torch.full_like(q, float("nan"))
+        ours.append(session.prepare("run", [batch, seq], [q, k, v], [out]))
+        a, b, c = (bf16(x) for x in (q, k, v))
+        pairs.append((out, a, b, c))
+        if plain:
+            for peer, kind in kinds.items():
+                peers.setdefault(peer, []).append(
+                    sdpa(kind, a, b, c, mask == "causal"))
+        for peer, call in variants.items():
+            peers.setdefault(peer, []).append(
+                lambda call=call, a=a, b=b, c=c: call(a, b, c))
+    results, failed = contest(machine, {"attnc": ours, **peers}, bench.rounds)
+    count = seq * seq
+    if mask == "causal":
+        count = seq * (seq + 1) / 2
+    elif mask == "window":
+        near = min(seq, 512)
+        count = near * (near + 1) / 2 + (seq - near) * near
+    what = f"{name} {batch}x{HEADS}x{seq}"
+    bench.report.add(what, results, failed,
+                     4.0 * batch * HEADS * width * count, "TFLOP/s",
+                     own_kernel(what, ours, "attention"))
+    bench.compare(what, [peers[peer][0] for peer in peers
+                         if peer not in failed],
+                  ours[0], pairs[0][0], lambda x: x.transpose(1, 2))
+    bench.names[name, seq] = what
     session.close()
 
 
-def make_flex(seq, mask, score):
-    from torch.nn.attention.flex_attention import (create_block_mask,
-                                                   flex_attention)
-    kernel = torch.compile(flex_attention)
-    block = None
-    if mask == "causal":
-        block = create_block_mask(lambda b, h, i, j: i >= j, None, None, seq,
-                                  seq)
-    elif mask == "window":
-        block = create_block_mask(
-            lambda b, h, i, j: (i >= j) & (i - j < 40), None, None, seq, seq)
-    change = None
-    if score == "alibi":
-        def change(s, b, h, i, j):
-            return s + 0.0625 * (j - i)
-    elif score == "softcap":
-        def change(s, b, h, i, j):
-            return 8 * torch.tanh(s / 8)
-    return lambda q, k, v: kernel(q, k, v, score_mod=change, block_mask=block)
-
-
-def decode(machine, bundle, report, name, heads, keys, width, rounds):
-    session = machine.open(bundle / name, name)
-    batch = 8
-    ours, plain = [], []
-    for _ in range(3):
+def decode(bench, name, heads, width):
+    """One query to each sequence of many keys: a matter of bandwidth."""
+    machine = bench.machine
+    batch, keys = bench.sizes.decode
+    session = machine.open(bench.bundle / name, name)
+    ours, outs, peers = [], [], {}
+    for _ in range(SETS):
         q = machine.random(batch, 1, heads, width)
         k, v = (machine.random(batch, keys, heads, width) for _ in range(2))
+        outs.append(torch.full_like(q, float("nan")))
         ours.append(session.prepare("run", [batch, 1, keys], [q, k, v],
-                                    [torch.empty_like(q)]))
-        a, b, c = (x.transpose(1, 2).contiguous() for x in (q, k, v))
-        plain.append(
-            lambda a=a, b=b, c=c:
-            torch.nn.functional.scaled_dot_product_attention(a, b, c))
-    results, failed = contest(machine, {"attnc": ours, "SDPA f32": plain},
-                              rounds)
-    report.add(f"{name} {batch}x{heads}x{keys}", results, failed,
-               1e3 * 2.0 * 4 * batch * heads * keys * width, "GB/s")
+                                    [outs[-1]]))
+        a, b, c = (bf16(x) for x in (q, k, v))
+        for peer, kind in (("SDPA flash", "FLASH_ATTENTION"),
+                           ("SDPA cuDNN", "CUDNN_ATTENTION")):
+            peers.setdefault(peer, []).append(sdpa(kind, a, b, c, False))
+    results, failed = contest(machine, {"attnc": ours, **peers}, bench.rounds)
+    numbers = 2e3 * batch * heads * keys * width
+    work = {peer: 2 * numbers for peer in peers}
+    work["attnc"] = work["attnc, its kernel"] = 4 * numbers  # it reads f32
+    what = f"{name} {batch}x{heads}x{keys}"
+    bench.report.add(what, results, failed, work, "GB/s",
+                     own_kernel(what, ours, "attention"))
+    bench.compare(what, [peers[peer][0] for peer in peers
+                         if peer not in failed],
+                  ours[0], outs[0], lambda x: x.transpose(1, 2))
+    bench.names[name, 0] = what
     session.close()
 
 
-def product(machine, bundle, report, name, n, rounds):
-    session = machine.open(bundle / name, name)
+def product(bench, name, n):
+    machine = bench.machine
+    session = machine.open(bench.bundle / name, name)
     ours, cublas = [], []
-    for _ in range(2):
+    for _ in range(SETS):
         x, w = machine.random(n, n), machine.random(n, n)
-        ours.append(session.prepare("run", [n, n], [x, w],
-                                    [machine.random(n, n)]))
+        ours.append(session.prepare("run", [n], [x],
+                                    [torch.full_like(x, float("nan"))]))
         a, b = x.to(torch.bfloat16), w.to(torch.bfloat16)
-        cublas.append(lambda a=a, b=b: torch.matmul(a, b.T))
-    results, failed = contest(machine, {"attnc": ours, "cuBLAS bf16": cublas},
-                              rounds)
-    report.add(f"{name} {n}", results, failed, 2.0 * n ** 3, "TFLOP/s")
+        c = torch.empty_like(a)
+        cublas.append(lambda a=a, b=b, c=c: torch.matmul(a, b.T, out=c))
+    results, failed = contest(machine, {"attnc": ours, "cuBLAS": cublas},
+                              bench.rounds)
+    what = f"{name} {n}x{n}x{n}"
+    bench.report.add(what, results, failed, 2.0 * n ** 3, "TFLOP/s",
+                     own_kernel(what, ours, "linear"))
+    bench.names[name, 0] = what
     session.close()
 
 
-class Encoder(torch.nn.Module):
-    """The same model in plain PyTorch, in bf16, without padding."""
-
-    def __init__(self, folder, device, dtype):
-        super().__init__()
-        config = json.loads((folder / "config.json").read_text())
-        self.heads = config["num_attention_heads"]
-        self.layers = config["num_hidden_layers"]
-        for name, array in load(folder / "model.safetensors").items():
-            self.register_buffer(name.replace(".", "_"), torch.tensor(
-                array, device=device, dtype=dtype))
-
-    def norm(self, x, name):
-        name = name.replace(".", "_")
-        return torch.nn.functional.layer_norm(
-            x, x.shape[-1:], getattr(self, name + "_weight"),
-            getattr(self, name + "_bias"), 1e-12)
-
-    def linear(self, x, name):
-        name = name.replace(".", "_")
-        return torch.nn.functional.linear(x, getattr(self, name + "_weight"),
-                                          getattr(self, name + "_bias"))
-
-    def forward(self, ids):
-        batch, seq = ids.shape
-        x = (self.embeddings_word_embeddings_weight[ids]
-             + self.embeddings_position_embeddings_weight[:seq]
-             + self.embeddings_token_type_embeddings_weight[0])
-        x = self.norm(x, "embeddings.LayerNorm")
-        for layer in range(self.layers):
-            base = f"encoder.layer.{layer}."
-            q, k, v = (self.linear(x, base + "attention.self." + part)
-                       .view(batch, seq, self.heads, -1).transpose(1, 2)
-                       for part in ("query", "key", "value"))
-            a = torch.nn.functional.scaled_dot_product_attention(q, k, v)
-            a = a.transpose(1, 2).reshape(batch, seq, -1)
-            x = self.norm(x + self.linear(a, base + "attention.output.dense"),
-                          base + "attention.output.LayerNorm")
-            h = torch.nn.functional.gelu(
-                self.linear(x, base + "intermediate.dense"))
-            x = self.norm(x + self.linear(h, base + "output.dense"),
-                          base + "output.LayerNorm")
-        return x
-
-
-def encoder(machine, bundle, report, name, batch, seq, rounds):
-    session = machine.open(bundle / name, name)
-    reference = Encoder(bundle / name, machine.device, torch.bfloat16)
-    width = json.loads((bundle / name / "config.json").read_text())
-    vocabulary, width = width["vocab_size"], width["hidden_size"]
-    compiled = reference
-    if not machine.dry:
-        compiled = torch.compile(reference, mode="reduce-overhead")
-    ours, torchs = [], []
-    for _ in range(3):
-        ids = torch.randint(0, vocabulary, (batch, seq),
-                            device=machine.device, dtype=torch.int32)
+def encoder(bench, name, batch, seq):
+    machine = bench.machine
+    session = machine.open(bench.bundle / name, name)
+    shape = json.loads((bench.bundle / name / "config.json").read_text())
+    layers, width = shape["num_hidden_layers"], shape["hidden_size"]
+    weights = make_weights(layers, width, shape["vocab_size"])
+    plain = Encoder(weights, layers, shape["num_attention_heads"])
+    modes = {"torch.compile": "reduce-overhead",
+             "torch.compile tuned": "max-autotune"}
+    compiled = {peer: torch.compile(plain, mode=mode)
+                for peer, mode in modes.items()}
+    ours, outs, peers = [], [], {peer: [] for peer in compiled}
+    for _ in range(SETS):
+        ids = torch.randint(0, shape["vocab_size"], (batch, seq),
+                            device="cuda", dtype=torch.int32)
         mask, types = torch.ones_like(ids), torch.zeros_like(ids)
-        ours.append(session.prepare(
-            "encode", [batch, seq], [ids, mask, types],
-            [machine.random(batch, seq, width)]))
+        outs.append(machine.random(batch, seq, width))
+        ours.append(session.prepare("encode", [batch, seq], [ids, mask, types],
+                                    [outs[-1]]))
         wide = ids.long()
-        torchs.append(lambda wide=wide: compiled(wide))
+        for peer, call in compiled.items():
+            peers[peer].append(lambda call=call, wide=wide: call(wide))
+        if len(ours) == 1:
+            def truth(wide=wide):
+                return plain(wide)
+    what = f"{name} {batch}x{seq}"
     with torch.no_grad():
-        results, failed = contest(
-            machine, {"attnc": ours, "torch.compile bf16": torchs}, rounds)
-    report.add(f"{name} {batch}x{seq}", results, failed, 1e9 * batch,
-               "rows/ms")
+        results, failed = contest(machine, {"attnc": ours, **peers},
+                                  bench.rounds, repeats=False)
+        bench.report.add(what, results, failed, 1e9 * batch, "rows/ms")
+        own_kernel(what, ours, "")
+        # Both round every product of every layer to bf16.
+        bench.compare(what, [truth], ours[0], outs[0], lambda x: x, 4 * MIXED)
+    bench.names[name, batch] = what
     session.close()
 
 
-def peaks(machine, report, rounds):
+def peaks(bench):
     """What the machine does at best: a copy, and cuBLAS."""
-    count = 1 << (16 if machine.dry else 28)
-    source, target = machine.random(count), machine.random(count)
+    machine, n = bench.machine, bench.sizes.product
+    source, target = (machine.random(bench.sizes.copy) for _ in range(2))
     results, failed = contest(
-        machine, {"copy": [lambda: target.copy_(source)]}, rounds)
-    report.add("memory", results, failed, 1e3 * 8.0 * count, "GB/s")
+        machine, {"copy": [lambda: target.copy_(source)]}, bench.rounds)
+    bench.report.add("memory", results, failed, 8e3 * bench.sizes.copy, "GB/s")
+    a, b = (machine.random(n, n, dtype=torch.bfloat16) for _ in range(2))
+    c = torch.empty_like(a)
+    results, failed = contest(
+        machine, {"cuBLAS": [lambda: torch.matmul(a, b, out=c)]}, bench.rounds)
+    bench.report.add("product", results, failed, 2.0 * n ** 3, "TFLOP/s")
+    bench.report.peaks = {"GB/s": bench.report.best("memory", "copy"),
+                          "TFLOP/s": bench.report.best("product", "cuBLAS")}
+
+
+class Bench:
+    def __init__(self, bundle, rounds, sizes):
+        self.machine, self.report = Machine(), Report()
+        self.bundle, self.rounds, self.sizes = bundle, rounds, sizes
+        self.names = {}  # (case, sequence or batch): what the report calls it
+
+    def holds(self, name):
+        if (self.bundle / name / f"lib{name}.so").exists():
+            return True
+        print(f"{name:28} not in this bundle")
+        return False
+
+    def compare(self, what, peers, call, out, turned, allowed=MIXED):
+        """Holds a call's result to the first peer that works."""
+        for peer in peers[:1]:
+            call()
+            torch.cuda.synchronize()
+            self.report.compare(what, distance(out, turned(peer())), allowed)
+
+    def run(self, wants):
+        peaks(self)
+        if wants("attention"):
+            for seq in self.sizes.sequences:
+                for name, *case in ATTENTIONS:
+                    if self.holds(name):
+                        attention(self, name, *case, seq)
+        if wants("decode") and self.holds("decode_d128"):
+            decode(self, "decode_d128", 8, 128)
+        name = f"linear_{self.sizes.product}"
+        if wants("product") and self.holds(name):
+            product(self, name, self.sizes.product)
+        if wants("encoder") and self.holds("encoder"):
+            for batch, seq in self.sizes.encoder:
+                encoder(self, "encoder", batch, seq)
+
+    def figure(self, case, at, *contestants, column="figure"):
+        return self.report.best(self.names.get((case, at)), *contestants,
+                                column=column)
+
+    def own(self, case, at, column="figure"):
+        """Of the kernel; of the call where no profiler sees kernels."""
+        kernel = self.figure(case, at, "attnc, its kernel", column=column)
+        return kernel if kernel is not None else \
+            self.figure(case, at, "attnc", column=column)
+
+    def attention_goals(self):
+        for seq in self.sizes.sequences:
+            for case, least, aim in (("stored_d128", 450, 650),
+                                     ("stored_causal_d128", 400, 600),
+                                     ("stored_d64", 350, 500)):
+                verdict(f"{case} at {seq}", self.own(case, seq), least, aim,
+                        "TFLOP/s")
+            for case, plain in (("stored_alibi_d128", "stored_causal_d128"),
+                                ("stored_window_d128", "stored_causal_d128"),
+                                ("stored_softcap_d128", "stored_d128")):
+                ms = self.own(case, seq, "ms")
+                base = self.own(plain, seq, "ms")
+                peer = self.figure(case, seq, "FlexAttention",
+                                   "FlexAttention tuned", column="ms")
+                verdict(f"{case} at {seq}: plain attention's time / its own",
+                        base and ms and base / ms, 1 / 1.1)
+                verdict(f"{case} at {seq}: FlexAttention's time / its own",
+                        peer and ms and peer / ms, 1)
+
+    def goals(self):
+        self.attention_goals()
+        copy = self.report.peaks["GB/s"]
+        verdict("decode_d128, of what a copy moves",
+                self.own("decode_d128", 0), copy and 0.8 * copy, None, "GB/s")
+        name = f"linear_{self.sizes.product}"
+        cublas = self.figure(name, 0, "cuBLAS")
+        verdict(name, self.own(name, 0), 600, cublas and 0.95 * cublas,
+                "TFLOP/s")
+        for batch, seq in self.sizes.encoder:
+            peer = self.figure("encoder", batch, "torch.compile",
+                               "torch.compile tuned", column="ms")
+            ms = self.figure("encoder", batch, "attnc", column="ms")
+            verdict(f"encoder {batch}x{seq}: torch.compile's time / its own",
+                    peer and ms and peer / ms, 1)
 
 
 def main():
@@ -285,52 +301,21 @@ def main():
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--dry-run", action="store_true")
-    arguments = parser.parse_args()
-    dry, bundle = arguments.dry_run, arguments.bundle
-    if not dry and not torch.cuda.is_available():
-        print("timing.py: PyTorch sees no GPU; --dry-run checks the script",
-              file=sys.stderr)
+    parser.add_argument("--only", default="attention,decode,product,encoder")
+    parser.add_argument("--small", action="store_true")
+    given = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("timing.py: PyTorch sees no GPU", file=sys.stderr)
         return 2
-    rounds = 2 if dry else arguments.rounds
-    machine, report = Machine(dry), Report()
-    if not dry:
-        print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, "
-              f"CUDA {torch.version.cuda}")
-    long = (96, 128) if dry else (8192, 16384)
-
-    def there(name):
-        if (bundle / name / f"lib{name}.so").exists():
-            return True
-        print(f"{name:34} not in this bundle")
-        return False
-
-    peaks(machine, report, rounds)
-    for seq in long:
-        for name, width, mask, score in (
-                ("attention_d64", 64, "", ""), ("causal_d64", 64, "causal", ""),
-                ("attention_d128", 128, "", ""),
-                ("causal_d128", 128, "causal", ""),
-                ("window_d128", 128, "window", ""),
-                ("alibi_d128", 128, "causal", "alibi"),
-                ("softcap_d128", 128, "", "softcap")):
-            if there(name):
-                attention(machine, bundle, report, name, 4, seq, width, rounds,
-                          mask, score)
-    if there("decode_d128"):
-        decode(machine, bundle, report, "decode_d128", 8,
-               64 if dry else 16384, 128, rounds)
-    if there("product_8192"):
-        # Its depth is fixed; the others match it.
-        product(machine, bundle, report, "product_8192", 8192, rounds) \
-            if not dry else print("product_8192: too much for a dry run")
-    for batch in (1, 64):
-        if there("encoder"):
-            encoder(machine, bundle, report, "encoder", batch,
-                    16 if dry else 128, rounds)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report.rows, indent=1))
-    return 0
+    bench = Bench(given.bundle, given.rounds, Sizes(given.small))
+    print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, "
+          f"CUDA {torch.version.cuda}")
+    bench.run(lambda word: word in given.only.split(","))
+    print("\nwhat is wanted of H100 and H200")
+    bench.goals()
+    if given.json:
+        given.json.write_text(json.dumps(bench.report.rows, indent=1))
+    return 1 if bench.report.wrong else 0
 
 
 if __name__ == "__main__":
