@@ -255,6 +255,10 @@ Value KernelEmitter::pastOf(Value sequence) {
 }
 
 void KernelEmitter::whenLast(function_ref<void()> body) {
+  // It reads there what others wrote through pointers of their own.
+  for (Value output : outputs)
+    function.removeArgAttr(cast<BlockArgument>(output).getArgNumber(),
+                           LLVM::LLVMDialect::getNoAliasAttrName());
   Value arrived =
       frameField(kArrived, LLVM::LLVMPointerType::get(b.getContext()));
   // Releases what this worker wrote, and acquires what the others did.
