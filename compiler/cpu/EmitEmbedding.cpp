@@ -9,6 +9,10 @@
 // region on the row that was just written. Rows are split over the workers. Ids
 // are in range: the runtime checked them.
 //
+// A table that products read too lies in their panels (`#kernel.panels`), once
+// for both: row n is lane n % width of the words of panel n / width, which are
+// gathered and widened as in EmitWeights.cpp.
+//
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/Emitter.h"
 
@@ -18,21 +22,116 @@ namespace attnc::cpu {
 
 static constexpr int64_t kCacheLineElements = 16;
 
+namespace {
+/// One row of a table in panels.
+class PackedRow {
+public:
+  PackedRow(KernelEmitter &e, kernel::PanelsAttr panels, int64_t depth,
+            Value table, Value id)
+      : e(e), panels(panels), width(panels.getWidth()),
+        bits(32 / panels.getPack()) {
+    constexpr int64_t kWordBytes = 4;
+    Value panel = e.div(id, e.i64(width));
+    Value lane = e.sub(id, e.mul(panel, e.i64(width)));
+    Value start = e.mul(panel, e.i64(panels.getPanelBytes(depth) / kWordBytes));
+    words = e.at(table, e.add(start, lane));
+    scales = e.at(words, e.i64(panels.getScaleOffset(depth) / kWordBytes));
+  }
+
+  /// Numbers from `column` on, as f32.
+  Value load(Value column, Value mask) {
+    Value steps = add(e.splat(e.toI32(column)), e.iota());
+    Value places = arith::MulIOp::create(
+        e.b, e.loc, divide(steps, panels.getPack()), e.splat(e.i32(width)));
+    const kernel::Format format = panels.getFormat();
+    if (format == kernel::Format::f32)
+      return e.gatherAt(words, places, mask);
+    Value numbers =
+        toUpperEnd(e.gatherAt(words, places, mask, e.b.getI32Type()), steps);
+    if (format == kernel::Format::bf16) {
+      constexpr int32_t kUpperHalf = -0x10000;
+      numbers = arith::AndIOp::create(e.b, e.loc, numbers,
+                                      e.splat(e.i32(kUpperHalf)));
+      return arith::BitcastOp::create(e.b, e.loc, e.vectorType(), numbers);
+    }
+    numbers =
+        arith::ShRSIOp::create(e.b, e.loc, numbers, e.splat(e.i32(32 - bits)));
+    numbers = arith::SIToFPOp::create(e.b, e.loc, e.vectorType(), numbers);
+    return arith::MulFOp::create(e.b, e.loc, numbers, loadScales(steps, mask));
+  }
+
+private:
+  Value add(Value a, Value c) {
+    return arith::AddIOp::create(e.b, e.loc, a, c);
+  }
+  Value divide(Value numbers, int64_t divisor) {
+    return divisor == 1 ? numbers
+                        : arith::DivUIOp::create(e.b, e.loc, numbers,
+                                                 e.splat(e.i32(divisor)))
+                              .getResult();
+  }
+
+  /// Moves the part of every word that holds its step to the word's upper end.
+  Value toUpperEnd(Value loaded, Value steps) {
+    Value part = arith::RemUIOp::create(e.b, e.loc, steps,
+                                        e.splat(e.i32(panels.getPack())));
+    Value up = arith::SubIOp::create(
+        e.b, e.loc, e.splat(e.i32(32 - bits)),
+        arith::MulIOp::create(e.b, e.loc, part, e.splat(e.i32(bits))));
+    return arith::ShLIOp::create(e.b, e.loc, loaded, up);
+  }
+
+  Value loadScales(Value steps, Value mask) {
+    if (!panels.getGroup())
+      return e.splat(e.loadF32(scales));
+    Value groups = arith::MulIOp::create(
+        e.b, e.loc, divide(steps, panels.getGroup()), e.splat(e.i32(width)));
+    return e.gatherAt(scales, groups, mask);
+  }
+
+  KernelEmitter &e;
+  kernel::PanelsAttr panels;
+  int64_t width, bits;
+  Value words, scales; ///< of the row's lane
+};
+
+/// The layout of a table that products read too; null: plain rows.
+kernel::PanelsAttr panelsOf(kernel::FuncOp kernel, Value table) {
+  const unsigned index = cast<BlockArgument>(table).getArgNumber();
+  return dyn_cast_or_null<kernel::PanelsAttr>(kernel.getLayout(index));
+}
+} // namespace
+
 LogicalResult KernelEmitter::emitEmbedding(attn::EmbeddingOp op) {
   Value result = pointerOf(op.getResult());
   SmallVector<SizeExpr> shape = attn::getNamedShape(op.getResult().getType());
   const int64_t columns = shape.pop_back_val().number();
   attn::CapturedRegion row = op.getRowEpilogue();
+  auto idAt = [&](Value ids, Value index) {
+    return toI64(loadI32(at(pointerOf(ids), index)));
+  };
   auto rowOf = [&](Value ids, Value table, Value index) {
-    Value id = toI64(loadI32(at(pointerOf(ids), index)));
-    return at(pointerOf(table), mul(id, i64(rowStride(table, 1))));
+    return at(pointerOf(table),
+              mul(idAt(ids, index), i64(rowStride(table, 1))));
   };
   auto [from, end] = workerRange(size(attn::getProduct(shape)));
   Value to = end, last = sub(to, i64(1));
   loop(from, to, 1, [&](Value index) {
-    SmallVector<Value> sources;
+    SmallVector<std::function<Value(Value, Value)>> sources;
     for (auto [ids, table] : llvm::zip(op.getIds(), op.getTables())) {
-      sources.push_back(rowOf(ids, table, index));
+      if (kernel::PanelsAttr panels = panelsOf(kernel, table)) {
+        sources.push_back(
+            [packed = PackedRow(*this, panels, columns, pointerOf(table),
+                                idAt(ids, index))](Value column,
+                                                   Value mask) mutable {
+              return packed.load(column, mask);
+            });
+        continue;
+      }
+      Value source = rowOf(ids, table, index);
+      sources.push_back([this, source](Value column, Value mask) {
+        return loadVector(at(source, column), mask);
+      });
       SizeExpr rows = attn::getNamedShape(table.getType())[0];
       // Rows of a table that outgrows the cache are fetched one row ahead:
       // their order is random.
@@ -46,8 +145,8 @@ LogicalResult KernelEmitter::emitEmbedding(attn::EmbeddingOp op) {
     Value target = at(result, mul(index, i64(columns)));
     auto vector = [&](Value column, Value mask) {
       Value sum;
-      for (Value source : sources) {
-        Value x = loadVector(at(source, column), mask);
+      for (auto &source : sources) {
+        Value x = source(column, mask);
         sum = sum ? arith::AddFOp::create(b, loc, sum, x).getResult() : x;
       }
       storeVector(sum, at(target, column), mask);

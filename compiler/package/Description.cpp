@@ -146,6 +146,9 @@ private:
               stringifyFormat(precision.getActivations()).str();
           continue;
         }
+        // Beside i4, i8 is that of a table that is looked up too.
+        if (description.weights == stringifyFormat(kernel::Format::i4))
+          continue;
         description.weights =
             precision.getStored()
                 ? "stored"

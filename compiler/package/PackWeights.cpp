@@ -7,14 +7,15 @@
 //
 // One column of the product, which is a row of the weight, at a time: its
 // numbers become bf16, or integers and a scale, and go to their words.
-// Quantizing rounds to the nearest step, ties to even; the step of i4 is
-// searched for (FourBitScale.h). A column (group) of zeros has the scale 0. A
+// Quantizing rounds to the nearest step, ties to even; steps are searched for
+// (ByteScale.h, FourBitScale.h). A column (group) of zeros has the scale 0. A
 // number that is not finite makes its scale NaN or infinite, so that it shows
 // in every result. Groups that come with their scales hold whole steps of them:
 // dividing gives these back.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/PackWeights.h"
+#include "compiler/package/ByteScale.h"
 #include "compiler/package/FourBitScale.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
@@ -87,20 +88,8 @@ private:
     return static_cast<int32_t>(std::clamp<double>(steps, least, most));
   }
 
-  /// The number of largest magnitude, or the first NaN.
-  static float findLargest(ArrayRef<float> numbers) {
-    float largest = 0;
-    for (float number : numbers) {
-      if (std::isnan(number))
-        return number;
-      if (std::fabs(number) > std::fabs(largest))
-        largest = number;
-    }
-    return largest;
-  }
-
   void writeBytes(ArrayRef<float> numbers, int64_t column) {
-    const float scale = std::fabs(findLargest(numbers)) / 127;
+    const float scale = findByteScale(numbers);
     int32_t sum = 0;
     for (int64_t k = 0; k < depth; ++k) {
       const int32_t q = quantize(numbers[k], scale, -127, 127);
@@ -111,9 +100,9 @@ private:
     sums[column] = -128 * sum;
   }
 
-  /// Of a group: that of i8 makes its number of largest magnitude exact.
+  /// Of a group.
   float findScale(ArrayRef<float> numbers) {
-    return format == Format::i8 ? std::fabs(findLargest(numbers)) / 127
+    return format == Format::i8 ? findByteScale(numbers)
                                 : findFourBitScale(numbers);
   }
   int32_t mostSteps() const { return format == Format::i8 ? 127 : 7; }

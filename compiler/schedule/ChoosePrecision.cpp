@@ -18,8 +18,11 @@
 // Activations are bf16 where the target multiplies bf16 faster than f32, and
 // f32 elsewhere: narrower never is slower.
 //
+// A weight of i4 that an embedding reads too, as the tied table of a language
+// model, becomes i8 in groups: it costs few bytes, and most of what i4 loses.
 // With weights "stored", formats are those of the model's own file
-// (`attn.stored`): a kernel whose dispatches differ in it is cloned for each.
+// (`attn.stored`). A kernel whose dispatches differ in precision is cloned for
+// each.
 //
 // Declined, and left in f32: products of fewer columns than a panel has, which
 // gain nothing, and contractions that could overflow a sum of 32 bits. Declined
@@ -102,24 +105,46 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
     return success();
   }
 
-  void choose(kernel::FuncOp kernel, attn::LinearOp op, const Target &target,
-              Format weightFormat, Format rowFormat) {
+  /// What a product of the formats chosen becomes; null: f32.
+  kernel::PrecisionAttr getPrecision(attn::LinearOp op, const Target &target,
+                                     Format weightFormat, Format rowFormat) {
     auto weight = op.getWeight().getType();
     const bool overflows =
         rowFormat == Format::i8 && weight.getDimSize(1) > kDeepestBytes;
-    if (weight.getDimSize(0) < kFewestColumns || overflows) {
-      ++kept;
-      return;
-    }
+    if (weight.getDimSize(0) < kFewestColumns || overflows)
+      return {};
     if (rowFormat == Format::bf16 && !target.hasBf16Products)
       rowFormat = Format::f32;
     // GPUs multiply in a format of their own; weights are what the file says.
     if (target.isGpu())
       rowFormat = Format::f32;
-    kernel.setPrecisionAttr(
-        kernel::PrecisionAttr::get(&getContext(), weightFormat, rowFormat,
-                                   getGroup(weightFormat), /*stored=*/false));
-    ++narrowed;
+    return kernel::PrecisionAttr::get(&getContext(), weightFormat, rowFormat,
+                                      getGroup(weightFormat), /*stored=*/false);
+  }
+
+  /// What i4 becomes where the weight is looked up too: one row of it is one
+  /// token, and both its ends see the error.
+  static kernel::PrecisionAttr getTablePrecision(kernel::PrecisionAttr usual) {
+    if (!usual || usual.getWeights() != Format::i4)
+      return usual;
+    return kernel::PrecisionAttr::get(usual.getContext(), Format::i8,
+                                      usual.getActivations(), usual.getGroup(),
+                                      /*stored=*/false);
+  }
+
+  /// Names of the weights that embeddings of the variant read.
+  static llvm::DenseSet<Attribute> getTables(kernel::VariantOp variant) {
+    llvm::DenseSet<Attribute> tables;
+    variant.walk([&](kernel::DispatchOp dispatch) {
+      auto kernel = SymbolTable::lookupNearestSymbolFrom<kernel::FuncOp>(
+          dispatch, dispatch.getKernelAttr());
+      if (!kernel || !isa<attn::EmbeddingOp>(kernel.getComputeOp()))
+        return;
+      for (Value operand : dispatch.getIns())
+        if (auto weight = operand.getDefiningOp<kernel::WeightOp>())
+          tables.insert(weight.getWeightAttr());
+    });
+    return tables;
   }
 
   /// Attention multiplies in bf16 where vectors or tiles do that faster than
@@ -133,33 +158,41 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
     ++narrowed;
   }
 
-  /// What the file keeps the weight of a dispatch in; none: nothing of ours.
-  StringRef getStored(kernel::DispatchOp dispatch, unsigned operand) {
+  /// The weight of a dispatch.
+  static kernel::WeightOp getWeight(kernel::DispatchOp dispatch,
+                                    attn::LinearOp op) {
+    const unsigned operand = cast<BlockArgument>(op.getWeight()).getArgNumber();
     auto weight = dispatch.getIns()[operand].getDefiningOp<kernel::WeightOp>();
     assert(weight && "SelectKernels makes others attn.matmul");
+    return weight;
+  }
+
+  /// As the file keeps a weight; null: in nothing of ours.
+  kernel::PrecisionAttr getStored(kernel::WeightOp weight) {
     auto declared =
         getOperation().lookupSymbol<attn::WeightOp>(weight.getWeight());
     auto format =
         declared->getAttrOfType<StringAttr>(attn::AttnDialect::kStoredAttr);
-    return format ? format.getValue() : StringRef();
+    if (!format)
+      return {};
+    return kernel::PrecisionAttr::get(
+        &getContext(), *kernel::symbolizeFormat(format.getValue()), Format::f32,
+        kStoredGroup, /*stored=*/true);
   }
 
-  /// Formats of the file for one kernel, or for clones of it.
-  void chooseStored(kernel::VariantOp variant, kernel::FuncOp kernel,
-                    attn::LinearOp op, SymbolTable &symbols) {
-    if (op.getWeight().getType().getDimSize(0) < kFewestColumns) {
-      ++kept;
-      return;
-    }
-    const unsigned operand = cast<BlockArgument>(op.getWeight()).getArgNumber();
+  /// Precisions, by weight, for one kernel, or for clones of it.
+  void choose(
+      kernel::FuncOp kernel, attn::LinearOp op, SymbolTable &symbols,
+      llvm::function_ref<kernel::PrecisionAttr(kernel::WeightOp)> precisionOf) {
     // In the order of dispatches, so that names are the same in every run.
-    llvm::MapVector<StringRef, SmallVector<kernel::DispatchOp>> byFormat;
-    variant.walk([&](kernel::DispatchOp dispatch) {
+    llvm::MapVector<kernel::PrecisionAttr, SmallVector<kernel::DispatchOp>>
+        byPrecision;
+    symbols.getOp()->walk([&](kernel::DispatchOp dispatch) {
       if (dispatch.getKernel() == kernel.getSymName())
-        byFormat[getStored(dispatch, operand)].push_back(dispatch);
+        byPrecision[precisionOf(getWeight(dispatch, op))].push_back(dispatch);
     });
-    kernel::FuncOp free = kernel; // not taken by a format yet
-    for (auto &[format, dispatches] : byFormat) {
+    kernel::FuncOp free = kernel; // not taken by a precision yet
+    for (auto &[precision, dispatches] : byPrecision) {
       kernel::FuncOp own = free ? free : cast<kernel::FuncOp>(kernel->clone());
       if (!free)
         symbols.insert(own, std::next(Block::iterator(kernel)));
@@ -167,14 +200,9 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
       for (kernel::DispatchOp dispatch : dispatches)
         dispatch.setKernel(own.getSymName());
       own.removePrecisionAttr();
-      if (format.empty()) {
-        ++kept;
-        continue;
-      }
-      own.setPrecisionAttr(kernel::PrecisionAttr::get(
-          &getContext(), *kernel::symbolizeFormat(format), Format::f32,
-          kStoredGroup, /*stored=*/true));
-      ++narrowed;
+      if (precision)
+        own.setPrecisionAttr(precision);
+      ++(precision ? narrowed : kept);
     }
   }
 
@@ -187,7 +215,11 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
           llvm::to_vector(variant.getBody().getOps<kernel::FuncOp>());
       for (kernel::FuncOp kernel : kernels)
         if (auto op = dyn_cast<attn::LinearOp>(kernel.getComputeOp()))
-          chooseStored(variant, kernel, op, symbols);
+          choose(kernel, op, symbols, [&](kernel::WeightOp weight) {
+            const bool narrow =
+                op.getWeight().getType().getDimSize(0) < kFewestColumns;
+            return narrow ? kernel::PrecisionAttr() : getStored(weight);
+          });
     }
   }
 
@@ -211,10 +243,20 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
                "leave out --weights and --gemm, or the target";
         return signalPassFailure();
       }
-      for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
-        if (auto op = dyn_cast<attn::LinearOp>(kernel.getComputeOp()))
-          choose(kernel, op, *target, weightFormat, rowFormat);
-        else if (isa<attn::AttentionOp>(kernel.getComputeOp()))
+      const llvm::DenseSet<Attribute> tables = getTables(variant);
+      SymbolTable symbols(variant);
+      auto kernels =
+          llvm::to_vector(variant.getBody().getOps<kernel::FuncOp>());
+      for (kernel::FuncOp kernel : kernels)
+        if (auto op = dyn_cast<attn::LinearOp>(kernel.getComputeOp())) {
+          kernel::PrecisionAttr usual =
+              getPrecision(op, *target, weightFormat, rowFormat);
+          choose(kernel, op, symbols, [&](kernel::WeightOp weight) {
+            return tables.contains(weight.getWeightAttr())
+                       ? getTablePrecision(usual)
+                       : usual;
+          });
+        } else if (isa<attn::AttentionOp>(kernel.getComputeOp()))
           chooseAttention(kernel, *target, rowFormat);
     }
   }

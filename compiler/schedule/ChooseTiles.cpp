@@ -9,9 +9,10 @@
 // measurement says (`kernel.tuning`), and the layouts of weights: a linear
 // kernel of our own reads its weight in 48-wide panels of the format that its
 // `precision` says, so its argument and the `kernel.weight`s dispatched with it
-// take that layout. A weight that an embedding reads as well is read there in
-// plain rows, as a second tensor of the weights file. Products by openblas read
-// plain rows.
+// take that layout. An embedding that reads the same weight takes it from the
+// panels too, so that a tied table is stored once; on GPUs, and where its kernel
+// is dispatched with tables of several layouts, it reads plain rows, a second
+// tensor of the weights file. Products by openblas read plain rows.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
@@ -80,7 +81,7 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
       assert(weight && "SelectKernels makes others attn.matmul");
       if (weight.getLayoutAttr() == panels)
         return;
-      // Other readers keep plain rows.
+      // Others may read it in another layout.
       OpBuilder b(weight);
       operand.set(kernel::WeightOp::create(b, weight.getLoc(),
                                            weight.getResult().getType(),
@@ -188,8 +189,9 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
 
   /// Lets an embedding read a table as products have it, so that it is stored
   /// once. All that its kernel looks up there must lie in the same layout.
-  void shareTables(kernel::FuncOp kernel, attn::EmbeddingOp op,
-                   const llvm::DenseMap<Attribute, kernel::PanelsAttr> &packed) {
+  void
+  shareTables(kernel::FuncOp kernel, attn::EmbeddingOp op,
+              const llvm::DenseMap<Attribute, kernel::PanelsAttr> &packed) {
     auto variant = kernel->getParentOfType<kernel::VariantOp>();
     for (Value table : op.getTables()) {
       const unsigned index = cast<BlockArgument>(table).getArgNumber();
@@ -199,10 +201,10 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
           return;
         auto weight =
             dispatch.getIns()[index].getDefiningOp<kernel::WeightOp>();
-        auto panels =
-            weight ? packed.lookup(weight.getWeightAttr()) : kernel::PanelsAttr();
-        common = common.value_or(panels) == panels ? panels
-                                                   : kernel::PanelsAttr();
+        auto panels = weight ? packed.lookup(weight.getWeightAttr())
+                             : kernel::PanelsAttr();
+        common =
+            common.value_or(panels) == panels ? panels : kernel::PanelsAttr();
       });
       if (common && *common)
         packWeight(kernel, index, *common);

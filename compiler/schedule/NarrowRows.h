@@ -42,14 +42,16 @@ struct NarrowRows {
   int64_t rowBytes;     ///< from one row to the next, a multiple of 64
   int64_t blockRows;    ///< rows in scratch at once
   int64_t scaleOffset;  ///< bytes to the rows' scales, f32 [blockRows]
-  int64_t tileOffset;   ///< bytes to what tiles need: kTileScratchBytes
+  int64_t tileOffset;   ///< bytes to the sums of tiles, [blockRows][48] words
+  int64_t tileSteps;    ///< tiles of depth in a pass over a panel
   int64_t scratchBytes; ///< all of it, a multiple of 64
 
-  /// Rows and columns of a block of tiles, the bytes of its sums, and of the
-  /// configuration of tiles behind them.
+  /// Rows and columns of a block of tiles.
   static constexpr int64_t kTileRows = 32, kTileColumns = 48;
-  static constexpr int64_t kSumBytes = kTileRows * kTileColumns * 4;
-  static constexpr int64_t kTileScratchBytes = kSumBytes + 64;
+  /// Bytes to the configuration of tiles, behind the sums.
+  int64_t getConfigurationOffset() const {
+    return tileOffset + blockRows * kTileColumns * 4;
+  }
 
   bool usesTiles() const {
     return product == TilesOfBytes || product == TilesOfBf16;

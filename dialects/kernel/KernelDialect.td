@@ -80,11 +80,11 @@ def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
     | i8, grouped | 4 | group | scale[k / group][n] * q, q in -127 .. 127 | f32 scale[K' / group][width] |
     | i4 | 8 | group | scale[k / group][n] * q, q in -8 .. 7 | f32 scale[K' / group][width] |
 
-    The scale of an i8 column, or of a group of it, is its largest magnitude /
-    127. That of a group of an i4 column, which may be negative, is the one of
-    some guesses that loses least (package/FourBitScale.h). Weights that a model's file
-    keeps in such groups keep its scales and steps (q of -128 included), and so
-    their values.
+    The scale of an i8 column, or of a group of it, and that of a group of an i4
+    column, which may be negative, are those of some guesses that lose least
+    (package/ByteScale.h, FourBitScale.h). Weights that a model's file keeps in
+    such groups keep their scales and steps (q of -128 included), and so their
+    values.
 
     `#kernel.panels<48>` serves AVX-512 (one 48-wide panel) and AVX2 (3x16 or
     2x24) alike; sixteen columns of `#kernel.panels<48, i8>` or `bf16` over 64

@@ -54,16 +54,16 @@ kernel.variant @avx2 target "x86-64-v3" {
 
 // -----
 
-// Tiles of AMX: configured once; two by three of sums over the whole depth, from
-// rows 64 bytes apart and words of the panel 192 apart, then through scratch to
-// the output. Fewer than 17 rows take half of them.
+// Tiles of AMX: configured once; one by three of sums for up to 16 rows, else two
+// by two, then up to four by one for the third of a panel; from rows 64 bytes
+// apart and words of the panel 192 apart, through scratch to the output.
 
 !x = tensor<?x64xf32, #attn.sizes<tokens, 64>>
 !w = tensor<96x64xf32>
 !y = tensor<?x96xf32, #attn.sizes<tokens, 96>>
 attn.size @tokens min 1 max 512
 kernel.variant @amx target "amx" {
-  kernel.func @tiles(%x: !x, %w: !w {kernel.layout = #kernel.panels<48, i8>}) -> !y tile #kernel.tile<rows = 32, columns = 48, depth = 0> precision #kernel.precision<weights = i8, activations = i8> scratch "19264" {
+  kernel.func @tiles(%x: !x, %w: !w {kernel.layout = #kernel.panels<48, i8>}) -> !y tile #kernel.tile<rows = 32, columns = 48, depth = 0> precision #kernel.precision<weights = i8, activations = i8> scratch "49984" {
     %y = attn.linear %x, %w : !x, !w -> !y
     kernel.return %y : !y
   }
@@ -74,13 +74,16 @@ kernel.variant @amx target "amx" {
 // CHECK: vector.reduction <maxsi>
 // CHECK-NOT: arith.xori
 // CHECK: arith.trunci {{.*}} : vector<16xi32> to vector<16xi8>
-// CHECK-COUNT-6: llvm.call_intrinsic "llvm.x86.tilezero"
-// CHECK: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c64_i64)
-// CHECK: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c192_i64)
-// CHECK: llvm.call_intrinsic "llvm.x86.tdpbssd"
-// CHECK-COUNT-6: llvm.call_intrinsic "llvm.x86.tilestored64"
 // CHECK-COUNT-3: llvm.call_intrinsic "llvm.x86.tilezero"
+// CHECK-COUNT-3: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c192_i64)
+// CHECK: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c64_i64)
+// CHECK-COUNT-3: llvm.call_intrinsic "llvm.x86.tdpbssd"
 // CHECK-COUNT-3: llvm.call_intrinsic "llvm.x86.tilestored64"
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tilezero"
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c192_i64)
+// CHECK: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c64_i64)
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbssd"
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tilestored64"
 // CHECK: arith.sitofp {{.*}} : vector<16xi32> to vector<16xf32>
 
 // -----

@@ -13,9 +13,12 @@
 //===----------------------------------------------------------------------===//
 #include "KernelRunner.h"
 #include "TargetTest.h"
+#include "compiler/package/PackWeights.h"
+#include "mlir/IR/MLIRContext.h"
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <random>
 
 namespace attnc::test {
@@ -314,7 +317,8 @@ kernel.func @transposed(%x: tensor<?x?x3xf32, #attn.sizes<rows, more, 3>>, %b: t
 
 //===-- embeddings --------------------------------------------------------===//
 
-std::string embeddingKernel(int64_t columns) {
+/// `layout`: of the first table, "" for rows.
+std::string embeddingKernel(int64_t columns, const std::string &layout = "") {
   const std::string n = number(columns), row = "tensor<" + n + "xf32>";
   const std::string words = "tensor<99x" + n + "xf32>";
   const std::string types = "tensor<2x" + n + "xf32>";
@@ -322,7 +326,7 @@ std::string embeddingKernel(int64_t columns) {
   const std::string result =
       "tensor<?x3x" + n + "xf32, #attn.sizes<rows, 3, " + n + ">>";
   return "kernel.func @embedding(%a: " + ids + ", %b: " + ids +
-         ", %w: " + words + ", %t: " + types + ", %g: " + row +
+         ", %w: " + words + layout + ", %t: " + types + ", %g: " + row +
          ", %s: tensor<?x3x" + n + "xf32, #attn.sizes<rows, 3, " + n +
          ">>) -> " + result +
          " {\n%y = attn.embedding(%a, %b), (%w, %t) row(%g at "
@@ -367,6 +371,61 @@ TEST_P(RowTest, EmbeddingsWithARowRegion) {
                           added.floats()[i * columns + c],
                       y[i * columns + c], 4 * kRounding);
         }
+    }
+  }
+}
+
+// A table in the panels of products: every number is as near as its format has
+// it, in particular its own and no other's.
+TEST_P(RowTest, EmbeddingsOfPackedTables) {
+  constexpr int64_t kWords = 99, kWidth = 48;
+  mlir::MLIRContext context;
+  context.loadDialect<kernel::KernelDialect>();
+  for (auto [format, group, tolerance] :
+       {std::tuple(kernel::Format::f32, 0, 0.0),
+        std::tuple(kernel::Format::bf16, 0, 0x1p-8),
+        std::tuple(kernel::Format::i8, 0, 1.5 / 121),
+        std::tuple(kernel::Format::i8, 8, 1.5 / 121),
+        std::tuple(kernel::Format::i8, 32, 1.5 / 121),
+        std::tuple(kernel::Format::i4, 24, 2.8 / 8),
+        std::tuple(kernel::Format::i4, 32, 2.8 / 8)}) {
+    auto panels =
+        kernel::PanelsAttr::get(&context, kWidth, format, int64_t(group));
+    std::string text;
+    llvm::raw_string_ostream(text) << panels;
+    for (int64_t columns : {1, 15, 16, 17, 48, 70, 384}) {
+      auto runner =
+          compile(embeddingKernel(columns, " {kernel.layout = " + text + "}"));
+      ASSERT_TRUE(runner);
+      GuardedBuffer words = randomBuffer(kWords * columns, 1);
+      const std::vector<uint8_t> bytes = attnc::packPanels(
+          {words.floats(), words.size()}, kWords, columns, panels);
+      GuardedBuffer packed(bytes.size() / 4);
+      std::memcpy(packed.data(), bytes.data(), bytes.size());
+      packed.freeze();
+      GuardedBuffer types(2 * columns), factors(columns), ids(kWords),
+          kinds(kWords);
+      GuardedBuffer added(kWords * columns);
+      std::fill_n(types.floats(), types.size(), 0.0f);
+      std::fill_n(added.floats(), added.size(), 0.0f);
+      std::fill_n(factors.floats(), factors.size(), 1.0f);
+      std::fill_n(kinds.ints(), kinds.size(), 0);
+      std::iota(ids.ints(), ids.ints() + kWords, 0);
+      std::vector<float> y = run(*runner, "embedding", {kWords / 3, 0},
+                                 {ids.data(), kinds.data(), packed.data(),
+                                  types.data(), factors.data(), added.data()},
+                                 kWords * columns);
+      for (int64_t row = 0; row < kWords; ++row) {
+        float largest = 0;
+        for (int64_t c = 0; c < columns; ++c)
+          largest =
+              std::max(largest, std::fabs(words.floats()[row * columns + c]));
+        for (int64_t c = 0; c < columns; ++c) {
+          const int64_t at = row * columns + c;
+          ASSERT_LE(std::fabs(words.floats()[at] - y[at]), largest * tolerance)
+              << text << " " << columns << ": " << row << ", " << c;
+        }
+      }
     }
   }
 }
