@@ -212,10 +212,7 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
   // What follows the weights may be no memory at all, which a prefetch ignores.
 
   if (narrow && narrow->usesTiles())
-    return e.loop(blockFrom, blockTo, tileRows, [&](Value row) {
-      emitTileBlock(strip, row, e.sub(row, blockFrom),
-                    e.minimum(e.sub(blockTo, row), e.i64(tileRows)));
-    });
+    return emitTileStrip(strip, blockFrom, blockTo);
   if (widens)
     return emitWideningStrip(strip, blockFrom, blockTo);
   Value span = e.sub(blockTo, blockFrom);
@@ -248,9 +245,10 @@ int64_t LinearEmitter::tileIterations() {
 Value LinearEmitter::prefetchedLines(Value span, int64_t stripWords) {
   // A few rows of whole panels are done as fast as the processor's own
   // prefetchers stream; ours only take turns from them.
-  const int64_t fewest = panelWidth > tileColumns ? 1
-                         : pack > 1               ? tileRows
-                                                  : kRowsToPrefetch;
+  const bool usesTiles = narrow && narrow->usesTiles();
+  const int64_t fewest = usesTiles || panelWidth > tileColumns ? 1
+                         : pack > 1                            ? tileRows
+                                    : kRowsToPrefetch;
   Value iterations = e.mul(e.ceilDiv(span, tileRows), e.i64(tileIterations()));
   const int64_t lines = llvm::divideCeil(stripWords, kLine);
   Value each = e.div(e.add(iterations, e.i64(lines - 1)), iterations);

@@ -116,10 +116,21 @@ private:
       llvm::MutableArrayRef<mlir::Value> sums);
   /// The same by tiles of AMX (EmitTiles.cpp).
   void configureTiles();
-  void emitTileBlock(const Strip &strip, mlir::Value row,
-                     mlir::Value rowInBlock, mlir::Value count);
-  void multiplyTiles(const Strip &strip, mlir::Value rowsAt,
-                     mlir::Value prefetch, int64_t down, mlir::Value sums);
+  /// Tiles of sums: `down` of rows by `across` of columns from `column` on.
+  struct TileForm {
+    int64_t down, column, across;
+  };
+  /// A part of a strip: rows from `row` on, tiles of depth [from, to).
+  struct TilePart {
+    mlir::Value row, rowInBlock, count;
+    mlir::Value from, to;
+  };
+  void emitTileStrip(const Strip &strip, mlir::Value blockFrom,
+                     mlir::Value blockTo);
+  void emitTilePart(const Strip &strip, const TilePart &part);
+  void multiplyTiles(const Strip &strip, const TilePart &part, mlir::Value tile,
+                     const TileForm &form, bool prefetches);
+  void finishTiles(const Strip &strip, const TilePart &part);
   mlir::Value finishBytes(const Strip &strip, mlir::Value sum,
                           mlir::Value scale, unsigned vector);
   mlir::Value intrinsic(llvm::StringRef name, mlir::Value sum,
