@@ -123,7 +123,7 @@ def Warp_StreamMmaOp : Warp_Op<"stream_mma", [MemoryEffects<[MemRead]>,
     are those of the last.
 
     ```mlir
-    %s = warp.stream_mma %x rows %m stride %d : bf16, %w[%column, %k] columns %n every 256 scales %f every 128 group 32, %acc {bits = 4 : i64, depth = 512 : i64, operand = bf16, runs = 2 : i64} : !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !warp.fragment<acc, 16x16xf32>
+    %s = warp.stream_mma %x rows %m stride %d : bf16, %w[%column, %k] columns %n every 256 scales %f every 128 group 32, %acc {bits = 4 : i64, depth = 512 : i64, operand = bf16, runs = 2 : i64} : !llvm.ptr<1>, !llvm.ptr<1>, !warp.fragment<acc, 16x16xf32>, !llvm.ptr<1>
     ```
 
     Constraints:
@@ -145,7 +145,7 @@ def Warp_StreamMmaOp : Warp_Op<"stream_mma", [MemoryEffects<[MemRead]>,
     $lhs `rows` $rows `stride` $stride `:` $element `,` $weights `[` $column `,`
     $k `]` `columns` $columns `every` $rowBytes (`scales` $scales^)? `every`
     $scaleStride `group` $group `,` $acc attr-dict `:` type($lhs) `,`
-    type($weights) (`,` type($scales)^)? `,` qualified(type($acc))
+    type($weights) `,` qualified(type($acc)) (`,` type($scales)^)?
   }];
   let hasVerifier = 1;
 }

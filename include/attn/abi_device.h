@@ -84,11 +84,17 @@ typedef struct attn_abi_panels {
   int64_t group, bytes, scales;
 } attn_abi_panels;
 
-/* A weight as the device holds it: row-major, converted at upload. */
+/* A weight as the device holds it: row-major, converted at upload. I8 from
+ * panels of 8 or 4 bits stays what it is: rows of q in runs of 64 columns,
+ * zeros behind the last; at the next multiple of 256 bytes the scales, f32
+ * [groups of the padded columns][rows, padded to 16]. A run is four parts, of
+ * which word j of part p has the numbers from (4 j + p) * 32 / bits on, the
+ * even ones in its lower half, in order. */
 typedef struct attn_abi_device_weight {
   int32_t weight;        /* index in attn_abi_library.weights */
   attn_dtype dtype;      /* on the device: F32, F16 or BF16 from panels and from
-                            an F32 tensor, else the tensor's own */
+                            an F32 tensor, I8 from panels of 8 or 4 bits, else
+                            the tensor's own */
   int64_t rows, columns; /* on the device */
   const attn_abi_panels *panels; /* whose padding is dropped; NULL: the tensor
                                     is row-major */

@@ -14,8 +14,9 @@
 #
 # Without cases: a few small ones, the encoder and language models (gpt2, llama:
 # names of test/data/decoders), which are held to the variant for processors in
-# products of f32 and of bf16, one of them with narrow weights, and all forms of
-# attention with states (cached).
+# products of f32 and of bf16, one of them with narrow weights and narrow caches,
+# another with adapters; products with weights of every format (products) and all
+# forms of attention with states (cached).
 # Needs Python with NumPy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -34,7 +35,7 @@ while [ $# -gt 0 ]; do
 done
 [ ${#cases[@]} -gt 0 ] ||
   cases=(encoder attention_d64 window_d64 alibi_d64 grouped_d64 cross_d64 product
-         gpt2 llama qwen2-window cached)
+         gpt2 llama qwen2 qwen2-window products cached)
 
 work=$build/gpu-stub
 rm -rf "$work"
@@ -51,18 +52,23 @@ on_stub() { # FOLDER TARGET SEED COMMAND...
 # A language model against its variant for processors: exact products give equal
 # tokens; those of bf16 are off by what tiny random weights make of 8 bits.
 check_decoder() { # MODEL TARGET
-  local variant format weights tolerance folder seed variants="f32:f32 bf16:f32"
-  # Weights that both variants read in the same panels.
+  local variant format weights cache tolerance folder seed adapters=() chosen=()
+  local variants="f32:f32:f32 bf16:f32:f32"
+  # Weights and states that both variants read as the same bits.
   [ "$1-$2" != llama-sm_80 ] ||
-    variants="$variants f32:bf16 f32:int8 f32:int4"
+    variants="$variants f32:bf16:f32 f32:int8:bf16 f32:int4:int8 bf16:int4:int8"
+  if [ "$1-$2" = qwen2-sm_80 ]; then
+    adapters=(--adapters=test/data/adapters/qwen2-lora,test/data/adapters/qwen2-dora)
+    chosen=(--adapters qwen2-lora,qwen2-dora)
+  fi
   for variant in $variants; do
-    format=${variant%:*} weights=${variant#*:}
+    IFS=: read -r format weights cache <<< "$variant"
     tolerance=1e-4
     [ "$format" = f32 ] || tolerance=0.25
-    folder=$work/$2/$1-$format-$weights
+    folder=$work/$2/$1-$format-$weights-$cache
     if ! "${attnc:-$build/bin/attnc}" compile "test/data/decoders/$1" -o "$folder" \
          --name model --target="x86-64-v3,$2" --products="$format" \
-         --weights="$weights" --activations=f32 \
+         --weights="$weights" --activations=f32 --cache="$cache" "${adapters[@]}" \
          --dump-ir="$folder/ir" >"$work/$1.log" 2>&1; then
       echo "$2 $1 does not compile:"
       tail -n 5 "$work/$1.log"
@@ -70,9 +76,10 @@ check_decoder() { # MODEL TARGET
       continue
     fi
     for seed in $seeds; do
-      printf '%s %s %s ' "$2" "$format" "$weights"
+      printf '%s %s %s %s ' "$2" "$format" "$weights" "$cache"
       on_stub "$folder" "$2" "$seed" $python test/gpu/check-decoder.py \
-        "$folder/libmodel.so" "test/numerics/data/decoders/$1.json" $tolerance ||
+        "$folder/libmodel.so" "test/numerics/data/decoders/$1.json" $tolerance \
+        "${chosen[@]}" ||
         failed=$((failed + 1))
     done
   done
@@ -88,8 +95,16 @@ for target in $targets; do
     if [ "$name" = cached ]; then
       format=f32
       [ "$target" = sm_80 ] || format=bf16
-      $python test/gpu/check-cached.py "${attnc:-$build/bin/attnc}" "$folder" \
-        "$target" $format --stub "$build/stub-driver" || failed=$((failed + 1))
+      for cache in f32 bf16 int8; do
+        $python test/gpu/check-cached.py "${attnc:-$build/bin/attnc}" \
+          "$folder-$cache" "$target" $format --cache $cache \
+          --stub "$build/stub-driver" || failed=$((failed + 1))
+      done
+      continue
+    fi
+    if [ "$name" = products ]; then
+      $python test/gpu/check-products.py "${attnc:-$build/bin/attnc}" "$folder" \
+        "$target" --stub "$build/stub-driver" || failed=$((failed + 1))
       continue
     fi
     if [ "$name" = encoder ]; then

@@ -18,14 +18,13 @@ device that is not there, --stub names the stub driver's folder. Needs NumPy.
 """
 
 import argparse
-import json
 import os
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+from product_program import product, write_weight
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "bundle"))
 
@@ -52,30 +51,6 @@ CASES = {
 UNSTREAMED = ("int4-8", "int8-24")
 SHAPES = ((50, 96), (130, 200), (48, 1304), (200, 64))  # columns, depth
 ROWS = (1, 7, 8, 9, 16, 17, 70)
-
-
-def program(columns, depth):
-    return f"""\
-!x = tensor<?x{depth}xf32, #attn.sizes<rows, {depth}>>
-!w = tensor<{columns}x{depth}xf32>
-!y = tensor<?x{columns}xf32, #attn.sizes<rows, {columns}>>
-module attributes {{attn.name = "product", attn.files = ["w.safetensors"]}} {{
-attn.size @rows min 1 max 4096
-attn.weight @w from ["w"] : !w
-attn.entry @run(%x: !x {{attn.name = "x"}}) -> (!y {{attn.name = "out"}}) sizes ["rows"] {{
-    %w = attn.get_weight @w : !w
-    %y = attn.linear %x, %w : !x, !w -> !y
-    attn.return %y : !y
-}}
-}}
-"""
-
-
-def write_weights(path, weights):
-    header = json.dumps({"w": {"dtype": "F32", "shape": list(weights.shape),
-                               "data_offsets": [0, weights.nbytes]}}).encode()
-    header += b" " * (-len(header) % 8)
-    path.write_bytes(struct.pack("<Q", len(header)) + header + weights.tobytes())
 
 
 def round_bf16(numbers):
@@ -106,9 +81,10 @@ def main():
         for columns, depth in SHAPES:
             folder = given.work / f"{name}-{columns}x{depth}"
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "product.mlir").write_text(program(columns, depth))
+            (folder / "product.mlir").write_text(product(columns, depth))
             weights = random.standard_normal((columns, depth)) / depth ** 0.5
-            write_weights(folder / "w.safetensors", weights.astype(np.float32))
+            write_weight(folder / "w.safetensors", columns, depth,
+                         weights.astype(np.float32).tobytes())
             subprocess.run([given.attnc, "compile", "-q", folder / "product.mlir",
                             "-o", folder, "--name", "product",
                             f"--target=x86-64-v3,{given.target}",

@@ -23,6 +23,7 @@ import sys
 from pathlib import Path
 
 from cached_program import cached
+from product_program import product, write_weight
 
 SIZES = (32, 64, 96, 128, 256)
 CAUSAL = """ mask() {
@@ -38,6 +39,11 @@ CAP = """ score() {
     %r = arith.mulf %u, %c : f32
     attn.yield %r : f32
   }"""
+
+
+NARROW = (["--weights=int8", "--activations=f32"],
+          ["--weights=int8", "--group=128"], ["--weights=int4"],
+          ["--weights=int4", "--products=f16"], ["--weights=int4", "--products=f32"])
 
 
 def find_ptxas():
@@ -89,6 +95,14 @@ def programs(work, models):
         if size in (64, max(SIZES)):
             yield work / f"causal-{size}.mlir", wide
             yield path, wide
+    for cache in ("bf16", "int8"):
+        for size in (64, max(SIZES)):
+            yield work / f"cached-{size}.mlir", [f"--cache={cache}"]
+    columns, depth = 4096, 640
+    path = write("product", product(columns, depth))
+    write_weight(work / "w.safetensors", columns, depth, bytes(4 * columns * depth))
+    for weights in NARROW:
+        yield path, weights
     # More query heads to a key head than a product has rows.
     yield write("grouped-64", cached(64, 40, 2, CAUSAL)), narrow
 
