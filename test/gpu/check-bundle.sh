@@ -7,8 +7,9 @@
 # ===----------------------------------------------------------------------===//
 # Packs a small bundle, unpacks it in a fresh folder and runs it there, times
 # included, with stand-ins for the driver (stub/), PyTorch and CUDA's tools
-# (standin/). Then what may go wrong on the way; at the end every line of every
-# script in the bundle must have been run.
+# (standin/). Then what may go wrong on the way; at the end every statement of the
+# bundle's scripts must have been run (check-on-stub.sh does that for those that
+# come from elsewhere).
 #
 #   bash test/gpu/check-bundle.sh [--build FOLDER]
 #
@@ -36,16 +37,19 @@ bundle=$work/there/gpu-bundle
 export LD_LIBRARY_PATH=$PWD/$build/stub-driver ATTNC_STUB_KERNELS=$work/ir
 export ATTNC_STUB_CHIP=90 ATTNC_STUB_STRICT=1 PYTHONDONTWRITEBYTECODE=1
 plain=$PATH standin=$PWD/test/gpu/standin lines=$work/lines.txt
-export PS4='+shell ${BASH_SOURCE} ${LINENO} ' PATH=$standin/bin:$PATH
+export PATH=$standin/bin:$PATH
 trace="$python $PWD/test/gpu/trace-lines.py"
+
+# shellcheck disable=SC2016 # for the traced shell
+traced='PS4="+shell \${BASH_SOURCE} \${LINENO} "; set -x; . "$0"'
 
 # attempt STATUS TEXT ARGUMENT...: run-on-gpu.sh ends with STATUS and says TEXT.
 attempt() {
   local expected=$1 text=$2 status=0
   shift 2
   (cd "$work/there" && exec 9>>"$lines" &&
-    PYTHON="$trace run $bundle $lines" BASH_XTRACEFD=9 \
-      bash -x "$bundle/run-on-gpu.sh" "$@") >"$work/output.txt" 2>&1 || status=$?
+    PYTHON="$trace run $bundle $lines" BASH_XTRACEFD=9 bash -c "$traced" \
+      "$bundle/run-on-gpu.sh" "$@") >"$work/output.txt" 2>&1 || status=$?
   if [ "$status" -ne "$expected" ] || ! grep -qe "$text" "$work/output.txt"; then
     echo "run-on-gpu.sh $*: status $status, expected $expected and '$text'"
     tail -n 40 "$work/output.txt"
@@ -64,7 +68,12 @@ done
 # What goes wrong has to be seen.
 attempt 2 "is not an option" --fast
 PATH=$plain attempt 1 "no nvidia-smi" --only check
-attempt 0 "PyTorch is not installed" "$bundle" --only time --out "$work/other"
+mkdir "$work/none"
+echo 'raise ImportError("it is not here")' >"$work/none/torch.py"
+PYTHONPATH=$work/none attempt 0 "PyTorch is not installed" "$bundle" --only time \
+  --out "$work/other"
+ATTNC_STUB_DEVICES=0 PYTHONPATH=$standin attempt 1 "PyTorch sees no GPU" \
+  --only time
 ATTNC_STUB_CHIP=75 attempt 1 "needs a chip" --only check
 mv "$bundle/decode_d128" "$work"
 PYTHONPATH=$standin attempt 0 "decode_d128 *not in this bundle" --only time \
@@ -76,4 +85,6 @@ path = sys.argv[1]
 numpy.save(path, 0 * numpy.load(path))' "$bundle/stored_d64/out0.npy"
 : >"$bundle/linear_256/liblinear_256.so"
 attempt 1 "WRONG" --only check,sessions,sanitize
-$trace missing "$bundle" "$lines"
+! $trace run "$bundle" "$lines" "$bundle/check.py" "$bundle" --case none
+$trace missing "$lines" "$bundle"/{library,check,timing,contest,peers}.py \
+  "$bundle"/{encoder_weights.py,run-on-gpu.sh}

@@ -5,16 +5,19 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
-"""Takes synchronization out of the kernels with states, one piece at a time, and
-fails where the emulator does not notice.
+"""Takes synchronization out of kernels, one piece at a time, and fails where the
+emulator does not notice.
 
-    check-faults.py ATTNC WORK TARGET STUB [--seeds N]
+    check-faults.py [--quick] [--seeds N] [--programs REGEX] IR STUB COMMAND...
 
-Every barrier, every wait for copies and every end of a group of copies in the
-programs for parts and for prompts is removed from the optimized IR in turn; the
-case then has to end with an error or with wrong numbers at one of the seeds, for
-each class in each program. Single pieces that may go, since they end a group that
-is empty on the way they lie on, are listed. Needs NumPy.
+IR is the folder of a compiled library's dumped IR, COMMAND runs the library on the
+stub driver in STUB and checks its numbers; {} in it stands for the folder whose
+kernels it shall take (ATTNC_STUB_KERNELS names it, too). Every barrier, wait,
+arrival and end of a group of copies in programs whose names match REGEX (those of
+attention) is removed from the optimized IR in turn; COMMAND, which has to run
+them, must then fail at one of the seeds, for each class in each program. Single pieces that may go are listed: a
+group may be empty on the way that its end lies on. --quick looks no further once
+a class has been noticed in a program.
 """
 
 import argparse
@@ -26,63 +29,63 @@ import sys
 from pathlib import Path
 
 CLASSES = {"barrier": "llvm.nvvm.barrier.cta.sync",
-           "wait": "llvm.nvvm.cp.async.wait.group",
-           "commit": "llvm.nvvm.cp.async.commit.group"}
-CASE = "steps"
+           "copies": "llvm.nvvm.cp.async.wait.group",
+           "commit": "llvm.nvvm.cp.async.commit.group",
+           "wait": "mbarrier.try_wait.parity",
+           "arrive": "mbarrier.arrive.shared",
+           "fence": "fence.proxy.async"}
+PROGRAM = re.compile(r"define ptx_kernel void @(\w+)\(")
+SECONDS = 60  # longer than any run that ends
 
 
-def sites(lines):
+def sites(lines, programs):
     """Program, class and number of the line of each piece."""
     program = None
     for number, line in enumerate(lines):
-        found = re.match(r"define ptx_kernel void @\w+cached_attention_\w+_(\w+)\(", line)
+        found = PROGRAM.match(line)
         if found:
             program = found.group(1)
+            program = program if re.search(programs, program) else None
         elif line.startswith("}"):
             program = None
         for name, callee in CLASSES.items():
-            if program and " call " in line and callee in line:
+            if program and " call void " in line and callee in line:
                 yield program, name, number
-
-
-def is_noticed(run, folder, lines, number, seeds):
-    (folder / "00-ll.ll").write_text("\n".join(
-        line for i, line in enumerate(lines) if i != number))
-    return any(run(folder, seed) for seed in range(seeds))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("attnc")
-    parser.add_argument("work", type=Path)
-    parser.add_argument("target")
+    parser.add_argument("ir", type=Path)
     parser.add_argument("stub")
     parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--programs", default="attention")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args()
-    script = Path(__file__).resolve().parent / "check-cached.py"
 
-    def run(kernels, seed):
-        """Whether the case fails with these kernels."""
-        environment = dict(os.environ, ATTNC_STUB_SEED=str(seed))
-        done = subprocess.run(
-            [sys.executable, script, given.attnc, given.work, given.target, "f32",
-             "--only", CASE, "--stub", given.stub, "--kernels", kernels],
-            env=environment, capture_output=True, text=True)
-        return done.returncode != 0
+    def fails(kernels, seed):
+        environment = dict(
+            os.environ, ATTNC_STUB_SEED=str(seed), ATTNC_STUB_KERNELS=str(kernels),
+            LD_LIBRARY_PATH=given.stub)
+        command = [part.replace("{}", str(kernels)) for part in given.command]
+        return subprocess.run(command, env=environment, timeout=SECONDS,
+                              capture_output=True).returncode != 0
 
-    ir = given.work / CASE / "ir"
-    if run(ir, 0):
+    if fails(given.ir, 0):
         print("check-faults.py: the kernels are wrong as they are", file=sys.stderr)
         return 1
-    lines = next(ir.glob("*ll.ll")).read_text().split("\n")
-    mutated = given.work / "mutated"
+    lines = next(given.ir.glob("*ll.ll")).read_text().split("\n")
+    mutated = given.ir.parent / "mutated"
     shutil.rmtree(mutated, ignore_errors=True)
     mutated.mkdir()
     noticed, silent = {}, []
-    for program, name, number in sites(lines):
+    for program, name, number in sites(lines, given.programs):
         key = (program, name)
-        noticed.setdefault(key, 0)
-        if is_noticed(run, mutated, lines, number, given.seeds):
+        if noticed.setdefault(key, 0) and given.quick:
+            continue
+        (mutated / "00-ll.ll").write_text("\n".join(
+            line for i, line in enumerate(lines) if i != number))
+        if any(fails(mutated, seed) for seed in range(given.seeds)):
             noticed[key] += 1
         else:
             silent.append("%s %s, line %d" % (program, name, number + 1))

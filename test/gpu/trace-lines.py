@@ -8,13 +8,15 @@
 """Runs Python scripts and adds up which of their lines were executed.
 
     trace-lines.py run FOLDER LOG SCRIPT ARGUMENT...  as `python SCRIPT ARGUMENT...`
-    trace-lines.py missing FOLDER LOG    lines of FOLDER's scripts that no run did
+    trace-lines.py missing LOG FILE...    what of these scripts no run did
 
 LOG gets one "FILE LINE" for each line of a file directly in FOLDER. Lines of a
-shell script come in by its own trace: bash -x with PS4='+shell ${BASH_SOURCE}
-${LINENO} ', written to LOG too; of those, simple commands count.
+shell script come in by its own trace: set -x with PS4='+shell ${BASH_SOURCE}
+${LINENO} ', written to LOG too. Statements count, not lines; those that raise an
+exception because something is wrong do not, nor do definitions.
 """
 
+import ast
 import os
 import re
 import runpy
@@ -49,52 +51,57 @@ def run(folder, log, script, arguments):
             file.writelines(f"{name} {line}\n" for name, line in done)
 
 
-def lines_of(code):
-    """Lines that have instructions, but for headers of functions and docs."""
-    for _, _, line in code.co_lines():
-        if line and line > code.co_firstlineno:
-            yield line
-    for constant in code.co_consts:
-        if hasattr(constant, "co_lines"):
-            yield from lines_of(constant)
+def statements(tree):
+    """First and last lines of what is executed."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.stmt) or isinstance(
+                node, (ast.FunctionDef, ast.ClassDef, ast.Raise, ast.Try,
+                       ast.Nonlocal, ast.Global)):
+            continue
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue  # what a function says of itself
+        last = node.body[0].lineno - 1 if hasattr(node, "body") else node.end_lineno
+        yield node.lineno, max(last, node.lineno)
 
 
-def shell_lines(text):
-    """Lines that begin a simple command. A line that the one above goes on in,
-    keywords, and what a pipe or a test stands on are the business of others."""
-    follows = False
+def shell_statements(text):
+    """Lines of simple commands, with those that they go on in."""
+    begin = None
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
-        word = re.match(r"[\w$\"\[({]+", line)
-        if word and not follows and word.group() not in (
-                "fi", "done", "esac", "else", "then", "do", "case", "{") and \
-                not re.match(r"[-*\w]+\)|\w+\(\) {", line):
-            yield number
-        follows = line.endswith(("\\", "|", "||", "&&")) or \
-            (follows and not line)
+        begin = begin or number
+        if line.endswith(("\\", "|", "||", "&&")):
+            continue
+        first = text.splitlines()[begin - 1].strip()
+        word = first.split(" ")[0].rstrip(";")
+        if word and word[0] != "#" and word not in (
+                "fi", "done", "esac", "else", "then", "do", "case", "{", "}",
+                "shift") and not re.match(r"[^ ]+\)|\w+\(\) {", first):
+            yield begin, number
+        begin = None
 
 
-def missing(folder, log):
+def missing(log, files):
     done = set()
     for line in Path(log).read_text(errors="replace").splitlines():
         parts = line.split()
-        if parts and parts[0].endswith("shell") and len(parts) > 2:
+        if len(parts) > 2 and parts[0].endswith("shell"):
             parts = [os.path.basename(parts[1]), parts[2]]
         if len(parts) == 2 and parts[1].isdigit():
             done.add((parts[0], int(parts[1])))
-    count, left = 0, []
-    for path in sorted(Path(folder).iterdir()):
-        text = path.read_text() if path.suffix in (".py", ".sh") else ""
-        if path.suffix == ".py":
-            lines = set(lines_of(compile(text, path.name, "exec")))
-        else:
-            lines = set(shell_lines(text))
-        count += len(lines)
-        left += [(path.name, line, text.splitlines()[line - 1].strip())
-                 for line in sorted(lines) if (path.name, line) not in done]
-    for name, line, shown in left:
-        print(f"{name}:{line}: never run: {shown}")
-    print(f"{count - len(left)} of {count} lines were run")
+    count = left = 0
+    for path in map(Path, files):
+        text = path.read_text()
+        found = statements(ast.parse(text)) if path.suffix == ".py" else \
+            shell_statements(text)
+        for first, last in found:
+            count += 1
+            if not any((path.name, line) in done
+                       for line in range(first, last + 1)):
+                left += 1
+                print(f"{path.name}:{first}: never run: "
+                      f"{text.splitlines()[first - 1].strip()}")
+    print(f"{count - left} of {count} statements were run")
     return 1 if left else 0
 
 
@@ -102,8 +109,8 @@ def main():
     if len(sys.argv) > 4 and sys.argv[1] == "run":
         run(os.path.abspath(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])
         return 0
-    if len(sys.argv) == 4 and sys.argv[1] == "missing":
-        return missing(sys.argv[2], sys.argv[3])
+    if len(sys.argv) > 3 and sys.argv[1] == "missing":
+        return missing(sys.argv[2], sys.argv[3:])
     print(__doc__, file=sys.stderr)
     return 2
 

@@ -272,6 +272,18 @@ attn.entry @run(%x: !x {{attn.name = "x"}}) -> (!y {{attn.name = "out"}}) sizes 
             struct.pack("<Q", len(header)) + header + data.tobytes())
 
 
+# So many keys that each stage of a pipeline is filled again.
+LONG = {
+    **{f"d{d}": {"width": d} for d in (32, 64, 96, 128, 256)},
+    **{f"causal_d{d}": {"width": d, "mask": "causal"}
+       for d in (32, 64, 96, 128)},
+    "alibi_d128": {"width": 128, "mask": "causal", "score": "alibi"},
+    "softcap_d128": {"width": 128, "score": "softcap"},
+    "grouped_d64": {"width": 64, "heads": 8, "key_heads": 2, "mask": "causal"},
+    "grouped_d32": {"width": 32, "heads": 8, "key_heads": 2, "mask": "window"},
+    "alibi_d96": {"width": 96, "heads": 6, "key_heads": 2, "mask": "causal",
+                  "score": "alibi"},
+}
 CASES = {
     **{f"attention_d{d}": Attention(d) for d in (32, 64, 96, 128, 256)},
     **{f"causal_d{d}": Attention(d, mask="causal") for d in (64, 128)},
@@ -287,25 +299,16 @@ CASES = {
                              keys=700),
     **{f"attention_d64_{products}": Attention(64, products=products)
        for products in ("f16", "tf32", "f32")},
-    **{f"stored_d{d}": Attention(d, stored=True)
-       for d in (32, 64, 96, 128, 256)},
-    **{f"stored_causal_d{d}": Attention(d, mask="causal", stored=True)
-       for d in (32, 64, 96, 128)},
-    "stored_window_d128": Attention(128, mask="window", batch=1, queries=600,
-                                    window=512, stored=True),
-    "stored_alibi_d128": Attention(128, mask="causal", score="alibi",
-                                   stored=True),
-    "stored_softcap_d128": Attention(128, score="softcap", stored=True),
-    "stored_grouped_d64": Attention(64, heads=8, key_heads=2, mask="causal",
-                                    stored=True),
-    "stored_grouped_d32": Attention(32, heads=8, key_heads=2, mask="window",
-                                    queries=410, stored=True),
-    "stored_alibi_d96": Attention(96, heads=6, key_heads=2, mask="causal",
-                                  score="alibi", queries=270, stored=True),
+    **{f"stored_{name}": Attention(batch=1, queries=400, stored=True, **more)
+       for name, more in LONG.items()},
     "stored_softcap_d96": Attention(96, score="softcap", queries=77, keys=300,
                                     stored=True),
-    "stored_cross_d64": Attention(64, queries=37, keys=211, stored=True),
-    **{f"own_d{d}": Attention(d, own="bf16") for d in (32, 64, 128)},
+    "stored_cross_d64": Attention(64, queries=37, keys=411, stored=True),
+    **{f"own_{name}": Attention(batch=1, queries=400, own="bf16", **LONG[name])
+       for name in ("d32", "d64", "d128", "causal_d64", "causal_d128",
+                    "alibi_d128", "softcap_d128")},
+    "own_window_d128": Attention(128, mask="window", batch=1, queries=600,
+                                 window=512, own="bf16"),
     "own_causal_d96": Attention(96, heads=6, key_heads=2, mask="causal",
                                 queries=270, own="bf16"),
     "own_window_d64_f16": Attention(64, mask="window", queries=210,
@@ -316,7 +319,7 @@ CASES = {
     "product_8192": Product(70, 40, 8192),
     **{f"product_{products}": Product(130, 75, 200, products)
        for products in ("f16", "tf32", "f32")},
-    "linear": Linear(130, 160, 200),
+    "linear": Linear(130, 160, 328),
     "linear_256": Linear(130, 256, 256),
     "linear_8192": Linear(70, 8192, 8192),
 }

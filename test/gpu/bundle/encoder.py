@@ -22,46 +22,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
-
-def round_bf16(array):
-    bits = array.astype(np.float32).view(np.uint32)
-    bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16
-    return bits.astype(np.uint16)
-
-
-def widen(bits):
-    return (bits.astype(np.uint32) << 16).view(np.float32)
-
-
-def make_weights(layers, width, vocabulary):
-    """Always the same: a peer elsewhere draws them again."""
-    random = np.random.default_rng(20)
-
-    def draw(*shape, scale=0.05, center=0.0):
-        return widen(round_bf16(
-            center + scale * random.standard_normal(shape)))
-    weights = {
-        "embeddings.word_embeddings.weight": draw(vocabulary, width),
-        "embeddings.position_embeddings.weight": draw(512, width),
-        "embeddings.token_type_embeddings.weight": draw(2, width),
-        "embeddings.LayerNorm.weight": draw(width, center=1.0),
-        "embeddings.LayerNorm.bias": draw(width)}
-    for layer in range(layers):
-        base = f"encoder.layer.{layer}."
-        for name, rows, columns in (
-                ("attention.self.query", width, width),
-                ("attention.self.key", width, width),
-                ("attention.self.value", width, width),
-                ("attention.output.dense", width, width),
-                ("intermediate.dense", 4 * width, width),
-                ("output.dense", width, 4 * width)):
-            weights[base + name + ".weight"] = draw(rows, columns)
-            weights[base + name + ".bias"] = draw(rows)
-        for name in ("attention.output.LayerNorm", "output.LayerNorm"):
-            weights[base + name + ".weight"] = draw(width, center=1.0)
-            weights[base + name + ".bias"] = draw(width)
-    return weights
+from encoder_weights import make_weights, round_bf16
 
 
 def config(layers, width, heads, vocabulary):

@@ -35,6 +35,8 @@ State &State::get() {
       made->chip = atoi(chip);
     if (const char *seed = getenv("ATTNC_STUB_SEED"))
       made->seed = strtoull(seed, nullptr, 10);
+    if (const char *devices = getenv("ATTNC_STUB_DEVICES"))
+      made->devices = atoi(devices);
     if (getenv("ATTNC_STUB_STRICT"))
       atexit(failAtExit);
     return made;

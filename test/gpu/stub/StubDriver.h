@@ -15,9 +15,9 @@
 // IR, or one of such folders: the .ll file beside the same PTX stands in for
 // it, or, where no PTX is the same, one that defines the PTX's kernels.
 //
-// ATTNC_STUB_CHIP=90 sets the chip, ATTNC_STUB_SEED=N the emulator's seed. With
-// ATTNC_STUB_STRICT the process ends with status 70 if stub_report() has
-// something to say then.
+// ATTNC_STUB_CHIP=90 sets the chip, ATTNC_STUB_DEVICES=0 how many there are,
+// ATTNC_STUB_SEED=N the emulator's seed. With ATTNC_STUB_STRICT the process
+// ends with status 70 if stub_report() has something to say then.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_TEST_GPU_STUB_STUBDRIVER_H

@@ -6,7 +6,7 @@
 # ===----------------------------------------------------------------------===//
 """What bundle/timing.py uses of PyTorch, in NumPy, with tensors that lie in the
 stub driver's device memory: so the script runs line by line where there is
-neither. Numbers of bf16 are rounded, and kept as f32."""
+neither."""
 
 import contextlib
 import ctypes
@@ -36,18 +36,24 @@ class dtype:
         self.stored, self.size = np.dtype(stored), size
 
 
-float32, bfloat16 = dtype(np.float32, 4), dtype(np.float32, 2)
+float32, bfloat16 = dtype(np.float32, 4), dtype(np.float32, 2)  # read as f32
 int32, int64, bool_ = dtype(np.int32, 4), dtype(np.int64, 8), dtype(bool, 1)
 OF_NUMPY = {each.stored: each for each in (float32, int32, int64, bool_)}
 
 
-def rounded(array, kind):
+def encode(array, kind):
+    """What lies in memory."""
     array = np.array(array, dtype=kind.stored, order="C")
-    if kind is bfloat16:
-        bits = array.view(np.uint32)
-        bits += 0x7fff + (bits >> 16 & 1)
-        bits &= np.uint32(0xffff0000)
-    return array
+    if kind is not bfloat16:
+        return array
+    bits = array.view(np.uint32)
+    return ((bits + 0x7fff + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+
+
+def decode(array, kind):
+    if kind is not bfloat16:
+        return array
+    return (array.astype(np.uint32) << 16).view(np.float32)
 
 
 def wait():
@@ -58,10 +64,11 @@ def wait():
 
 class Tensor:
     def __init__(self, array, kind=None):
+        array = np.asarray(array)
         self.dtype = kind or OF_NUMPY.get(array.dtype, float32)
-        array = rounded(array, self.dtype)
         self.shape = array.shape
-        self.address = driver.stub_device_memory(max(1, array.nbytes))
+        self.address = driver.stub_device_memory(
+            max(1, array.size * self.dtype.size))
         self.write(array)
 
     def __del__(self):
@@ -69,21 +76,20 @@ class Tensor:
         driver.stub_device_free(self.address)
 
     def write(self, array):
-        array = rounded(array, self.dtype)
+        array = encode(array, self.dtype)
         driver.stub_write(self.address, array.ctypes.data, array.nbytes)
 
     def read(self):
         wait()
-        array = np.empty(self.shape, self.dtype.stored)
+        array = encode(np.zeros(self.shape), self.dtype)
         driver.stub_read(array.ctypes.data, self.address, array.nbytes)
-        return array
+        return decode(array, self.dtype)
 
     def like(self, array):
         isSame = array.dtype.kind == self.dtype.stored.kind
         return Tensor(array, self.dtype if isSame else None)
 
     def data_ptr(self):
-        assert self.dtype is not bfloat16, "the stand-in keeps bf16 as f32"
         return self.address
 
     def numel(self):
