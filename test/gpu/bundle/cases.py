@@ -301,6 +301,8 @@ CASES = {
        for products in ("f16", "tf32", "f32")},
     **{f"stored_{name}": Attention(batch=1, queries=400, stored=True, **more)
        for name, more in LONG.items()},
+    "stored_window_d128": Attention(128, mask="window", batch=1, queries=600,
+                                    window=512, stored=True),
     "stored_softcap_d96": Attention(96, score="softcap", queries=77, keys=300,
                                     stored=True),
     "stored_cross_d64": Attention(64, queries=37, keys=411, stored=True),
