@@ -296,6 +296,29 @@ TEST(LinearOfBytes, RowsOfZerosAndWithNaNs) {
   }
 }
 
+/// Contractions of several passes, and more rows than a form of tiles has.
+TEST(LinearOfTiles, PassesOfDepthAreWhole) {
+  const Target &target = *Target::find("amx");
+  if (!Target::find("x86-64-v4-vnni")->runsHere())
+    GTEST_SKIP() << "this machine has no vectors to emulate tiles on";
+  for (kernel::Format format : {kernel::Format::bf16, kernel::Format::i8}) {
+    LinearShape shape = {100, 1100, Finish::Residual};
+    shape.weights = shape.activations = format;
+    auto runner =
+        KernelRunner::compile(makeModule({shape}, target, false), target);
+    ASSERT_NE(runner, nullptr);
+    for (int64_t rows : {1, 16, 32, 33, 49, 65, 113, 128, 200}) {
+      LinearProblem linear(shape, rows, target, false);
+      std::vector<float> all = linear.run(*runner, 1);
+      linear.check(all);
+      // A row alone is multiplied in one pass, and in another form.
+      std::vector<float> alone = linear.runRow(*runner, rows - 1);
+      EXPECT_TRUE(sameBits(all.data() + (rows - 1) * shape.columns,
+                           alone.data(), shape.columns));
+    }
+  }
+}
+
 std::vector<Provider> getProviders() {
   std::vector<Provider> providers = {
       {"x86-64-v4", true}, {"x86-64-v3", true}, {"x86-64", true}};
