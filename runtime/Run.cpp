@@ -5,12 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One fork and join per phase: on the model's pool, on the caller's executor,
-// or on this thread alone where the pool is taken. Every part runs under the
-// same floating-point environment: round to nearest, denormals kept, all
-// exceptions masked. Keeping denormals costs time only where there are any and
-// keeps results equal to IEEE arithmetic; the caller's own setting, with its
-// sticky flags, is put back after each part.
+// One fork and join per phase, or per chain of phases that go on row by row: on
+// the model's pool, on the caller's executor, or on this thread alone where the
+// pool is taken. A worker takes its rows through a chain block by block, so
+// that what one phase leaves for the next is still in its cache. Every part
+// runs under the same floating-point environment: round to nearest, denormals
+// kept, all exceptions masked. Keeping denormals costs time only where there
+// are any and keeps results equal to IEEE arithmetic; the caller's own setting,
+// with its sticky flags, is put back after each part.
 //
 //===----------------------------------------------------------------------===//
 #include "Errors.h"
@@ -26,25 +28,66 @@ namespace {
 // MXCSR as the processor starts with it.
 constexpr uint32_t kFloatingPoint = 0x1f80;
 
+// More rows than that times a block's are none that fit memory.
+constexpr int64_t kMostBlocks = 1 << 20;
+
+/// A phase, or a chain of them.
 struct PhaseRun {
-  attn_phase_function function;
+  const attn_abi_phase *phases;
+  int32_t count;
+  int32_t blocks; // of each worker's rows
   const attn_frame *frame;
   int32_t workers;
   bool usesTiles;
-  Span *spans; // [workers], or NULL
+  Span *spans; // [count][stride], or NULL
+  int32_t stride;
   // What an executor did; it is the caller's code and not trusted.
   std::atomic<int32_t> calls{0};
   std::atomic<int32_t> done{0};
   std::atomic<uint64_t> begun[kMaximumThreads / 64] = {};
 };
 
+/// Runs a phase for block `block` of a part's rows. Blocks are parts of more
+/// workers, which use their own worker's scratch.
+void runBlock(const PhaseRun &run, const attn_abi_phase &phase, int32_t part,
+              int32_t block) {
+  if (run.blocks == 1)
+    return phase.run(run.frame, part, run.workers);
+  const int32_t worker = part * run.blocks + block;
+  attn_frame frame = *run.frame;
+  frame.scratch = reinterpret_cast<unsigned char *>(
+      reinterpret_cast<uintptr_t>(frame.scratch) +
+      static_cast<uintptr_t>(frame.scratch_stride * (part - worker)));
+  phase.run(&frame, worker, run.workers * run.blocks);
+}
+
+/// As runBlock. A phase's span is as long as all its blocks took; phases of a
+/// chain stand one behind the other, as they would without blocks.
+void traceBlock(const PhaseRun &run, int32_t phase, int32_t part,
+                int32_t block) {
+  Span &span = run.spans[int64_t(phase) * run.stride + part];
+  const int64_t begin = profileClock();
+  runBlock(run, run.phases[phase], part, block);
+  const int64_t end = profileClock();
+  if (block == 0)
+    span = {begin, end};
+  else
+    span.end += end - begin;
+  if (phase == 0)
+    return;
+  const int64_t before = run.spans[int64_t(phase - 1) * run.stride + part].end;
+  span = {before, before + (span.end - span.begin)};
+}
+
 void runPart(PhaseRun &run, int32_t part) {
   uint32_t before = _mm_getcsr();
   _mm_setcsr(kFloatingPoint);
-  int64_t begin = run.spans ? profileClock() : 0;
-  run.function(run.frame, part, run.workers);
-  if (run.spans)
-    run.spans[part] = {begin, profileClock()};
+  for (int32_t block = 0; block < run.blocks; ++block)
+    for (int32_t phase = 0; phase < run.count; ++phase)
+      if (run.spans)
+        traceBlock(run, phase, part, block);
+      else
+        runBlock(run, run.phases[phase], part, block);
   if (run.usesTiles)
     __asm__ volatile("tilerelease");
   _mm_setcsr(before);
@@ -82,6 +125,25 @@ attn_status runOnExecutor(const attn_model &model, PhaseRun &run) {
               run.workers);
 }
 
+/// Makes the run one of the whole chain that begins with its phase, if there
+/// are rows enough.
+void takeChain(PhaseRun &run) {
+  const attn_abi_chain &chain = run.phases[0].chain;
+  if (chain.phases == 0)
+    return;
+  int64_t rows = 1;
+  for (int32_t size : chain.row_sizes)
+    rows *= size < 0 ? 1 : run.frame->sizes[size];
+  const int64_t each = rows / run.workers;
+  if (run.workers > 1 && each < chain.fewest_rows)
+    return;
+  run.count = chain.phases;
+  const int64_t blocks = (each + chain.block_rows / 2) / chain.block_rows;
+  if (blocks > 1)
+    run.blocks =
+        static_cast<int32_t>(blocks < kMostBlocks ? blocks : kMostBlocks);
+}
+
 } // namespace
 
 attn_status attnrt::runPhases(attn_session &session,
@@ -104,7 +166,7 @@ attn_status attnrt::runPhases(attn_session &session,
   bool usesExecutor = model.executor.parallel_for != nullptr;
   bool usesPool = !usesExecutor && model.workers > 1 && model.pool.acquire();
   attn_status status = ATTN_OK;
-  for (int32_t i = 0; i < schedule.phase_count && status == ATTN_OK; ++i) {
+  for (int32_t i = 0; i < schedule.phase_count && status == ATTN_OK;) {
     if (session.state.load(std::memory_order_relaxed) ==
         attn_session::Cancelled) {
       status = fail(ATTN_ERROR_CANCELLED,
@@ -115,14 +177,22 @@ attn_status attnrt::runPhases(attn_session &session,
     const attn_abi_phase &phase = schedule.phases[i];
     bool isSerial = (phase.flags & ATTN_PHASE_SERIAL) != 0;
     Span *spans = session.profile.spans;
-    PhaseRun run = {phase.run, &frame, model.workers, model.choice.usesTiles,
-                    spans ? spans + int64_t(i) * model.workers : nullptr};
+    const bool isAlone = isSerial || (!usesExecutor && !usesPool);
+    PhaseRun run = {&phase,
+                    1,
+                    1,
+                    &frame,
+                    isAlone ? 1 : model.workers,
+                    model.choice.usesTiles,
+                    spans ? spans + int64_t(i) * model.workers : nullptr,
+                    model.workers};
+    takeChain(run);
+    i += run.count;
     if (usesExecutor && !isSerial) {
       status = runOnExecutor(model, run);
     } else if (usesPool && !isSerial) {
       model.pool.run(runPoolPart, &run);
     } else {
-      run.workers = 1;
       runPart(run, 0);
     }
   }

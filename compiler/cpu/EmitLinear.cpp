@@ -139,12 +139,10 @@ void LinearEmitter::emit() {
 }
 
 Value LinearEmitter::sharesRows(Value rowTiles, Value strips) {
-  // With few tiles a worker's share of rows would be uneven, and every worker
-  // would read all weights. Narrow rows make less of both: as long as each
-  // worker has a tile, narrowing its own rows only is worth more.
-  if (narrow)
-    return e.lessThan(e.sub(e.workers, e.i64(1)), rowTiles);
-  Value fewest = e.mul(e.workers, e.i64(e.model.getTilesPerWorker() - 1));
+  // Chains of phases count on it: with `fewest` rows for each, workers share
+  // out rows.
+  const int64_t each = e.model.getFewestRows(narrow.has_value(), tileRows);
+  Value fewest = e.mul(e.workers, e.i64(each));
   Value isAlone = e.lessThan(e.workers, e.i64(2));
   // Fewer strips than workers leave some idle: a worker's tiles are then those
   // of a strip, against those of its rows in all strips.
@@ -153,8 +151,8 @@ Value LinearEmitter::sharesRows(Value rowTiles, Value strips) {
   Value areRowsLess =
       arith::AndIOp::create(e.b, e.loc, e.lessThan(strips, e.workers),
                             e.lessThan(ownTiles, rowTiles));
-  Value areMany = arith::OrIOp::create(e.b, e.loc, areRowsLess,
-                                       e.lessThan(fewest, rowTiles));
+  Value areMany = arith::OrIOp::create(
+      e.b, e.loc, areRowsLess, e.lessThan(e.sub(fewest, e.i64(1)), rows));
   return arith::OrIOp::create(e.b, e.loc, isAlone, areMany);
 }
 
@@ -244,10 +242,11 @@ int64_t LinearEmitter::tileIterations() {
 
 Value LinearEmitter::prefetchedLines(Value span, int64_t stripWords) {
   // A few rows of whole panels are done as fast as the processor's own
-  // prefetchers stream; ours only take turns from them.
+  // prefetchers stream; ours only take turns from them. Weights that are
+  // widened first take too many instructions for loads to run ahead.
   const bool usesTiles = narrow && narrow->usesTiles();
-  const int64_t fewest = usesTiles || panelWidth > tileColumns ? 1
-                         : pack > 1                            ? tileRows
+  const int64_t fewest = widens || usesTiles || panelWidth > tileColumns ? 1
+                         : pack > 1 ? tileRows
                                     : kRowsToPrefetch;
   Value iterations = e.mul(e.ceilDiv(span, tileRows), e.i64(tileIterations()));
   const int64_t lines = llvm::divideCeil(stripWords, kLine);
@@ -273,10 +272,13 @@ void LinearEmitter::emitPrefetch(const Strip &strip, Value tilePlace,
 void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
                              int64_t count) {
   const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
-  Value out =
-      e.at(e.outputs[0], e.add(e.mul(row, e.i64(columns)), strip.column));
+  const bool isBuffered = blockDepth == depth &&
+                          (!op.getElementEpilogue().empty() || depth > kChain);
+  Value out = isBuffered ? tileBuffer() : outputAt(row, strip.column);
+  const int64_t outStride = isBuffered ? tileColumns : columns;
   Value input =
       e.at(e.pointerOf(op.getInput()), e.mul(row, e.i64(inputStride)));
+  prefetchOutput(row, strip, count);
   Value prefetch = tilePrefetch(strip, rowInBlock);
   auto steps = [&](Value k, int64_t count, ValueRange carried) {
     SmallVector<Value> now(carried);
@@ -287,9 +289,49 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
       multiplyAdd(strip, e.at(input, k), k, step, vectors, now);
     return now;
   };
-  e.loop(strip.depthFrom, strip.depthTo, kChain, [&](Value chainFrom) {
+  auto finishChain = [&](Value chainFrom, ValueRange sums) {
+    for (int64_t r = 0; r < count; ++r)
+      for (unsigned v = 0; v < vectors; ++v) {
+        Value place = e.at(out, e.i64(r * outStride + v * e.lanes));
+        Value mask = isBuffered ? Value() : columnMask(strip, v);
+        Value sum = sums[r * vectors + v];
+        if (panels.getFormat() == kernel::Format::i8 && !panels.getGroup())
+          sum = arith::MulFOp::create(
+              e.b, e.loc, sum,
+              e.loadVector(e.at(strip.scales, e.i64(v * e.lanes))));
+        if (depth > std::min(kChain, blockDepth))
+          sum = arith::AddFOp::create(e.b, e.loc, sum,
+                                      earlierChains(chainFrom, place, mask));
+        e.storeVector(sum, place, mask);
+      }
+  };
+  const int64_t number = count * vectors;
+  Value singlesFrom = strip.depthFrom;
+  if (widens && !strip.widened && number <= kFewSums &&
+      blockDepth >= 2 * kChain) {
+    // So few sums would wait for each other: two chains at a time.
+    Value span = e.sub(strip.depthTo, strip.depthFrom);
+    singlesFrom = e.add(
+        singlesFrom, e.mul(e.div(span, e.i64(2 * kChain)), e.i64(2 * kChain)));
+    e.loop(strip.depthFrom, singlesFrom, 2 * kChain, [&](Value chainFrom) {
+      Value secondFrom = e.add(chainFrom, e.i64(kChain));
+      SmallVector<Value> zeros(2 * number, e.splat(e.f32(0)));
+      SmallVector<Value> sums =
+          e.loop(e.i64(0), e.i64(kChain), unroll, zeros,
+                 [&](Value k, ValueRange carried) {
+                   SmallVector<Value> both = steps(e.add(chainFrom, k), unroll,
+                                                   carried.take_front(number));
+                   both.append(steps(e.add(secondFrom, k), unroll,
+                                     carried.drop_front(number)));
+                   return both;
+                 });
+      finishChain(chainFrom, ValueRange(sums).take_front(number));
+      finishChain(secondFrom, ValueRange(sums).drop_front(number));
+    });
+  }
+  e.loop(singlesFrom, strip.depthTo, kChain, [&](Value chainFrom) {
     Value chainTo = e.minimum(e.add(chainFrom, e.i64(kChain)), strip.depthTo);
-    SmallVector<Value> sums(count * vectors, e.splat(e.f32(0)));
+    SmallVector<Value> sums(number, e.splat(e.f32(0)));
     Value unrolledTo =
         e.add(chainFrom, e.mul(e.div(e.sub(chainTo, chainFrom), e.i64(unroll)),
                                e.i64(unroll)));
@@ -302,22 +344,28 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
                     [&](Value k, ValueRange carried) {
                       return steps(k, depth % unroll, carried);
                     });
-    for (int64_t r = 0; r < count; ++r)
-      for (unsigned v = 0; v < vectors; ++v) {
-        Value place = e.at(out, e.i64(r * columns + v * e.lanes));
-        Value mask = columnMask(strip, v);
-        Value sum = sums[r * vectors + v];
-        if (panels.getFormat() == kernel::Format::i8 && !panels.getGroup())
-          sum = arith::MulFOp::create(
-              e.b, e.loc, sum,
-              e.loadVector(e.at(strip.scales, e.i64(v * e.lanes))));
-        if (depth > std::min(kChain, blockDepth))
-          sum = arith::AddFOp::create(e.b, e.loc, sum,
-                                      earlierChains(chainFrom, place, mask));
-        e.storeVector(sum, place, mask);
-      }
+    finishChain(chainFrom, sums);
   });
-  emitElementEpilogue(strip, row, e.add(row, e.i64(count)));
+  emitElementEpilogue(strip, row, e.add(row, e.i64(count)),
+                      isBuffered ? out : Value());
+}
+
+Value LinearEmitter::outputAt(Value row, Value column) {
+  return e.at(e.outputs[0], e.add(e.mul(row, e.i64(columns)), column));
+}
+
+Value LinearEmitter::tileBuffer() {
+  if (!buffer)
+    buffer = e.stackBuffer(tileRows * tileColumns);
+  return buffer;
+}
+
+void LinearEmitter::prefetchOutput(Value row, const Strip &strip,
+                                   int64_t count) {
+  Value place = outputAt(row, strip.column);
+  for (int64_t r = 0; r < count; ++r)
+    for (int64_t word = 0; word < strip.width; word += kLine)
+      e.prefetchToWrite(e.at(place, e.i64(r * columns + word)));
 }
 
 void LinearEmitter::multiplyAdd(const Strip &strip, Value input, Value k,
@@ -350,15 +398,17 @@ Value LinearEmitter::columnMask(const Strip &strip, unsigned vector) {
 }
 
 void LinearEmitter::emitElementEpilogue(const Strip &strip, Value row,
-                                        Value rowTo) {
-  attn::CapturedRegion region = op.getElementEpilogue();
-  if (region.empty())
+                                        Value rowTo, Value sums) {
+  if (op.getElementEpilogue().empty() && !sums)
     return;
   auto finish = [&] {
     // A loop and not count copies: erf of a whole tile would not fit the
     // instruction cache, and its sums not the registers.
     e.loop(row, rowTo, 1, [&](Value index) {
-      emitElements(index, strip.column, strip.width);
+      Value from;
+      if (sums)
+        from = e.at(sums, e.mul(e.sub(index, row), e.i64(tileColumns)));
+      emitElements(index, strip.column, strip.width, from);
     });
   };
   if (blockDepth == depth)
@@ -368,19 +418,22 @@ void LinearEmitter::emitElementEpilogue(const Strip &strip, Value row,
   e.ifThen(last, finish);
 }
 
-void LinearEmitter::emitElements(Value row, Value column, int64_t width) {
+void LinearEmitter::emitElements(Value row, Value column, int64_t width,
+                                 Value sums) {
+  attn::CapturedRegion region = op.getElementEpilogue();
   SmallVector<Value> dims = e.unflatten(row, leading);
-  Value out = e.at(e.outputs[0], e.add(e.mul(row, e.i64(columns)), column));
+  Value out = outputAt(row, column);
   dims.push_back(column);
   for (int64_t at = 0; at < width; at += e.lanes) {
     dims.back() = e.add(column, e.i64(at));
     Value mask =
         at + e.lanes <= width ? Value() : e.tailMask(e.i64(width - at));
     Value place = e.at(out, e.i64(at));
-    Value sum = e.loadVector(place, mask);
-    Value result = e.inlineRegion(op.getElementEpilogue(), sum, dims,
-                                  leading.size(), mask);
-    e.storeVector(result, place, mask);
+    Value value =
+        sums ? e.loadVector(e.at(sums, e.i64(at))) : e.loadVector(place, mask);
+    if (!region.empty())
+      value = e.inlineRegion(region, value, dims, leading.size(), mask);
+    e.storeVector(value, place, mask);
   }
 }
 

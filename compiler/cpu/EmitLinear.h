@@ -52,6 +52,9 @@ private:
   static constexpr unsigned kPrefetchToL2 = 2;
   /// Rows from which f32 panels are prefetched entirely.
   static constexpr int64_t kRowsToPrefetch = 3;
+  /// Vectors of sums that do not hide the latency of multiply-adds, when each
+  /// weight takes several instructions besides.
+  static constexpr int64_t kFewSums = 4;
   /// Words of depth in an iteration of a narrow tile, and of a tile of AMX.
   static constexpr int64_t kWords = 4, kTileWords = 16;
 
@@ -91,10 +94,21 @@ private:
   mlir::Value earlierChains(mlir::Value chainFrom, mlir::Value place,
                             mlir::Value mask);
   mlir::Value columnMask(const Strip &strip, unsigned vector);
+  /// The element region on a tile's finished sums, which lie in `sums` (as in
+  /// tileBuffer) or, if that is null, in the output already.
   void emitElementEpilogue(const Strip &strip, mlir::Value row,
-                           mlir::Value rowTo);
-  /// The element region on `width` finished sums of one row.
-  void emitElements(mlir::Value row, mlir::Value column, int64_t width);
+                           mlir::Value rowTo, mlir::Value sums = {});
+  /// The same on `width` sums of one row.
+  void emitElements(mlir::Value row, mlir::Value column, int64_t width,
+                    mlir::Value sums = {});
+  mlir::Value outputAt(mlir::Value row, mlir::Value column);
+  /// Room for the sums of a tile, [tileRows][tileColumns]. Read from there, and
+  /// not from the output row by row, they do not make the processor fetch the
+  /// rows below, which may be another worker's.
+  mlir::Value tileBuffer();
+  /// Asks for the lines of the output that a tile of `count` rows will write,
+  /// while it multiplies: another worker may have read them last.
+  void prefetchOutput(mlir::Value row, const Strip &strip, int64_t count);
   void emitRowEpilogue(mlir::Value rowFrom, mlir::Value rowTo);
 
   // Products of rows in a narrow format (EmitNarrow.cpp).
@@ -157,6 +171,7 @@ private:
   int64_t unroll = 0;     ///< steps of depth per iteration
   int64_t panelWords = 0; ///< from one panel to the next, scales included
   bool widens = false;    ///< weights are narrow, rows are not
+  mlir::Value buffer;               ///< of the sums of a tile, once needed
   std::optional<NarrowRows> narrow; ///< nothing: rows are multiplied as f32
 };
 

@@ -142,6 +142,7 @@ void LinearEmitter::emitNarrowTile(const Strip &strip, Value row,
   Value rowsAt =
       e.at(scratch, e.mul(rowInBlock, e.i64(narrow->rowBytes / kWordBytes)));
   Value prefetch = tilePrefetch(strip, rowInBlock);
+  prefetchOutput(row, strip, count);
   auto steps = [&](Value word, int64_t number, ValueRange carried) {
     SmallVector<Value> now(carried);
     if (number == kWords)
@@ -160,8 +161,9 @@ void LinearEmitter::emitNarrowTile(const Strip &strip, Value row,
   if (whole < words)
     sums = steps(e.i64(whole), words - whole, sums);
 
-  Value out =
-      e.at(e.outputs[0], e.add(e.mul(row, e.i64(columns)), strip.column));
+  const bool isBuffered = !op.getElementEpilogue().empty();
+  Value out = isBuffered ? tileBuffer() : outputAt(row, strip.column);
+  const int64_t outStride = isBuffered ? tileColumns : columns;
   Value scales =
       e.at(scratch, e.add(e.i64(narrow->scaleOffset / kWordBytes), rowInBlock));
   for (int64_t r = 0; r < count; ++r) {
@@ -172,11 +174,12 @@ void LinearEmitter::emitNarrowTile(const Strip &strip, Value row,
       Value sum = sums[r * vectors + v];
       if (scale)
         sum = finishBytes(strip, sum, scale, v);
-      e.storeVector(sum, e.at(out, e.i64(r * columns + v * e.lanes)),
-                    columnMask(strip, v));
+      e.storeVector(sum, e.at(out, e.i64(r * outStride + v * e.lanes)),
+                    isBuffered ? Value() : columnMask(strip, v));
     }
   }
-  emitElementEpilogue(strip, row, e.add(row, e.i64(count)));
+  emitElementEpilogue(strip, row, e.add(row, e.i64(count)),
+                      isBuffered ? out : Value());
 }
 
 SmallVector<Value> LinearEmitter::firstSums(const Strip &strip, int64_t count,

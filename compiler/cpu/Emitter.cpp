@@ -284,6 +284,11 @@ Value KernelEmitter::scratch() {
   });
 }
 
+Value KernelEmitter::inScratchOf(Value other, Value place) {
+  Value stride = frameField(kScratchStride, b.getI64Type());
+  return atBytes(place, mul(sub(other, worker), stride));
+}
+
 //===-- scalars -----------------------------------------------------------===//
 
 Value KernelEmitter::constant(TypedAttr value) {

@@ -99,6 +99,8 @@ public:
   void whenLast(llvm::function_ref<void()> body);
   /// This worker's scratch memory.
   mlir::Value scratch();
+  /// Where `place` of this worker's scratch lies in that of `other` (i64).
+  mlir::Value inScratchOf(mlir::Value other, mlir::Value place);
 
   //===-- scalars
   //----------------------------------------------------------===//
@@ -170,6 +172,10 @@ public:
   mlir::Value reduceAdd(mlir::Value vector);
   mlir::Value reduceMax(mlir::Value vector);
   void prefetch(mlir::Value pointer, unsigned locality);
+  /// Fetches a line into L1 that is going to be written.
+  void prefetchToWrite(mlir::Value pointer);
+  /// `count` f32 on the stack, for the whole function.
+  mlir::Value stackBuffer(int64_t count);
 
   //===-- regions
   //----------------------------------------------------------===//

@@ -165,4 +165,18 @@ void KernelEmitter::prefetch(Value pointer, unsigned locality) {
                          /*cache=*/1);
 }
 
+void KernelEmitter::prefetchToWrite(Value pointer) {
+  LLVM::Prefetch::create(b, loc, pointer, /*rw=*/1, /*hint=*/3, /*cache=*/1);
+}
+
+Value KernelEmitter::stackBuffer(int64_t count) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&function.front());
+  Value size = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(count));
+  constexpr unsigned kAlignment = 64;
+  return LLVM::AllocaOp::create(b, loc,
+                                LLVM::LLVMPointerType::get(b.getContext()),
+                                b.getF32Type(), size, kAlignment);
+}
+
 } // namespace attnc::cpu

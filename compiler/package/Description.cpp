@@ -12,6 +12,7 @@
 #include "compiler/Target.h"
 #include "compiler/package/DescribeStates.h"
 #include "compiler/schedule/StateLayout.h"
+#include "dialects/attn/EntryStorage.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -85,6 +86,8 @@ private:
     result.name = cast<mlir::StringAttr>(attrs.get("attn.name")).str();
     auto tensor = cast<mlir::RankedTensorType>(type);
     result.dtype = tensor.getElementType().isF32() ? ATTN_F32 : ATTN_I32;
+    if (mlir::Type storage = attn::getEntryStorage(attrs))
+      result.dtype = storage.isBF16() ? ATTN_BF16 : ATTN_F16;
     for (const SizeExpr &dim : attn::getNamedShape(tensor)) {
       if (!dim.isNumber() && dim.asName().empty())
         return describeError(
@@ -179,7 +182,7 @@ private:
     ScheduleInfo info = getSchedule(program);
     ScheduleDescription result;
     for (const PhaseInfo &phase : info.phases)
-      result.phases.push_back({phase.name, phase.symbol, phase.serial});
+      result.phases.push_back({phase.name, phase.symbol, phase.serial, phase.chain});
     result.slotCount = info.slotCount;
     result.planSymbol = info.planSymbol;
     result.argumentSlots.assign(info.argumentSlots.begin(),
@@ -284,10 +287,10 @@ void writeVariant(json::OStream &json, const VariantDescription &variant,
   json.attribute("activations", variant.activations);
   if (variant.group)
     json.attribute("group", variant.group);
+  json.attribute("attention", variant.attention);
   json.attributeArray("memory", [&] {
     for (size_t i = 0; i < entries.size(); ++i)
       json.object([&, &schedule = variant.schedules[i], &entry = entries[i]] {
-  json.attribute("attention", variant.attention);
         json.attribute("entry", entry.name);
         json.attribute("phases", static_cast<int64_t>(schedule.phases.size()));
         // Bytes of a session: each slot the largest of its expressions,

@@ -75,6 +75,7 @@ struct EntryDescription {
 struct PhaseDescription {
   std::string label, symbol;
   bool serial;
+  RowChain chain; ///< that begins here
 };
 
 /// One entry's code in one variant.
@@ -109,8 +110,8 @@ struct VariantDescription {
   std::shared_ptr<const DeviceDescription> device; ///< of a GPU
   /// Formats of #kernel.precision, where products have one.
   std::string weights = "f32", activations = "f32";
-  int64_t group = 0; ///< of weights of i4
   std::string attention = "f32"; ///< f32 or bf16
+  int64_t group = 0; ///< of weights of i4
 };
 
 struct WeightDescription {

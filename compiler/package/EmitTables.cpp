@@ -77,6 +77,19 @@ private:
                   sizeof(attn_abi_entry));
   }
 
+  Constant *phase(const PhaseDescription &phase) {
+    const RowChain &chain = phase.chain;
+    auto rows = [&](size_t index) {
+      return number(
+          index < chain.rows.size() ? sizeIndex(chain.rows[index]) : -1, i32);
+    };
+    return record({external(phase.symbol), text(phase.label),
+                   number(phase.serial ? ATTN_PHASE_SERIAL : 0, i32),
+                   number(chain.phases, i32), rows(0), rows(1),
+                   number(chain.fewestRows, i32), number(chain.blockRows, i32)},
+                  sizeof(attn_abi_phase));
+  }
+
   Constant *schedule(const EntryDescription &entry,
                      const ScheduleDescription &schedule, bool isDevice) {
     SmallVector<Constant *> phases;
@@ -85,11 +98,8 @@ private:
                      emitDevicePlan(*this, entry, schedule),
                      numbers(schedule.argumentSlots)},
                     sizeof(attn_abi_schedule));
-    for (const PhaseDescription &phase : schedule.phases)
-      phases.push_back(
-          record({external(phase.symbol), text(phase.label),
-                  number(phase.serial ? ATTN_PHASE_SERIAL : 0, i32)},
-                 sizeof(attn_abi_phase)));
+    for (const PhaseDescription &described : schedule.phases)
+      phases.push_back(phase(described));
     return record({array(phases), number(phases.size(), i32),
                    number(schedule.slotCount, i32),
                    external(schedule.planSymbol),

@@ -286,6 +286,13 @@ int64_t CostModel::getTilesPerWorker() const {
   return 4;
 }
 
+int64_t CostModel::getFewestRows(bool isNarrow, int64_t tileRows) const {
+  // With few rows every worker would wait for the same weights. Those of narrow
+  // rows are few bytes, and rows that are narrowed once are worth more.
+  return isNarrow ? std::max<int64_t>(tileRows / 2, 1)
+                  : (getTilesPerWorker() - 1) * tileRows + 1;
+}
+
 int64_t CostModel::getTilesToWiden() const {
   // Once costs a store and a load more than in every tile.
   return 3;

@@ -68,9 +68,11 @@ public:
   double getWeightCycles(const Product &product) const;
   /// Rows of `rowBytes` that stay in L2 beside the panel in use and the next.
   int64_t getBlockRows(int64_t rowBytes, int64_t tileRows) const;
-  /// With so many tiles of rows for each, workers share out rows; with fewer,
-  /// where they may, columns.
+  /// With so many tiles of rows for each, workers share out whole ones.
   int64_t getTilesPerWorker() const;
+  /// With so many rows for each, workers share out rows; with fewer, where they
+  /// may, columns.
+  int64_t getFewestRows(bool isNarrow, int64_t tileRows) const;
   /// A strip of narrow weights becomes f32 once for so many tiles of rows, for
   /// fewer in every one.
   int64_t getTilesToWiden() const;

@@ -7,17 +7,22 @@
 //
 // Dispatches stay in program order. A new phase starts where a dispatch touches
 // what an earlier dispatch of the current phase writes, or writes what one
-// reads; around every serial kernel; between products with a row region, whose
-// workers are counted (attn_frame.arrived); and nowhere else. Derived sizes
+// reads; around every serial kernel; between products with a row region, or
+// attention with a cache, whose workers are counted (attn_frame.arrived); and
+// nowhere else. Derived sizes
 // count as memory: pack_index writes them, every kernel whose types name them
 // reads them. So do states, to which attn.append writes.
 //
-// Before and after: programs in the tensor form; only `phase` changes.
+// A phase of products that need of what the phases before them made for a row
+// that row only is marked `by_row`: no worker has to wait there (RowChains.h).
+//
+// Before and after: programs in the tensor form; only `phase` and `by_row`
+// change.
 // Declined with an error: a derived size that is read before it is known.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
-#include "compiler/schedule/ProgramInfo.h"
+#include "compiler/schedule/RowChains.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -80,7 +85,8 @@ struct CutPhases : impl::CutPhasesBase<CutPhases> {
     bool definesSizes = isa<attn::PackIndexOp>(kernel.getComputeOp());
     bool appends = isa<attn::AppendOp>(kernel.getComputeOp());
     auto linear = dyn_cast<attn::LinearOp>(kernel.getComputeOp());
-    footprint.counts = linear && !linear.getRowEpilogue().empty();
+    footprint.counts = (linear && !linear.getRowEpilogue().empty()) ||
+                       isa<attn::CachedAttentionOp>(kernel.getComputeOp());
     for (Value value : dispatch.getIns()) {
       footprint.reads.insert(getPlace(value).root);
       if (appends && isa<attn::StateType>(value.getType()))
@@ -125,15 +131,72 @@ struct CutPhases : impl::CutPhasesBase<CutPhases> {
     return success();
   }
 
+  /// Marks the phases that go on row by row.
+  void chain(kernel::ProgramOp program) {
+    std::optional<RowShare> share; // of the chain at hand
+    llvm::SmallPtrSet<Value, 8> written;
+    ArrayRef<kernel::DispatchOp> rest;
+    SmallVector<kernel::DispatchOp> all = getDispatches(program);
+    for (rest = all; !rest.empty();) {
+      const int64_t number = kernel::DispatchOp(rest.front()).getPhase();
+      auto phase = rest.take_while([&](kernel::DispatchOp dispatch) {
+        return int64_t(dispatch.getPhase()) == number;
+      });
+      rest = rest.drop_front(phase.size());
+      const bool goesOn =
+          share && llvm::all_of(phase, [&](kernel::DispatchOp dispatch) {
+            return followsByRow(dispatch, *share, written);
+          });
+      if (!goesOn) {
+        written.clear();
+        share = getCommonShare(phase);
+      }
+      for (kernel::DispatchOp dispatch : phase) {
+        dispatch.setByRow(goesOn);
+        written.insert(dispatch.result_begin(), dispatch.result_end());
+      }
+    }
+  }
+
+  /// How the dispatches of a phase share out rows, if all do alike.
+  static std::optional<RowShare>
+  getCommonShare(ArrayRef<kernel::DispatchOp> phase) {
+    std::optional<RowShare> first = getRowShare(getKernel(phase.front()));
+    for (kernel::DispatchOp dispatch : phase.drop_front())
+      if (!first || !isAlike(*first, getRowShare(getKernel(dispatch))))
+        return std::nullopt;
+    return first;
+  }
+
+  static bool isAlike(const RowShare &one,
+                      const std::optional<RowShare> &other) {
+    return other && one.rows == other->rows && one.tileRows == other->tileRows;
+  }
+
+  /// Whether the dispatch shares out the rows of a chain that has `written` so
+  /// far, and needs no more of that for a row than the same row.
+  static bool followsByRow(kernel::DispatchOp dispatch, const RowShare &share,
+                           const llvm::SmallPtrSetImpl<Value> &written) {
+    kernel::FuncOp kernel = getKernel(dispatch);
+    if (!isAlike(share, getRowShare(kernel)))
+      return false;
+    return llvm::all_of(llvm::enumerate(dispatch.getIns()), [&](auto operand) {
+      return !written.contains(getPlace(operand.value()).root) ||
+             readsByRow(kernel, operand.index());
+    });
+  }
+
   void runOnOperation() override {
     derived.clear();
     for (attn::SizeOp size : getSizes(getOperation()))
       if (size.getDerived())
         derived.insert(size.getSymName());
     for (auto variant : getOperation().getOps<kernel::VariantOp>())
-      for (auto program : variant.getBody().getOps<kernel::ProgramOp>())
+      for (auto program : variant.getBody().getOps<kernel::ProgramOp>()) {
         if (failed(cut(program)))
           return signalPassFailure();
+        chain(program);
+      }
   }
 
   llvm::StringSet<> derived;

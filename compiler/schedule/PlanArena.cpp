@@ -11,7 +11,9 @@
 // other dispatch result is a buffer, alive from the phase that writes it to the
 // last phase that reads it. Buffers whose phases do not meet share a slot, so a
 // slot is taken again only from the phase after its last use. The biggest
-// buffers choose first, so that smaller ones fill their slots' free phases.
+// buffers choose first, so that smaller ones fill their slots' free phases. A
+// chain of phases (`by_row`) counts as one: its workers do not wait for each
+// other, and would write where another still reads.
 //
 // An optional input gets a buffer too: the caller's NULL becomes its default
 // value there, before phase 0.
@@ -21,7 +23,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
-#include "compiler/schedule/ProgramInfo.h"
+#include "compiler/schedule/RowChains.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -77,7 +79,8 @@ struct Slot {
 class Planner {
 public:
   Planner(kernel::ProgramOp program, const llvm::StringMap<double> &maxima)
-      : program(program), maxima(maxima), b(program.getContext()) {}
+      : program(program), maxima(maxima), chains(getChains(program)),
+        b(program.getContext()) {}
 
   LogicalResult run();
 
@@ -95,6 +98,9 @@ private:
 
   kernel::ProgramOp program;
   const llvm::StringMap<double> &maxima;
+  /// First and last phase of each one's chain: workers pass through a chain
+  /// without waiting for each other.
+  const SmallVector<std::pair<int64_t, int64_t>> chains;
   OpBuilder b;
   llvm::MapVector<Value, int64_t> outputs; ///< results written at the caller's
   llvm::DenseMap<Value, Value> refs;       ///< the reference of each tensor
@@ -137,7 +143,7 @@ int64_t Planner::getLastUse(Value value, int64_t first) {
     if (auto view = dyn_cast<kernel::ViewOp>(user))
       last = std::max(last, getLastUse(view.getResult(), first));
     else if (auto dispatch = dyn_cast<kernel::DispatchOp>(user))
-      last = std::max<int64_t>(last, dispatch.getPhase());
+      last = std::max<int64_t>(last, chains[dispatch.getPhase()].second);
   }
   return last;
 }
@@ -156,7 +162,7 @@ void Planner::findBuffers() {
   for (kernel::DispatchOp dispatch : getDispatches(program))
     for (Value result : dispatch.getResults())
       if (!outputs.contains(result))
-        addBuffer(result, dispatch.getPhase());
+        addBuffer(result, chains[dispatch.getPhase()].first);
 }
 
 void Planner::assignSlots() {
@@ -238,7 +244,8 @@ void Planner::rewrite() {
         outs.push_back(refer(value));
       kernel::DispatchOp::create(
           b, op.getLoc(), TypeRange(), dispatch.getKernelAttr(), ins, outs,
-          dispatch.getPhaseAttr(), dispatch.getLabelAttr());
+          dispatch.getPhaseAttr(), dispatch.getLabelAttr(),
+          dispatch.getByRowAttr());
       dead.push_back(&op);
     } else if (isa<kernel::EmptyOp>(op)) {
       dead.push_back(&op);

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/ProgramInfo.h"
+#include "compiler/schedule/RowChains.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -144,7 +145,8 @@ ScheduleInfo getSchedule(kernel::ProgramOp program) {
     int64_t phase = dispatch.getPhase();
     bool isNew = phase >= static_cast<int64_t>(info.phases.size());
     if (isNew)
-      info.phases.push_back({getPhaseSymbol(program, phase), "", false});
+      info.phases.push_back({getPhaseSymbol(program, phase), "", false,
+                             getRowChain(program, phase)});
     assert(phase + 1 == static_cast<int64_t>(info.phases.size()) &&
            "phases are numbered in order, without gaps");
     PhaseInfo &last = info.phases.back();

@@ -68,10 +68,19 @@ std::string getUnpoisonSymbol(llvm::StringRef planSymbol);
 //===-- programs
 //-----------------------------------------------------------===//
 
+/// How phases go on row by row (RowChains.h); part of an attn_abi_phase.
+struct RowChain {
+  int64_t phases = 0;            ///< that go on, itself included; 0: no chain
+  std::vector<std::string> rows; ///< sizes, whose product is their number
+  int64_t fewestRows = 0;        ///< for a worker
+  int64_t blockRows = 0;         ///< that go through the chain together
+};
+
 struct PhaseInfo {
   std::string symbol; ///< of the phase function
   std::string name;   ///< labels of its dispatches: "layer.0.attention.query"
   bool serial;        ///< runs once, as worker 0 of 1
+  RowChain chain;     ///< that begins here
 };
 
 /// One entry in one variant; attn_abi_schedule of include/attn/abi.h. Needs

@@ -263,8 +263,12 @@ def Kernel_DispatchOp : Kernel_Op<"dispatch", [AttrSizedOperandSegments,
   let description = [{
     Destination style: on tensors every result is tied to the `outs` operand of
     its position; on references there are no results. Dispatches of one phase
-    are independent: no one reads what another writes, unless row by row on the
-    same worker.
+    are independent: no one reads what another writes.
+
+    With `by_row` the phase goes on from the one before: of what that one, and
+    those that it goes on from, computed for some rows it needs the same rows
+    only, and all of them share out rows among workers alike. A worker that has
+    done its rows need not wait for the others.
 
     ```mlir
     %y = kernel.dispatch @linear_0 ins(%x, %w : tensor<3x4xf32>, tensor<6x4xf32>) outs(%e : tensor<3x6xf32>) phase 2 "layer.0.qkv" -> tensor<3x6xf32>
@@ -275,11 +279,11 @@ def Kernel_DispatchOp : Kernel_Op<"dispatch", [AttrSizedOperandSegments,
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Kernel_Input>:$ins,
                        Variadic<Kernel_Value>:$outs, I64Attr:$phase,
-                       StrAttr:$label);
+                       StrAttr:$label, UnitAttr:$by_row);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     $kernel `ins` `(` ($ins^ `:` type($ins))? `)` `outs` `(` ($outs^ `:`
-    type($outs))? `)` `phase` $phase $label attr-dict (`->` type($results)^)?
+    type($outs))? `)` `phase` $phase (`by_row` $by_row^)? $label attr-dict (`->` type($results)^)?
   }];
 }
 

@@ -68,10 +68,23 @@ typedef int64_t (*attn_plan_function)(int64_t *sizes, int32_t workers,
 
 enum { ATTN_PHASE_SERIAL = 1u }; /* runs once, as worker 0 of 1 */
 
+/* Phases that need for a row what the one before made of that row, and no more.
+ * With `fewest_rows` or more for each worker, worker w of n may run all of them
+ * without waiting for the others, and may do so in blocks of rows: as workers
+ * w * k to w * k + k - 1 of n * k, for a k that leaves each `fewest_rows`. There
+ * are as many rows as the product of the sizes `row_sizes` (-1: none). */
+typedef struct attn_abi_chain {
+  int32_t phases; /* this one included; 0: no chain */
+  int32_t row_sizes[2];
+  int32_t fewest_rows;
+  int32_t block_rows; /* what a block should have */
+} attn_abi_chain;
+
 typedef struct attn_abi_phase {
   attn_phase_function run;
   const char *name; /* for traces: "layer.0.qkv" */
   uint32_t flags;
+  attn_abi_chain chain; /* that begins here */
 } attn_abi_phase;
 
 /* One entry's code in one variant. */

@@ -151,7 +151,7 @@ const attn_abi_device_weight deviceWeights[] = {
 struct Variants {
   attn_abi_image images[2];
   attn_abi_device devices[2];
-  attn_abi_phase zeros[1] = {{writeZeros, "zeros", 0}};
+  attn_abi_phase zeros[1] = {{writeZeros, "zeros", 0, {}}};
   int32_t slots[4] = {-1, Mask, -1, Total};
   attn_abi_schedule gpu{}, processor{};
   attn_abi_variant both[3], alone[1];

@@ -148,3 +148,58 @@ kernel.variant @x86_64_v3 target "x86-64-v3" {
     kernel.return %y : !rows
   }
 }
+
+// -----
+
+// A chain: each product needs of a row what was made of that row. Where a
+// capture is read at another row, or rows are cut into other tiles, it ends.
+!x = tensor<?x6xf32, #attn.sizes<n, 6>>
+!w = tensor<6x6xf32>
+attn.size @n min 1 max 9
+attn.weight @w from ["w"] : !w
+kernel.variant @x86_64_v3 target "x86-64-v3" {
+  kernel.func @plain(%x: !x, %w: !w) -> (!x) tile #kernel.tile<rows = 6, columns = 16, depth = 0> {
+    %y = attn.linear %x, %w : !x, !w -> !x
+    kernel.return %y : !x
+  }
+  kernel.func @residual(%x: !x, %w: !w, %z: !x) -> (!x) tile #kernel.tile<rows = 6, columns = 16, depth = 0> {
+    %y = attn.linear %x, %w element(%z at affine_map<(r, c) -> (r, c)> : !x) {
+    ^bb0(%s: f32, %e: f32):
+      %t = arith.addf %s, %e : f32
+      attn.yield %t : f32
+    } : !x, !w -> !x
+    kernel.return %y : !x
+  }
+  kernel.func @first_row(%x: !x, %w: !w, %z: !x) -> (!x) tile #kernel.tile<rows = 6, columns = 16, depth = 0> {
+    %y = attn.linear %x, %w element(%z at affine_map<(r, c) -> (0, c)> : !x) {
+    ^bb0(%s: f32, %e: f32):
+      %t = arith.addf %s, %e : f32
+      attn.yield %t : f32
+    } : !x, !w -> !x
+    kernel.return %y : !x
+  }
+  kernel.func @other(%x: !x, %w: !w) -> (!x) tile #kernel.tile<rows = 3, columns = 16, depth = 0> {
+    %y = attn.linear %x, %w : !x, !w -> !x
+    kernel.return %y : !x
+  }
+  // CHECK-LABEL: kernel.program @chain
+  // CHECK: phase 0 "up"
+  // CHECK: phase 1 by_row "down"
+  // CHECK: phase 2 "first row"
+  // CHECK: phase 3 by_row "again"
+  // CHECK: phase 4 "other tiles"
+  kernel.program @chain(%x: !x {attn.name = "x"}) -> (!x {attn.name = "y"}) sizes ["n"] {
+    %w = kernel.weight @w : !w
+    %e0 = kernel.empty : !x
+    %up = kernel.dispatch @plain ins(%x, %w : !x, !w) outs(%e0 : !x) phase 0 "up" -> !x
+    %e1 = kernel.empty : !x
+    %down = kernel.dispatch @residual ins(%up, %w, %up : !x, !w, !x) outs(%e1 : !x) phase 0 "down" -> !x
+    %e2 = kernel.empty : !x
+    %first = kernel.dispatch @first_row ins(%x, %w, %down : !x, !w, !x) outs(%e2 : !x) phase 0 "first row" -> !x
+    %e3 = kernel.empty : !x
+    %again = kernel.dispatch @first_row ins(%first, %w, %x : !x, !w, !x) outs(%e3 : !x) phase 0 "again" -> !x
+    %e4 = kernel.empty : !x
+    %other = kernel.dispatch @other ins(%again, %w : !x, !w) outs(%e4 : !x) phase 0 "other tiles" -> !x
+    kernel.return %other : !x
+  }
+}

@@ -76,7 +76,7 @@ struct Tables {
   int32_t first = 0, slots[1] = {-1};
   attn_abi_size size{"n", 0, INT64_MAX};
   attn_abi_argument argument;
-  attn_abi_phase phase{idle, "idle", 0};
+  attn_abi_phase phase{idle, "idle", 0, {}};
   attn_abi_schedule schedule = {};
   attn_abi_entry entry = {};
   attn_abi_variant variant;

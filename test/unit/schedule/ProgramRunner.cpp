@@ -307,12 +307,26 @@ ProgramRunner::run(const Sizes &sizes,
                    call.scratchStride};
   uint32_t arrived = 0;
   frame.arrived = &arrived;
-  for (const PhaseInfo &phase : schedule.phases) {
-    auto function = jit->find<attn_phase_function>(phase.symbol);
-    int count = phase.serial ? 1 : workers;
+  for (size_t first = 0, length; first < schedule.phases.size();
+       first += length) {
+    length = 1;
+    int count = schedule.phases[first].serial ? 1 : workers, blocks = 1;
+    const RowChain &chain = schedule.phases[first].chain;
+    int64_t rows = 1;
+    for (const std::string &size : chain.rows)
+      rows *= call.values[getSizeIndex(*source, size)];
+    if (chain.phases && rows >= chain.fewestRows * workers) {
+      length = chain.phases;
+      blocks = rows >= chain.fewestRows * workers * 2 ? 2 : 1;
+    }
     // Backwards: workers of one phase do not depend on each other.
-    for (int worker = count; worker-- > 0;)
-      function(&frame, worker, count);
+    for (int worker = count * blocks; worker-- > 0;) {
+      attn_frame own = frame;
+      own.scratch += call.scratchStride * (worker / blocks - worker);
+      for (size_t phase = first; phase < first + length; ++phase)
+        jit->find<attn_phase_function>(schedule.phases[phase].symbol)(
+            &own, worker, count * blocks);
+    }
   }
 
   for (const unsigned char *guard : call.guards)

@@ -1,0 +1,125 @@
+//===- RowChains.cpp - phases that go on row by row -----------------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads off kernels what a chain needs; see RowChains.h. Other kernels than
+// attn.linear by our own micro-kernels are declined, and what runs on a GPU.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/schedule/RowChains.h"
+#include "compiler/schedule/CostModel.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+
+namespace attnc {
+
+/// Of an attn_abi_phase.
+static constexpr size_t kMostRowSizes = 2;
+
+std::optional<RowShare> getRowShare(kernel::FuncOp kernel) {
+  auto linear = dyn_cast<attn::LinearOp>(kernel.getComputeOp());
+  kernel::TileAttr tile = kernel.getTileAttr();
+  if (!linear || !tile || !tile.getProvider().empty())
+    return std::nullopt;
+  const CostModel model =
+      CostModel::of(kernel->getParentOfType<kernel::VariantOp>());
+  if (model.target.isGpu())
+    return std::nullopt;
+  SmallVector<SizeExpr> shape =
+      attn::getNamedShape(linear.getResult().getType());
+  const SizeExpr rows = attn::getProduct(ArrayRef(shape).drop_back());
+  if (rows.getTerms().size() != 1)
+    return std::nullopt;
+  const auto &[names, factor] = *rows.getTerms().begin();
+  if (factor != 1 || names.empty() || names.size() > kMostRowSizes)
+    return std::nullopt;
+  kernel::PrecisionAttr precision = kernel.getPrecisionAttr();
+  const bool isNarrow =
+      precision && precision.getActivations() != kernel::Format::f32;
+  auto weight = cast<RankedTensorType>(linear.getWeight().getType());
+  return RowShare{
+      names, tile.getRows(), model.getFewestRows(isNarrow, tile.getRows()),
+      int64_t(sizeof(float)) * (weight.getDimSize(0) + weight.getDimSize(1))};
+}
+
+/// Whether a capture is read at the index of the row, `leading` dimensions.
+static bool isReadByRow(AffineMap map, unsigned leading) {
+  if (map.getNumResults() < leading)
+    return false;
+  for (unsigned i = 0; i < leading; ++i)
+    if (map.getResult(i) != getAffineDimExpr(i, map.getContext()))
+      return false;
+  return true;
+}
+
+bool readsByRow(kernel::FuncOp kernel, unsigned index) {
+  auto linear = cast<attn::LinearOp>(kernel.getComputeOp());
+  Value argument = kernel.getBody().getArgument(index);
+  auto getRows = [](Value value) {
+    SmallVector<SizeExpr> shape = attn::getNamedShape(value.getType());
+    shape.pop_back();
+    return shape;
+  };
+  const SmallVector<SizeExpr> rows = getRows(linear.getResult());
+  if (linear.getWeight() == argument)
+    return false;
+  if (linear.getInput() == argument && getRows(argument) != rows)
+    return false;
+  for (const attn::CapturedRegion &region :
+       {linear.getElementEpilogue(), linear.getRowEpilogue()})
+    for (auto [capture, map] : llvm::zip(region.captures, region.maps)) {
+      if (capture != argument)
+        continue;
+      SmallVector<SizeExpr> shape = attn::getNamedShape(capture.getType());
+      shape.truncate(rows.size());
+      if (shape != rows || !isReadByRow(map, rows.size()))
+        return false;
+    }
+  return true;
+}
+
+SmallVector<std::pair<int64_t, int64_t>> getChains(kernel::ProgramOp program) {
+  SmallVector<std::pair<int64_t, int64_t>> chains;
+  for (kernel::DispatchOp dispatch : getDispatches(program)) {
+    const int64_t phase = dispatch.getPhase();
+    for (int64_t next = chains.size(); next <= phase; ++next)
+      chains.push_back({next, next});
+    if (!dispatch.getByRow() || phase == 0)
+      continue;
+    chains[phase].first = chains[phase - 1].first;
+    for (int64_t other = chains[phase].first; other < phase; ++other)
+      chains[other].second = phase;
+  }
+  return chains;
+}
+
+RowChain getRowChain(kernel::ProgramOp program, int64_t phase) {
+  RowChain chain;
+  auto [first, last] = getChains(program)[phase];
+  if (first != phase || last == phase)
+    return chain;
+  int64_t tileRows = 1, rowBytes = 1;
+  for (kernel::DispatchOp dispatch : getDispatches(program)) {
+    if (int64_t(dispatch.getPhase()) < first ||
+        int64_t(dispatch.getPhase()) > last)
+      continue;
+    const std::optional<RowShare> share = getRowShare(getKernel(dispatch));
+    assert(share && "CutPhases marks products on rows only");
+    chain.rows = share->rows;
+    tileRows = share->tileRows;
+    chain.fewestRows = std::max(chain.fewestRows, share->fewest);
+    rowBytes = std::max(rowBytes, share->rowBytes);
+  }
+  chain.phases = last - first + 1;
+  const CostModel model =
+      CostModel::of(program->getParentOfType<kernel::VariantOp>());
+  chain.blockRows =
+      std::max(model.getBlockRows(rowBytes, tileRows), chain.fewestRows);
+  return chain;
+}
+
+} // namespace attnc
