@@ -115,6 +115,17 @@ check "unit" ctest --test-dir build --output-on-failure -j 2 -E '^lit$' -LE fuzz
 count unit
 check "lit" /usr/lib/llvm-22/bin/lit -v build/test
 count lit
+
+# 10,000 lines of mixed text, as every tokenizer's origin sees them.
+peers=build/tokenizers-venv
+if [ -x $peers/bin/python ] || python3 -m venv $peers &&
+   $peers/bin/python -m pip install -q tokenizers==0.23.3 \
+     >"$log_dir/tokenizers.log" 2>&1; then
+  check "tokenizers" timeout 900 $peers/bin/python \
+    test/numerics/compare-tokenizers.py build/bin/unit-text build/mixed-texts
+else
+  skip "tokenizers" "the Python package index cannot be reached; see $log_dir/tokenizers.log"
+fi
 check "quickstart" bash examples/quickstart.sh
 
 if bash test/benchmark/run.sh --smoke --prepare \
@@ -163,6 +174,9 @@ for python in python3 build/benchmark/venv/bin/python; do
 done
 if [ -n "$numpy" ]; then
   check "GPU libraries, emulated" env PYTHON=$numpy bash test/gpu/check-on-stub.sh
+  check "GPU bundle, emulated" env PYTHON=$numpy bash test/gpu/check-bundle.sh
+  check "GPU faults, seeded" env PYTHON=$numpy bash test/gpu/check-faults.sh \
+    ${all:+--all}
 else
   skip "GPU libraries, emulated" "there is no NumPy, and the Python package index cannot be reached"
 fi

@@ -13,6 +13,7 @@
 #include "OpenedTokenizer.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <memory>
 #include <sstream>
@@ -100,6 +101,35 @@ TEST(Golden, TrainedModel) {
   EXPECT_EQ(facts.padId, 0);
   EXPECT_EQ(facts.largestTypeId, 1);
   EXPECT_TRUE(facts.lowercases);
+}
+
+/// Lines of test/numerics/compare-tokenizers.py; the first differences of each
+/// tokenizer are shown.
+TEST(Golden, MixedTexts) {
+  const char *folder = std::getenv("ATTNC_TEST_TEXTS");
+  if (!folder)
+    GTEST_SKIP() << "ATTNC_TEST_TEXTS does not name a folder that "
+                    "compare-tokenizers.py has written";
+  int tokenizers = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".ids")
+      continue;
+    ++tokenizers;
+    std::ifstream in(entry.path()), texts(std::string(folder) + "/texts");
+    std::string name, ids, text;
+    std::getline(in, name);
+    OpenedTokenizer opened(OpenedTokenizer::folder(dataFolder + "/" + name));
+    ASSERT_EQ(opened.status, ATTN_OK) << name << ": " << opened.error;
+    int lines = 0, different = 0;
+    for (; std::getline(texts, text); ++lines) {
+      ASSERT_TRUE(std::getline(in, ids)) << name << " ends early";
+      if (opened.row(unhex(text)).ids != numbers(ids) && ++different <= 3)
+        ADD_FAILURE() << name << ", line " << lines + 1 << ": " << unhex(text);
+    }
+    EXPECT_EQ(different, 0) << name << ", of " << lines << " lines";
+    EXPECT_GT(lines, 0);
+  }
+  EXPECT_GT(tokenizers, 30);
 }
 
 TEST(Golden, VocabularyFileOfTheTrainedModel) {
