@@ -1,5 +1,4 @@
-//===- EmitCachedAttention.cpp - attention with a session's states
-//----------===//
+//===- EmitCachedAttention.cpp - attention with a session's states --------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,19 +7,19 @@
 //
 // `attn.cached_attention`. The rows of a key head are its queries times the
 // query heads that share it; an item is 64 of them. A tile of rows walks the
-// keys in chunks of positions: scores (keys lie transposed in their blocks, so
-// that positions are lanes), regions and softmax row by row, weighted sum of
-// the values; between chunks a row carries its maximum, sum and result.
+// keys in chunks of positions (CachedAttentionChunk.cpp); what a chunk gives to
+// a row is relative to the chunk's own highest score, and the chunks are added
+// up in their order.
 //
 // Chunks begin at multiples of their length, whatever the call: a row goes
 // through the same operations whether it comes alone or with others, and keys
-// that bounds leave out would have added zeros. Narrow keys and values widen in
-// registers; scales of i8 go to the scores, and to the weights of the values.
-// One row alone, which is what decoding makes, has code of its own.
+// that bounds leave out would have added zeros. Where the heads of a decoding
+// step do not come out even among the workers, these share out the chunks, and
+// the last one adds them up: the same operations again. The few rows that share
+// a head in such a step have code of their own.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/cpu/StateAccess.h"
-#include "compiler/schedule/MaskBounds.h"
+#include "compiler/cpu/CachedAttention.h"
 #include "compiler/schedule/StateLayout.h"
 #include <limits>
 
@@ -31,77 +30,6 @@ namespace attnc::cpu {
 static constexpr int64_t kItemRows = 64;
 static constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
-namespace {
-class CachedAttentionEmitter {
-public:
-  CachedAttentionEmitter(KernelEmitter &emitter, attn::CachedAttentionOp op);
-  void emit();
-
-private:
-  using Values = SmallVector<Value>;
-
-  /// One sequence of the batch; all i64, and the tables of its blocks.
-  struct Sequence {
-    Value index, firstQuery, past, keys, rows;
-    Value keyTable, valueTable;
-  };
-  /// `height` rows of one key head, of which `count` exist.
-  struct Tile {
-    const Sequence &sequence;
-    Value keyHead, firstRow, count;
-    int64_t height;
-    Value keyBegin, keyEnd; ///< positions that bounds admit
-  };
-  /// The keys of a tile in one chunk.
-  struct Chunk {
-    Value start;    ///< a multiple of the chunk's length
-    Value from, to; ///< positions; `from` begins a block
-  };
-  struct Row {
-    Value query, head, position;
-  };
-
-  Sequence sequenceAt(Value index);
-  std::pair<Value, Value> itemsAndCost(const Sequence &sequence);
-  void emitItem(const Sequence &sequence, Value item);
-  void emitTile(const Sequence &sequence, Value keyHead, Value firstRow,
-                Value count, int64_t height);
-  Row rowAt(const Tile &tile, Value row);
-  void boundKeys(Tile &tile);
-  void begin(const Tile &tile);
-  void emitChunk(const Tile &tile, const Chunk &chunk);
-  void forBlocks(const Chunk &chunk, function_ref<void(Value base)> body);
-  void emitScores(const Tile &tile, const Chunk &chunk);
-  void emitScoreTile(const Tile &tile, Value keys, Value column, Value target,
-                     int64_t vectors);
-  Value applyRegions(const Tile &tile, const Row &row, Value score, Value key);
-  Value scaleWeights(const Tile &tile, Value weights, Value firstKey);
-  void emitSoftmax(const Tile &tile, const Chunk &chunk, Value row);
-  void emitWeightedSum(const Tile &tile, const Chunk &chunk,
-                       int64_t firstVector, int64_t vectors);
-  void finish(const Tile &tile);
-
-  Value equal(Value a, Value c) {
-    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, a, c);
-  }
-  Value select(Value condition, Value a, Value c) {
-    return arith::SelectOp::create(b, loc, condition, a, c);
-  }
-
-  KernelEmitter &e;
-  OpBuilder &b;
-  Location loc;
-  attn::CachedAttentionOp op;
-  attn::CapturedRegion score, mask;
-  SmallVector<KeyBound> bounds;
-  StateAccess key, value;
-  int64_t lanes, tileRows, group, headSize, valueSize, paddedHead, paddedValue;
-  int64_t block; ///< positions
-  Value query, output, offsets, past;
-  Value queries, probabilities, maxima, scales, sums, results; ///< scratch
-};
-} // namespace
-
 CachedAttentionEmitter::CachedAttentionEmitter(KernelEmitter &emitter,
                                                attn::CachedAttentionOp op)
     : e(emitter), b(emitter.b), loc(emitter.loc), op(op),
@@ -111,10 +39,12 @@ CachedAttentionEmitter::CachedAttentionEmitter(KernelEmitter &emitter,
   assert(key.transposed && !value.transposed && "SelectKernels lays them so");
   tileRows = e.target.vectorRegisters >= 32 ? 8 : 4;
   group = op.getQueryHeads() / op.getKeyHeads();
+  fewRows = group < tileRows ? group : 1;
   headSize = op.getHeadSize();
   valueSize = op.getValueSize();
   paddedHead = llvm::alignTo(headSize, lanes);
   paddedValue = llvm::alignTo(valueSize, lanes);
+  partWords = paddedValue + 2 * lanes;
   block = key.positions;
   query = e.pointerOf(op.getQuery());
   output = e.pointerOf(op.getResult());
@@ -128,10 +58,22 @@ CachedAttentionEmitter::CachedAttentionEmitter(KernelEmitter &emitter,
   };
   queries = take(tileRows * paddedHead);
   probabilities = take(tileRows * kCachedAttentionChunk);
-  sums = take(tileRows * lanes);
-  results = take(tileRows * paddedValue);
-  maxima = take(tileRows);
-  scales = take(tileRows);
+  total = take(tileRows * partWords);
+  chunkParts = take(tileRows * partWords);
+  unitParts = take(kCachedAttentionUnits * tileRows * partWords);
+}
+
+Value CachedAttentionEmitter::equal(Value a, Value c) {
+  return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, a, c);
+}
+
+Value CachedAttentionEmitter::select(Value condition, Value a, Value c) {
+  return arith::SelectOp::create(b, loc, condition, a, c);
+}
+
+Value CachedAttentionEmitter::shiftOf(Value maximum) {
+  // A row of -inf alone: exp(-inf - 0) gives the zeros that it stands for.
+  return select(equal(maximum, e.f32(kMinusInfinity)), e.f32(0), maximum);
 }
 
 //===-- work --------------------------------------------------------------===//
@@ -151,53 +93,163 @@ CachedAttentionEmitter::sequenceAt(Value index) {
           value.tableOf(index)};
 }
 
-/// How many items a sequence has, and the work of one.
+/// Chunks that the first tile of a sequence reads; they are the same for all
+/// its heads.
+Value CachedAttentionEmitter::chunksOf(const Sequence &sequence) {
+  Tile tile = tileOf(sequence, e.i64(0), e.i64(0), sequence.rows, tileRows);
+  Value end = e.ceilDiv(tile.keyEnd, kCachedAttentionChunk);
+  Value chunks = e.maximum(e.sub(end, firstChunk(tile)), e.i64(0));
+  return select(e.lessThan(e.i64(0), sequence.rows), chunks, e.i64(0));
+}
+
+/// Chunks are shared out where items do not come out even and are few, every
+/// sequence has one tile for a head, and scratch holds what they give.
+CachedAttentionEmitter::Split CachedAttentionEmitter::planSplit() {
+  constexpr int64_t kItemsPerWorker = 8; // else uneven is little
+  Value zero = e.i64(0), heads = e.i64(op.getKeyHeads());
+  Value batches = e.rowCount(op.getPast(), 0);
+  Values sums = e.loop(zero, batches, 1, ValueRange{zero, zero, zero},
+                       [&](Value index, ValueRange sum) -> Values {
+                         Sequence sequence = sequenceAt(index);
+                         Value chunks = chunksOf(sequence);
+                         Value has = e.minimum(chunks, e.i64(1));
+                         return {e.add(sum[0], e.mul(heads, chunks)),
+                                 e.add(sum[1], e.mul(heads, has)),
+                                 e.maximum(sum[2], sequence.rows)};
+                       });
+  Value units = sums[0], items = sums[1], mostRows = sums[2];
+  Value each = e.div(e.add(units, e.sub(e.workers, e.i64(1))), e.workers);
+  Value whole = e.mul(e.div(items, e.workers), e.workers);
+  Value isUsed = e.lessThan(whole, items);
+  for (Value condition :
+       {e.lessThan(items, e.mul(e.workers, e.i64(kItemsPerWorker))),
+        e.lessThan(items, units), e.lessThan(mostRows, e.i64(tileRows + 1)),
+        e.lessThan(each, e.i64(kCachedAttentionUnits + 1))})
+    isUsed = arith::AndIOp::create(b, loc, isUsed, condition);
+  return {isUsed, units, each};
+}
+
+/// How many items, or chunks, a sequence has, and the work of one.
 std::pair<Value, Value>
-CachedAttentionEmitter::itemsAndCost(const Sequence &sequence) {
-  Value chunks = e.ceilDiv(sequence.rows, kItemRows);
+CachedAttentionEmitter::itemsAndCost(const Sequence &sequence,
+                                     const Split &split) {
+  Value parts = e.ceilDiv(sequence.rows, kItemRows);
   Value rows = e.minimum(sequence.rows, e.i64(kItemRows));
   Value cost = e.maximum(e.mul(rows, sequence.keys), e.i64(1));
-  return {e.mul(chunks, e.i64(op.getKeyHeads())), cost};
+  parts = select(split.isUsed, chunksOf(sequence), parts);
+  return {e.mul(parts, e.i64(op.getKeyHeads())),
+          select(split.isUsed, e.i64(1), cost)};
 }
 
 void CachedAttentionEmitter::emit() {
+  Split split = planSplit();
   Value zero = e.i64(0);
   Value batches = e.rowCount(op.getPast(), 0);
-  Value total = e.loop(zero, batches, 1, zero,
-                       [&](Value index, ValueRange sum) -> Values {
-                         auto [items, cost] = itemsAndCost(sequenceAt(index));
-                         return {e.add(sum[0], e.mul(items, cost))};
-                       })[0];
-  auto [from, to] = e.workerRange(total);
+  Value total = e.loop(
+      zero, batches, 1, zero, [&](Value index, ValueRange sum) -> Values {
+        auto [items, cost] = itemsAndCost(sequenceAt(index), split);
+        return {e.add(sum[0], e.mul(items, cost))};
+      })[0];
+  auto [evenFrom, evenTo] = e.workerRange(total);
+  Value ownFrom = e.mul(e.worker, split.each);
+  Value from = select(split.isUsed, ownFrom, evenFrom);
+  Value to = select(split.isUsed, e.add(ownFrom, split.each), evenTo);
   // An item is the worker's in whose part it begins.
-  e.loop(zero, batches, 1, zero,
-         [&, from = from, to = to](Value index, ValueRange start) -> Values {
-           Sequence sequence = sequenceAt(index);
-           auto [items, cost] = itemsAndCost(sequence);
-           auto itemAt = [&, items = items, cost = cost](Value position) {
-             Value within = e.maximum(e.sub(position, start[0]), zero);
-             Value roundUp = e.add(within, e.sub(cost, e.i64(1)));
-             return e.minimum(e.div(roundUp, cost), items);
-           };
-           e.loop(itemAt(from), itemAt(to), 1,
-                  [&](Value item) { emitItem(sequence, item); });
-           return {e.add(start[0], e.mul(items, cost))};
-         });
+  e.loop(zero, batches, 1, zero, [&](Value index, ValueRange start) -> Values {
+    Sequence sequence = sequenceAt(index);
+    auto [items, cost] = itemsAndCost(sequence, split);
+    auto itemAt = [&, items = items, cost = cost](Value position) {
+      Value within = e.maximum(e.sub(position, start[0]), zero);
+      Value roundUp = e.add(within, e.sub(cost, e.i64(1)));
+      return e.minimum(e.div(roundUp, cost), items);
+    };
+    Value perHead = e.div(items, e.i64(op.getKeyHeads()));
+    e.loop(itemAt(from), itemAt(to), 1, [&](Value item) {
+      Value place = e.sub(e.add(start[0], item), from);
+      emitItem(sequence, split, perHead, item, place);
+    });
+    return {e.add(start[0], e.mul(items, cost))};
+  });
+  e.ifThen(split.isUsed, [&] { e.whenLast([&] { mergeUnits(split); }); });
 }
 
-void CachedAttentionEmitter::emitItem(const Sequence &sequence, Value item) {
-  Value chunks = e.ceilDiv(sequence.rows, kItemRows);
-  Value keyHead = e.div(item, chunks);
-  Value from = e.mul(e.sub(item, e.mul(keyHead, chunks)), e.i64(kItemRows));
+/// Number `item` of a sequence, of `perHead` for each head: rows of a head, or
+/// one chunk of them, the worker's number `place`.
+void CachedAttentionEmitter::emitItem(const Sequence &sequence,
+                                      const Split &split, Value perHead,
+                                      Value item, Value place) {
+  Value keyHead = e.div(item, perHead);
+  Value within = e.sub(item, e.mul(keyHead, perHead));
+  Value from = select(split.isUsed, e.i64(0), e.mul(within, e.i64(kItemRows)));
   Value to = e.minimum(e.add(from, e.i64(kItemRows)), sequence.rows);
+  Value unitPlace = e.at(unitParts, e.mul(place, e.i64(tileRows * partWords)));
+  Value parts = select(split.isUsed, unitPlace, chunkParts);
   e.loop(from, to, tileRows, [&](Value row) {
     Value count = e.minimum(e.sub(to, row), e.i64(tileRows));
-    Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, count,
-                                        e.i64(1));
+    auto emitRows = [&](int64_t height) {
+      emitTile(tileOf(sequence, keyHead, row, count, height), split, within,
+               parts);
+    };
     e.ifThenElse(
-        isOne, [&] { emitTile(sequence, keyHead, row, count, 1); },
-        [&] { emitTile(sequence, keyHead, row, count, tileRows); });
+        e.lessThan(count, e.i64(fewRows + 1)), [&] { emitRows(fewRows); },
+        [&] { emitRows(tileRows); });
   });
+}
+
+/// All chunks of a tile, or chunk number `within` of its own.
+void CachedAttentionEmitter::emitTile(const Tile &tile, const Split &split,
+                                      Value within, Value parts) {
+  Value first = firstChunk(tile);
+  Value end = e.ceilDiv(tile.keyEnd, kCachedAttentionChunk);
+  Value unit = e.add(first, within);
+  first = select(split.isUsed, unit, first);
+  end = select(split.isUsed, e.add(unit, e.i64(1)), end);
+  loadQueries(tile);
+  begin(tile);
+  Value isWhole = arith::XOrIOp::create(
+      b, loc, split.isUsed,
+      arith::ConstantOp::create(b, loc, b.getBoolAttr(true)));
+  e.loop(first, end, 1, [&](Value index) {
+    emitChunk(tile, e.mul(index, e.i64(kCachedAttentionChunk)), parts);
+    e.ifThen(isWhole, [&] { merge(tile, parts); });
+  });
+  e.ifThen(isWhole, [&] { finish(tile); });
+}
+
+/// Adds up what the workers found, chunk after chunk.
+void CachedAttentionEmitter::mergeUnits(const Split &split) {
+  Value zero = e.i64(0);
+  Value batches = e.rowCount(op.getPast(), 0);
+  e.loop(zero, batches, 1, zero, [&](Value index, ValueRange unit) -> Values {
+    Sequence sequence = sequenceAt(index);
+    Value chunks = chunksOf(sequence);
+    e.ifThen(e.lessThan(zero, sequence.rows), [&] {
+      e.loop(zero, e.i64(op.getKeyHeads()), 1, [&](Value keyHead) {
+        Tile tile = tileOf(sequence, keyHead, zero, sequence.rows, tileRows);
+        begin(tile);
+        e.loop(zero, chunks, 1, [&](Value chunk) {
+          Value number = e.add(unit[0], e.add(e.mul(keyHead, chunks), chunk));
+          Value worker = e.div(number, split.each);
+          Value place = e.sub(number, e.mul(worker, split.each));
+          Value own =
+              e.at(unitParts, e.mul(place, e.i64(tileRows * partWords)));
+          merge(tile, e.inScratchOf(worker, own));
+        });
+        finish(tile);
+      });
+    });
+    return {e.add(unit[0], e.mul(chunks, e.i64(op.getKeyHeads())))};
+  });
+}
+
+//===-- a tile ------------------------------------------------------------===//
+
+CachedAttentionEmitter::Tile
+CachedAttentionEmitter::tileOf(const Sequence &sequence, Value keyHead,
+                               Value firstRow, Value count, int64_t height) {
+  Tile tile = {sequence, keyHead, firstRow, count, height, Value(), Value()};
+  boundKeys(tile);
+  return tile;
 }
 
 /// Row `row` of a tile; rows past the end are the last.
@@ -211,24 +263,6 @@ CachedAttentionEmitter::Row CachedAttentionEmitter::rowAt(const Tile &tile,
                      e.sub(index, e.mul(number, e.i64(group))));
   return {e.add(sequence.firstQuery, number), head,
           e.add(sequence.past, number)};
-}
-
-//===-- a tile ------------------------------------------------------------===//
-
-void CachedAttentionEmitter::emitTile(const Sequence &sequence, Value keyHead,
-                                      Value firstRow, Value count,
-                                      int64_t height) {
-  Tile tile = {sequence, keyHead, firstRow, count, height, Value(), Value()};
-  boundKeys(tile);
-  begin(tile);
-  Value length = e.i64(kCachedAttentionChunk);
-  Value first = e.mul(e.div(tile.keyBegin, length), length);
-  e.loop(first, tile.keyEnd, kCachedAttentionChunk, [&](Value start) {
-    Chunk chunk = {start, e.maximum(start, tile.keyBegin),
-                   e.minimum(e.add(start, length), tile.keyEnd)};
-    emitChunk(tile, chunk);
-  });
-  finish(tile);
 }
 
 void CachedAttentionEmitter::boundKeys(Tile &tile) {
@@ -250,9 +284,12 @@ void CachedAttentionEmitter::boundKeys(Tile &tile) {
   tile.keyEnd = e.maximum(end, e.i64(0));
 }
 
-/// Queries side by side, rows without keys so far.
-void CachedAttentionEmitter::begin(const Tile &tile) {
-  Value zeros = e.splat(e.f32(0));
+Value CachedAttentionEmitter::firstChunk(const Tile &tile) {
+  return e.div(tile.keyBegin, e.i64(kCachedAttentionChunk));
+}
+
+/// Queries side by side.
+void CachedAttentionEmitter::loadQueries(const Tile &tile) {
   const int64_t stride = e.rowStride(op.getQuery(), 2);
   for (int64_t i = 0; i < tile.height; ++i) {
     Row row = rowAt(tile, e.i64(i));
@@ -265,257 +302,63 @@ void CachedAttentionEmitter::begin(const Tile &tile) {
       e.storeVector(e.loadVector(e.at(source, e.i64(d)), tail),
                     e.at(queries, e.i64(i * paddedHead + d)));
     }
+  }
+}
+
+//===-- what keys give ----------------------------------------------------===//
+
+CachedAttentionEmitter::Part CachedAttentionEmitter::partAt(Value parts,
+                                                            Value row) {
+  Value place = e.at(parts, e.mul(row, e.i64(partWords)));
+  return {e.at(place, e.i64(paddedValue + lanes)),
+          e.at(place, e.i64(paddedValue)), place};
+}
+
+/// Rows without keys so far.
+void CachedAttentionEmitter::begin(const Tile &tile) {
+  Value zeros = e.splat(e.f32(0));
+  e.loop(e.i64(0), tile.count, 1, [&](Value row) {
+    Part part = partAt(total, row);
     for (int64_t v = 0; v < paddedValue; v += lanes)
-      e.storeVector(zeros, e.at(results, e.i64(i * paddedValue + v)));
-    e.storeVector(zeros, e.at(sums, e.i64(i * lanes)));
-    e.store(e.f32(kMinusInfinity), e.at(maxima, e.i64(i)));
-    e.store(e.f32(1), e.at(scales, e.i64(i)));
-  }
-}
-
-void CachedAttentionEmitter::emitChunk(const Tile &tile, const Chunk &chunk) {
-  emitScores(tile, chunk);
-  e.loop(e.i64(0), tile.count, 1,
-         [&](Value row) { emitSoftmax(tile, chunk, row); });
-  // Sums in registers: rows x vectors, as many as leave room for the rest.
-  const int64_t most = tile.height == 1 ? 8 : e.target.hasFma ? 3 : 2;
-  const int64_t vectors = paddedValue / lanes;
-  const int64_t tiles = llvm::divideCeil(vectors, most);
-  for (int64_t part = 0, first = 0; part < tiles; ++part) {
-    int64_t width = llvm::divideCeil(vectors - first, tiles - part);
-    emitWeightedSum(tile, chunk, first, width);
-    first += width;
-  }
-}
-
-void CachedAttentionEmitter::forBlocks(const Chunk &chunk,
-                                       function_ref<void(Value base)> body) {
-  e.loop(chunk.from, chunk.to, block, body);
-}
-
-//===-- scores ------------------------------------------------------------===//
-
-void CachedAttentionEmitter::emitScores(const Tile &tile, const Chunk &chunk) {
-  const int64_t all = block / lanes;
-  const int64_t vectors = std::min<int64_t>(all, tile.height == 1 ? 8 : 2);
-  forBlocks(chunk, [&](Value base) {
-    Value keys = key.headOf(tile.sequence.keyTable, e.div(base, e.i64(block)),
-                            tile.keyHead);
-    Value target = e.at(probabilities, e.sub(base, chunk.start));
-    e.loop(e.i64(0), e.i64(block), vectors * lanes, [&](Value column) {
-      emitScoreTile(tile, keys, column, e.at(target, column), vectors);
-    });
+      e.storeVector(zeros, e.at(part.result, e.i64(v)));
+    e.storeVector(zeros, part.sum);
+    e.store(e.f32(kMinusInfinity), part.maximum);
   });
 }
 
-/// The products of all rows with `vectors` vectors of keys, from position
-/// `column` of a block on.
-void CachedAttentionEmitter::emitScoreTile(const Tile &tile, Value keys,
-                                           Value column, Value target,
-                                           int64_t vectors) {
-  auto multiply = [&](Value first, int64_t count, Values totals) {
-    for (int64_t d = 0; d < count; ++d) {
-      Value depth = e.add(first, e.i64(d));
-      Value first = e.add(e.mul(depth, e.i64(block)), column);
-      Values loaded;
-      for (int64_t v = 0; v < vectors; ++v)
-        loaded.push_back(
-            key.loadElements(keys, e.add(first, e.i64(v * lanes))));
-      Value queryPlace = e.at(queries, depth);
-      for (int64_t i = 0; i < tile.height; ++i) {
-        Value element =
-            e.splat(e.loadF32(e.at(queryPlace, e.i64(i * paddedHead))));
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value &total = totals[i * vectors + v];
-          total = e.fma(element, loaded[v], total);
-        }
-      }
-    }
-    return totals;
-  };
-  constexpr int64_t kUnroll = 4;
-  const int64_t whole = headSize / kUnroll * kUnroll;
-  Values totals(tile.height * vectors, e.splat(e.f32(0)));
-  if (whole)
-    totals = e.loop(e.i64(0), e.i64(whole), kUnroll, totals,
-                    [&](Value first, ValueRange carried) {
-                      return multiply(first, kUnroll, Values(carried));
-                    });
-  totals = multiply(e.i64(whole), headSize - whole, totals);
-  for (int64_t v = 0; v < vectors; ++v) {
-    Value keyScales;
-    if (key.isScaled())
-      keyScales =
-          e.loadVector(key.scaleAt(keys, e.add(column, e.i64(v * lanes))));
-    for (int64_t i = 0; i < tile.height; ++i) {
-      Value total = totals[i * vectors + v];
-      if (keyScales)
-        total = arith::MulFOp::create(b, loc, total, keyScales);
-      e.storeVector(total,
-                    e.at(target, e.i64(i * kCachedAttentionChunk + v * lanes)));
-    }
-  }
-}
-
-/// The score region, then what masks a key, on the scores of the keys from
-/// `firstKey` on.
-Value CachedAttentionEmitter::applyRegions(const Tile &tile, const Row &row,
-                                           Value scores, Value firstKey) {
-  constexpr unsigned kKeyDim = 3;
-  Value dims[] = {tile.sequence.index, row.head, row.position, firstKey};
-  Values leading = {scores};
-  for (Value dim : dims)
-    leading.push_back(e.splat(e.toI32(dim)));
-  Value keys = leading.back() =
-      arith::AddIOp::create(b, loc, leading.back(), e.iota());
-  Value excluded = e.splat(e.f32(kMinusInfinity));
-  if (score)
-    scores = e.inlineRegion(score, leading, dims, kKeyDim);
-  auto admit = [&](Value condition) {
-    scores = select(condition, scores, excluded);
-  };
-  if (mask)
-    admit(e.inlineRegion(mask, ArrayRef(leading).drop_front(), dims, kKeyDim));
-  if (op.getWindow()) {
-    Value oldest = e.sub(row.position, e.i64(op.getWindow()));
-    admit(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, keys,
-                                e.splat(e.toI32(oldest))));
-  }
-  // Behind the last key a block holds anything.
-  admit(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, keys,
-                              e.splat(e.toI32(tile.sequence.keys))));
-  return scores;
-}
-
-//===-- softmax -----------------------------------------------------------===//
-
-/// Weights of values: with the values' scales, if they have some.
-Value CachedAttentionEmitter::scaleWeights(const Tile &tile, Value weights,
-                                           Value firstKey) {
-  if (!value.isScaled())
-    return weights;
-  Value index = e.div(firstKey, e.i64(block));
-  Value head = value.headOf(tile.sequence.valueTable, index, tile.keyHead);
-  Value within = e.sub(firstKey, e.mul(index, e.i64(block)));
-  return arith::MulFOp::create(b, loc, weights,
-                               e.loadVector(value.scaleAt(head, within)));
-}
-
-void CachedAttentionEmitter::emitSoftmax(const Tile &tile, const Chunk &chunk,
-                                         Value number) {
-  Row row = rowAt(tile, number);
-  Value place =
-      e.at(probabilities, e.mul(number, e.i64(kCachedAttentionChunk)));
-  auto placeOf = [&](Value key) {
-    return e.at(place, e.sub(key, chunk.start));
-  };
-  Value lowest = e.splat(e.f32(kMinusInfinity));
-  // Whole blocks: what is masked in the last one adds zeros.
-  Value to = e.mul(e.ceilDiv(chunk.to, block), e.i64(block));
-  Value highest = e.loop(chunk.from, to, lanes, lowest,
-                         [&](Value key, ValueRange carried) -> Values {
-                           Value scores = applyRegions(
-                               tile, row, e.loadVector(placeOf(key)), key);
-                           e.storeVector(scores, placeOf(key));
-                           return {e.maxF32(scores, carried[0])};
-                         })[0];
-  Value before = e.loadF32(e.at(maxima, number));
-  Value maximum = e.maxF32(e.reduceMax(highest), before);
-  // A row of -inf alone: exp(-inf - 0) gives the zeros that it stands for.
-  Value shift =
-      select(equal(maximum, e.f32(kMinusInfinity)), e.f32(0), maximum);
-  Value shifts = e.splat(shift);
-  Value total =
-      e.loop(chunk.from, to, lanes, e.splat(e.f32(0)),
-             [&](Value key, ValueRange carried) -> Values {
-               Value shifted = arith::SubFOp::create(
-                   b, loc, e.loadVector(placeOf(key)), shifts);
-               Value weights = math::ExpOp::create(b, loc, shifted);
-               e.storeVector(scaleWeights(tile, weights, key), placeOf(key));
-               return {arith::AddFOp::create(b, loc, carried[0], weights)};
-             })[0];
-  Value change = arith::SubFOp::create(b, loc, before, shift);
-  Value rescaled = math::ExpOp::create(b, loc, e.splat(change));
-  Value factor =
-      vector::ExtractOp::create(b, loc, rescaled, ArrayRef<int64_t>{0});
-  factor = select(equal(before, maximum), e.f32(1), factor);
-  Value sumPlace = e.at(sums, e.mul(number, e.i64(lanes)));
-  Value sum = e.fma(e.loadVector(sumPlace), e.splat(factor), total);
-  e.storeVector(sum, sumPlace);
-  e.store(maximum, e.at(maxima, number));
-  e.store(factor, e.at(scales, number));
-}
-
-//===-- weighted sum ------------------------------------------------------===//
-
-void CachedAttentionEmitter::emitWeightedSum(const Tile &tile,
-                                             const Chunk &chunk,
-                                             int64_t firstVector,
-                                             int64_t vectors) {
-  auto accumulate = [&](Value weights, Value rows, Value from, int64_t count,
-                        Values totals) {
-    for (int64_t k = 0; k < count; ++k) {
-      Values loaded;
-      for (int64_t v = 0; v < vectors; ++v) {
-        const int64_t column = (firstVector + v) * lanes;
-        Value tail;
-        if (valueSize - column < lanes)
-          tail = e.tailMask(e.i64(valueSize - column));
-        Value first =
-            e.add(e.mul(e.add(from, e.i64(k)), e.i64(value.rowElements)),
-                  e.i64(column));
-        loaded.push_back(value.loadElements(rows, first, tail));
-      }
-      for (int64_t i = 0; i < tile.height; ++i) {
-        Value weight = e.splat(
-            e.loadF32(e.at(weights, e.i64(i * kCachedAttentionChunk + k))));
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value &total = totals[i * vectors + v];
-          total = e.fma(weight, loaded[v], total);
-        }
-      }
-    }
-    return totals;
-  };
-  Values totals(tile.height * vectors, e.splat(e.f32(0)));
-  totals = e.loop(
-      chunk.from, chunk.to, block, totals,
-      [&](Value base, ValueRange carried) -> Values {
-        constexpr int64_t kUnroll = 4;
-        Value rows = value.headOf(tile.sequence.valueTable,
-                                  e.div(base, e.i64(block)), tile.keyHead);
-        Value weights = e.at(probabilities, e.sub(base, chunk.start));
-        auto part = [&](Value from, Value to, int64_t step, ValueRange totals) {
-          return e.loop(from, to, step, totals,
-                        [&](Value k, ValueRange carried) -> Values {
-                          return accumulate(e.at(weights, k), rows, k, step,
-                                            Values(carried));
-                        });
-        };
-        Value count = e.minimum(e.sub(chunk.to, base), e.i64(block));
-        Value whole = e.mul(e.div(count, e.i64(kUnroll)), e.i64(kUnroll));
-        return part(whole, count, 1, part(e.i64(0), whole, kUnroll, carried));
-      });
-  for (int64_t i = 0; i < tile.height; ++i) {
-    Value factor = e.splat(e.loadF32(e.at(scales, e.i64(i))));
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value place =
-          e.at(results, e.i64(i * paddedValue + (firstVector + v) * lanes));
-      e.storeVector(e.fma(e.loadVector(place), factor, totals[i * vectors + v]),
-                    place);
-    }
-  }
+/// Adds what a chunk gave: both to the higher of the two maxima.
+void CachedAttentionEmitter::merge(const Tile &tile, Value parts) {
+  e.loop(e.i64(0), tile.count, 1, [&](Value row) {
+    Part all = partAt(total, row), part = partAt(parts, row);
+    Value before = e.loadF32(all.maximum), own = e.loadF32(part.maximum);
+    Value maximum = e.maxF32(own, before);
+    Value shift = shiftOf(maximum);
+    auto factorOf = [&](Value from) {
+      Value change = arith::SubFOp::create(b, loc, from, shift);
+      Value factor = math::ExpOp::create(b, loc, e.splat(change));
+      return select(equal(from, maximum), e.splat(e.f32(1)), factor);
+    };
+    Value factor = factorOf(before), ownFactor = factorOf(own);
+    auto add = [&](Value to, Value from) {
+      Value scaled =
+          arith::MulFOp::create(b, loc, e.loadVector(from), ownFactor);
+      e.storeVector(e.fma(e.loadVector(to), factor, scaled), to);
+    };
+    add(all.sum, part.sum);
+    for (int64_t v = 0; v < paddedValue; v += lanes)
+      add(e.at(all.result, e.i64(v)), e.at(part.result, e.i64(v)));
+    e.store(maximum, all.maximum);
+  });
 }
 
 void CachedAttentionEmitter::finish(const Tile &tile) {
   const int64_t stride = op.getQueryHeads() * valueSize;
   e.loop(e.i64(0), tile.count, 1, [&](Value number) {
     Row row = rowAt(tile, number);
-    Value sum =
-        e.reduceAdd(e.loadVector(e.at(sums, e.mul(number, e.i64(lanes)))));
+    Part part = partAt(total, number);
+    Value sum = e.reduceAdd(e.loadVector(part.sum));
     Value inverse = arith::DivFOp::create(b, loc, e.f32(1), sum);
     Value scale = e.splat(select(equal(sum, e.f32(0)), e.f32(0), inverse));
-    Value source = e.at(results, e.mul(number, e.i64(paddedValue)));
     Value target = e.at(output, e.add(e.mul(row.query, e.i64(stride)),
                                       e.mul(row.head, e.i64(valueSize))));
     for (int64_t v = 0; v < valueSize; v += lanes) {
@@ -523,7 +366,7 @@ void CachedAttentionEmitter::finish(const Tile &tile) {
       if (valueSize - v < lanes)
         tail = e.tailMask(e.i64(valueSize - v));
       Value scaled = arith::MulFOp::create(
-          b, loc, e.loadVector(e.at(source, e.i64(v))), scale);
+          b, loc, e.loadVector(e.at(part.result, e.i64(v))), scale);
       e.storeVector(scaled, e.at(target, e.i64(v)), tail);
     }
   });

@@ -26,6 +26,8 @@ public:
   mlir::Value tableOf(mlir::Value sequence);
   /// The first element of a head in a block of a table.
   mlir::Value headOf(mlir::Value table, mlir::Value block, mlir::Value head);
+  /// head + `index` elements.
+  mlir::Value elementAt(mlir::Value head, mlir::Value index);
   /// A vector of a head's elements from number `index` on, as f32; those of i8
   /// without their scales. `mask` is for elements of f32 alone.
   mlir::Value loadElements(mlir::Value head, mlir::Value index,
@@ -44,8 +46,6 @@ public:
   int64_t rowElements;    ///< from a row that is not transposed to the next
 
 private:
-  /// base + `index` elements.
-  mlir::Value elementAt(mlir::Value base, mlir::Value index);
   void storeFloats(mlir::Value source, mlir::Value head, mlir::Value position);
   /// The i32 lanes of a vector of f32 whose lower bits are its elements.
   mlir::Value narrow(mlir::Value numbers, mlir::Value inverse);

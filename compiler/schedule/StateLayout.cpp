@@ -79,13 +79,14 @@ std::optional<unsigned> getGrowthInput(kernel::ProgramOp program) {
 
 int64_t getCachedAttentionScratch(attn::CachedAttentionOp op) {
   // EmitCachedAttention.cpp places in it, per row of a tile of at most 8, a
-  // query and a result in whole vectors of at most 16, the scores of a chunk,
-  // one vector of sums, and two numbers.
+  // query in whole vectors of at most 16, the scores of a chunk, and what keys
+  // gave: a result and two more vectors, so far, from one chunk, and from each
+  // of those that wait.
   constexpr int64_t kRows = 8, kLanes = 16;
+  const int64_t part = llvm::alignTo(op.getValueSize(), kLanes) + 2 * kLanes;
   return 4 * kRows *
-         (llvm::alignTo(op.getHeadSize(), kLanes) +
-          llvm::alignTo(op.getValueSize(), kLanes) + kCachedAttentionChunk +
-          kLanes + 2);
+         (llvm::alignTo(op.getHeadSize(), kLanes) + kCachedAttentionChunk +
+          (2 + kCachedAttentionUnits) * part);
 }
 
 } // namespace attnc

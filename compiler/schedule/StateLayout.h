@@ -26,6 +26,9 @@ constexpr int64_t kStateBlock = 64;
 /// Positions that attention takes at once: their scores stay in L1.
 constexpr int64_t kCachedAttentionChunk = 512;
 
+/// Chunks of a worker whose results wait for each other, at most.
+constexpr int64_t kCachedAttentionUnits = 32;
+
 /// States that share tables.
 struct StateGroup {
   int64_t window = 0; ///< 0: all rows stay

@@ -14,6 +14,7 @@
 #include "KernelRunner.h"
 #include "TargetTest.h"
 #include "attn/abi.h"
+#include "compiler/schedule/StateLayout.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
@@ -233,9 +234,11 @@ private:
     runner.run("v_value", sizes, {value.data(), offsets.data(), &values.view},
                workers, 0, before.ints());
     // As getCachedAttentionScratch.
-    const size_t scratch = 4 * 8 *
-                           (llvm::alignTo(shape.headSize, 16) +
-                            llvm::alignTo(shape.valueSize, 16) + 512 + 16 + 2);
+    const size_t part = llvm::alignTo(shape.valueSize, 16) + 2 * 16;
+    const size_t scratch =
+        4 * 8 *
+        (llvm::alignTo(shape.headSize, 16) + kCachedAttentionChunk +
+         (2 + kCachedAttentionUnits) * part);
     runner.run("v_attend", sizes,
                {query.data(), &keys.view, &values.view, offsets.data(),
                 before.data(), out.data()},
@@ -371,6 +374,15 @@ TEST_P(StateTest, LongContext) {
         for (int64_t d = 0; d < 16; ++d)
           ASSERT_NEAR(row[d], expected[0][(p * 2 + head) * 16 + d], kTolerance);
       }
+    // The last call has few rows of one head: workers share out its chunks.
+    for (auto [step, workers] :
+         {std::pair<int64_t, int>{1099, 2}, {1099, 3}, {1097, 2}, {1098, 8}}) {
+      Session other(*runner, shape, format, {1100});
+      auto got = other.run(step, workers);
+      ASSERT_EQ(
+          std::memcmp(got[0].data(), expected[0].data(), got[0].size() * 4), 0)
+          << step << " rows a call, " << workers << " workers";
+    }
   }
 }
 
