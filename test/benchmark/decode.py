@@ -7,8 +7,9 @@
 #
 # What run.sh --decode starts. For every size, format of weights and number of
 # threads, in a process of its own: a prompt of 512 tokens on an empty sequence,
-# and one more token behind 1,024, by attnc, llama.cpp and (f32) PyTorch, called in
-# turn. Before that all are given one prompt; logits that point elsewhere end the
+# and one more token behind 1,024, by attnc, llama.cpp, onnxruntime, OpenVINO and
+# (f32) PyTorch, called in turn; of 1B only by attnc and llama.cpp, whose files are
+# mapped, so that memory suffices. Before that all are given one prompt; logits that point elsewhere end the
 # run. Writes decode.md, decode.json and a plot into the folder of the report.
 #
 # ===----------------------------------------------------------------------===//
@@ -47,11 +48,18 @@ def parse():
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--seconds", type=float, default=10.0,
                         help="for each row of the table, at least (default: 10)")
-    parser.add_argument("--cache", default="f32", help="attnc's: f32, bf16 or int8")
-    parser.add_argument("--torch", action="store_true", help="PyTorch, too, in f32")
+    parser.add_argument("--cache", help="attnc's: f32, bf16 or int8 (default: f32, and "
+                                        "bf16 beside narrow weights, as wide as llama.cpp's)")
+    parser.add_argument("--peers", default="llamacpp,onnxruntime,openvino",
+                        help="also torch, in f32 (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true",
+                        help="GPT-2's size, two threads, 3 seconds a row")
     parser.add_argument("--output", default=os.path.join(WORK, "results"))
     parser.add_argument("--child", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.sizes, arguments.threads, arguments.seconds = "gpt2", "2", 3.0
+    return arguments
 
 
 def prepare(size, formats):
@@ -81,9 +89,16 @@ def columns_of(task):
 
     found = {name: decoders.Attnc(path, task["threads"])
              for name, path in task["libraries"].items()}
-    found["llama.cpp"] = decoders.LlamaCpp(task["gguf"], task["threads"])
-    if task["torch"]:
+    if "torch" in task["peers"] and task["format"] == "F32":
         found["torch"] = decoders.Torch(task["folder"], task["threads"])
+    for name in task["peers"]:
+        if name in ("llamacpp", "torch"):
+            continue
+        import decoder_peers
+
+        peer = decoder_peers.PEERS[name]
+        found[peer.name] = peer(task["folder"], task["format"], task["threads"])
+    found["llama.cpp"] = decoders.LlamaCpp(task["gguf"], task["threads"])
     return found
 
 
@@ -136,7 +151,8 @@ def measure_task(task):
                        for name in times if name != "attnc"},
         }
     return {"rows": rows, "differences": differences,
-            "llama.cpp": columns["llama.cpp"].info}
+            "settings": {name: column.info for name, column in columns.items()
+                         if hasattr(column, "info")}}
 
 
 def bandwidth(threads):
@@ -146,6 +162,10 @@ def bandwidth(threads):
     return json.loads(output.stdout)["read_memory_gbs"]
 
 
+def peers_of(arguments, size):
+    return ["llamacpp"] if size == "llama-1b" else arguments.peers.split(",")
+
+
 def run_size(arguments, size, results):
     import random_decoder
 
@@ -153,42 +173,41 @@ def run_size(arguments, size, results):
     folder = prepare(size, formats)
     config = random_decoder.config_of(size)
     for kind in formats:
-        libraries = {column[0]: compile_column(folder, kind, column, arguments.cache)
+        cache = arguments.cache or ("f32" if kind == "F32" else "bf16")
+        libraries = {column[0]: compile_column(folder, kind, column, cache)
                      for column in OURS[kind]}
         for threads in map(int, arguments.threads.split(",")):
             print(f"{size}, {kind}, {threads} threads", flush=True)
             task = {
                 "libraries": libraries, "gguf": os.path.join(folder, kind + ".gguf"),
                 "folder": folder, "threads": threads, "seconds": arguments.seconds,
-                "torch": arguments.torch and kind == "F32",
+                "format": kind, "peers": peers_of(arguments, size),
                 "words": config["vocab_size"], "tolerance": TOLERANCE[kind],
             }
             child = subprocess.run([sys.executable, os.path.abspath(__file__),
                                     "--child", json.dumps(task)],
                                    check=True, capture_output=True, text=True)
             part = json.loads(child.stdout.splitlines()[-1])
-            results["llama.cpp"] = part.pop("llama.cpp")
+            results["peers"].update(part.pop("settings"))
             results["runs"].append({
-                "size": size, "format": kind, "threads": threads, "cache": arguments.cache,
+                "size": size, "format": kind, "threads": threads, "cache": cache,
                 "read_memory_gbs": bandwidth(threads),
                 "file_bytes": {"llama.cpp": os.path.getsize(task["gguf"]),
                                **{name: os.path.getsize(path[:-len("libdecoder.so")] +
                                                         "decoder.weights")
                                   for name, path in libraries.items()}},
-                "read_bytes": read_bytes(config, kind, arguments.cache), **part})
+                "read_bytes": {name: read_bytes(config, path, cache)
+                               for name, path in libraries.items()}, **part})
 
 
-def read_bytes(config, kind, cache):
-    """Of one token of ours behind CONTEXT ones: weights of products, scales
-    counted, and the cache."""
-    hidden, wide = config["hidden_size"], config["intermediate_size"]
+def read_bytes(config, library, cache):
+    """Of one token of ours behind CONTEXT ones: weights and the cache. All weights
+    are read by products, the table too, which both ends share."""
+    weights = os.path.getsize(library[:-len("libdecoder.so")] + "decoder.weights")
     keys = config["num_key_value_heads"] * config["head_dim"]
-    matrices = (config["vocab_size"] * hidden + config["num_hidden_layers"] *
-                (2 * hidden * hidden + 2 * hidden * keys + 3 * hidden * wide))
     cached = 2 * config["num_hidden_layers"] * keys * CONTEXT
-    stored = {"F32": 4, "Q8_0": 1, "Q4_0": 0.5 + 4 / 32}[kind]
     kept = {"f32": 4, "bf16": 2, "int8": 1 + 4 / config["head_dim"]}[cache]
-    return matrices * stored + cached * kept
+    return weights + cached * kept
 
 
 def write(results, folder):
@@ -198,27 +217,32 @@ def write(results, folder):
     os.makedirs(folder, exist_ok=True)
     lines = ["# Language models\n", report.header(results), """\
 Medians in milliseconds, in brackets the middle 80% of the calls; ratios as in
-results.md: above 1, "attnc" is faster. "Of memory": the bytes that one token of
-"attnc" reads, over its time and the bandwidth measured on as many cores.
-"attnc stored" reads llama.cpp's own file, and has its numbers bit for bit.
+results.md: above 1, "attnc" is faster. "Of memory": the bytes that one token
+reads, weights with their scales and the cache, over the time and the bandwidth
+measured on as many cores. "Bytes" are those of the weights' file. "attnc stored"
+reads llama.cpp's own file, and has its numbers bit for bit.
 """]
     head = ["model", "format", "threads", "what", "attnc ms", "others ms", "ratios",
-            "of memory"]
+            "of memory", "bytes, MB"]
     rows, bars = [], []
     for run in results["runs"]:
         for what, row in run["rows"].items():
             others = [name for name in row["seconds"] if name != "attnc"]
             share = ""
             if what.startswith("decode") and run["read_memory_gbs"]:
-                rate = run["read_bytes"] / row["seconds"]["attnc"]["median"] / 1e9
-                share = f"{rate / run['read_memory_gbs']:.0%}"
+                shares = []
+                for name, read in run["read_bytes"].items():
+                    rate = read / row["seconds"][name]["median"] / 1e9
+                    shares.append(f"{name} {rate / run['read_memory_gbs']:.0%}")
+                share = "; ".join(shares)
             rows.append([
                 run["size"], run["format"], str(run["threads"]), what,
                 report.milliseconds(row["seconds"]["attnc"]),
                 "; ".join(f"{name} {report.milliseconds(row['seconds'][name])}"
                           for name in others),
                 "; ".join(f"{name} {report.ratio(row['ratios'][name])}" for name in others),
-                share])
+                share, "; ".join(f"{name} {size / 1e6:.0f}"
+                                 for name, size in run["file_bytes"].items())])
             bars.append((f"{run['size']} {run['format']} {run['threads']}t {what}",
                          {name: report.bounds(row["ratios"][name]) for name in others}))
     lines.append(report.table(head, rows))
@@ -239,11 +263,11 @@ def main():
     import run
 
     os.chdir(ROOT)
-    results = {"machine": run.machine(), "settings": [], "runs": []}
+    results = {"machine": run.machine(), "settings": [], "peers": {}, "runs": []}
     for size in arguments.sizes.split(","):
         run_size(arguments, size, results)
-    results["settings"] = [run.attnc_settings(), "cache of attnc: " + arguments.cache,
-                           "llama.cpp: " + results["llama.cpp"]]
+    results["settings"] = [run.attnc_settings(), "cache of attnc: " + (arguments.cache or "f32; bf16 beside narrow weights"),
+                           *(f"{name}: {info}" for name, info in results["peers"].items())]
     write(results, arguments.output)
 
 

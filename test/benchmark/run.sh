@@ -7,8 +7,9 @@
 #   bash test/benchmark/run.sh --peers all      PyTorch and IREE too (GBs to download)
 #   bash test/benchmark/run.sh --quick          few shapes: about five minutes
 #   bash test/benchmark/run.sh --smoke          does it work? in seconds, tiny shapes
-#   bash test/benchmark/run.sh --decode ...     language models, against llama.cpp
-#                                               (--torch: and PyTorch)
+#   bash test/benchmark/run.sh --decode ...     language models, against llama.cpp,
+#                                               onnxruntime and OpenVINO (--torch:
+#                                               and PyTorch)
 #   bash test/benchmark/run.sh --help           all options
 #   bash test/benchmark/run.sh --prepare ...    installs the peers only
 #
@@ -26,8 +27,8 @@ options=()
 while [ $# -gt 0 ]; do
   case $1 in
     --prepare) prepare=1 ;;
-    --decode) decode=1 peers=llamacpp ;;
-    --torch) peers=$peers,torch && options+=("$1") ;;
+    --decode) decode=1 peers=llamacpp,onnxruntime,openvino ;;
+    --torch) peers=$peers,torch ;;
     --peers=*) peers=${1#--peers=} ;;
     --peers) peers=${2:?run.sh: --peers wants names} && shift ;;
     --smoke) smoke=1 && options+=("$1") ;;
@@ -63,7 +64,7 @@ for peer in ${peers//,/ }; do
   cp "$wanted" "$work/venv/$peer.txt"
 done
 [ -z "$prepare" ] || exit 0
-[ -z "$decode" ] || exec $work/venv/bin/python test/benchmark/decode.py "${options[@]}"
+[ -z "$decode" ] || exec $work/venv/bin/python test/benchmark/decode.py --peers "$peers" "${options[@]}"
 
 if [ ! -x build/bin/attnc ]; then
   echo "run.sh: build first: cmake --preset release && cmake --build --preset release" >&2
