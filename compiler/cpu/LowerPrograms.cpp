@@ -27,6 +27,7 @@
 #include "compiler/cpu/Emitter.h"
 #include "compiler/schedule/ProgramInfo.h"
 #include "compiler/schedule/StateLayout.h"
+#include "dialects/attn/EntryStorage.h"
 
 using namespace mlir;
 
@@ -361,11 +362,31 @@ struct LowerPrograms : impl::LowerProgramsBase<LowerPrograms> {
     return success();
   }
 
+  /// Kernels of processors read and write callers' tensors of f32.
+  LogicalResult checkStorage(kernel::ProgramOp program) {
+    auto refuse = [&](StringRef kind, DictionaryAttr attrs) {
+      return program.emitError("error[A0537]: ")
+             << kind << " " << attrs.get(attn::AttnDialect::kNameAttr)
+             << " of @" << program.getSymName() << " is "
+             << attn::getEntryStorage(attrs)
+             << " in memory, which variants for GPUs know; processors take f32";
+    };
+    for (unsigned i : llvm::seq(program.getNumArguments()))
+      if (attn::getEntryStorage(program.getArgAttrDict(i)))
+        return refuse("input", program.getArgAttrDict(i));
+    for (unsigned i : llvm::seq(program.getNumResults()))
+      if (attn::getEntryStorage(program.getResultAttrDict(i)))
+        return refuse("output", program.getResultAttrDict(i));
+    return success();
+  }
+
   LogicalResult lower(kernel::ProgramOp program, ArrayRef<WeightUse> weights) {
     ModuleOp module = getOperation();
     if (!program.hasSlots())
       return program.emitError("error[A0531]: @")
              << program.getSymName() << " has no slots; run --attn-plan-arena";
+    if (failed(checkStorage(program)))
+      return failure();
     auto variant = program->getParentOfType<kernel::VariantOp>();
     SmallVector<kernel::DispatchOp> dispatches = getDispatches(program);
     for (kernel::DispatchOp dispatch : dispatches)

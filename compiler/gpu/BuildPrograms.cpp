@@ -19,6 +19,7 @@
 #include "compiler/Passes.h"
 #include "compiler/gpu/ProgramBuilder.h"
 #include "compiler/schedule/ProgramInfo.h"
+#include "dialects/attn/EntryStorage.h"
 
 using namespace mlir;
 
@@ -156,24 +157,42 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
       kernel.setArgAttr(weight, gpu::kStorageAttr, TypeAttr::get(type));
   }
 
-  /// Tensors of f32 in the arena lie there as `type`; those of callers stay.
-  /// Kernels that are dispatched on both become two.
-  void narrowArena(kernel::VariantOp variant, Type type) {
+  /// What memory holds of a value of f32, if it is narrower: `arena` of those
+  /// in the arena, and what the entry says of callers' tensors.
+  static Type getStorage(Value value, Type arena) {
+    if (isa<attn::StateType>(value.getType()) ||
+        !kernel::getTensorType(value.getType()).getElementType().isF32())
+      return {};
+    Operation *root = getPlace(value).root.getDefiningOp();
+    if (isa<kernel::SlotOp>(root))
+      return arena;
+    auto argument = dyn_cast<kernel::ArgumentOp>(root);
+    if (!argument)
+      return {};
+    auto program = argument->getParentOfType<kernel::ProgramOp>();
+    const unsigned index = argument.getIndex();
+    const unsigned inputs = program.getNumArguments();
+    return attn::getEntryStorage(
+        index < inputs ? program.getArgAttrDict(index)
+                       : program.getResultAttrDict(index - inputs));
+  }
+
+  /// Tensors of f32 in the arena lie there as `arena`, those of callers as
+  /// their entry says. Kernels that are dispatched on several forms become as
+  /// many.
+  void narrowTensors(kernel::VariantOp variant, Type arena) {
     SymbolTable symbols(variant);
     llvm::StringMap<StringAttr> known;
     SmallVector<kernel::DispatchOp> dispatches;
     variant.walk([&](kernel::DispatchOp op) { dispatches.push_back(op); });
-    auto isNarrow = [](Value value) {
-      return !isa<attn::StateType>(value.getType()) &&
-             kernel::getTensorType(value.getType()).getElementType().isF32() &&
-             getPlace(value).root.getDefiningOp<kernel::SlotOp>();
-    };
     llvm::DenseSet<Operation *> taken;
     for (kernel::DispatchOp dispatch : dispatches) {
       kernel::FuncOp kernel = getKernel(dispatch);
       std::string key = dispatch.getKernel().str() + "/";
-      for (Value operand : dispatch.getOperands())
-        key += isNarrow(operand) ? 'n' : 'w';
+      for (Value operand : dispatch.getOperands()) {
+        Type storage = getStorage(operand, arena);
+        key += !storage ? 'w' : storage.isBF16() ? 'b' : 'h';
+      }
       StringAttr &name = known[key];
       if (!name) {
         if (!taken.insert(kernel).second) {
@@ -187,11 +206,12 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
         }
         name = kernel.getSymNameAttr();
         for (auto [index, value] : llvm::enumerate(dispatch.getIns()))
-          if (isNarrow(value))
-            kernel.setArgAttr(index, gpu::kStorageAttr, TypeAttr::get(type));
+          if (Type storage = getStorage(value, arena))
+            kernel.setArgAttr(index, gpu::kStorageAttr, TypeAttr::get(storage));
         for (auto [index, value] : llvm::enumerate(dispatch.getOuts()))
-          if (isNarrow(value))
-            kernel.setResultAttr(index, gpu::kStorageAttr, TypeAttr::get(type));
+          if (Type storage = getStorage(value, arena))
+            kernel.setResultAttr(index, gpu::kStorageAttr,
+                                 TypeAttr::get(storage));
       }
       dispatch.setKernel(name.getValue());
     }
@@ -205,13 +225,15 @@ struct BuildPrograms : impl::BuildProgramsBase<BuildPrograms> {
       return variant.emitError("error[A0527]: no products of '")
              << products << "' on a GPU; expected bf16, f16, tf32 or f32";
     moveConstants(variant);
+    Type arena;
     if (activations == "bf16")
-      narrowArena(variant, BFloat16Type::get(&getContext()));
+      arena = BFloat16Type::get(&getContext());
     else if (activations == "f16")
-      narrowArena(variant, Float16Type::get(&getContext()));
+      arena = Float16Type::get(&getContext());
     else if (activations != "f32")
       return variant.emitError("error[A0527]: no activations of '")
              << activations << "' on a GPU; expected f32, bf16 or f16";
+    narrowTensors(variant, arena);
     for (auto kernel : variant.getBody().getOps<kernel::FuncOp>()) {
       storeWeights(kernel, *operands);
       std::string symbol = getKernelSymbol(variant, kernel.getSymName());

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/Interpreter.h"
 #include "compiler/interpret/Evaluation.h"
+#include "dialects/attn/EntryStorage.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
@@ -267,6 +268,15 @@ static Tensor toTensor(const TensorValue &value) {
           std::move(elements)};
 }
 
+/// Rounds the numbers of a caller's tensor to what its memory holds.
+static void round(Tensor &tensor, Type storage) {
+  if (!storage)
+    return;
+  const llvm::fltSemantics &format = cast<FloatType>(storage).getFloatSemantics();
+  for (double &number : tensor.elements->numbers)
+    number = attn::fromStorage(attn::toStorage(number, format), format);
+}
+
 static TensorValue toTensorValue(const Tensor &tensor) {
   Tensor converted = tensor.asNumbers();
   return {llvm::SmallVector<int64_t>(ArrayRef<int64_t>(converted.shape)),
@@ -341,7 +351,9 @@ Interpreter::run(StringRef name, const std::map<std::string, int64_t> &sizes,
   for (auto [index, input] : llvm::enumerate(inputs)) {
     if (Error error = checkInput(evaluation, entry, index, input))
       return error;
-    evaluation.set(entry.getArgument(index), toTensor(input));
+    Tensor tensor = toTensor(input);
+    round(tensor, attn::getEntryStorage(entry.getArgAttrDict(index)));
+    evaluation.set(entry.getArgument(index), std::move(tensor));
   }
   Block &body = entry.getBody().front();
   if (Error error = runBody(evaluation, body))

@@ -29,8 +29,7 @@ cl::opt<bool> targetsJson("json", cl::desc("Print one JSON object"),
                           cl::sub(targetsSub), cl::cat(category()));
 
 std::string signature(const LibraryArgument &argument) {
-  std::string text =
-      argument.name + ": " + (argument.isInteger ? "i32" : "f32");
+  std::string text = argument.name + ": " + argument.dtype;
   for (const SizeExpr &dim : argument.dims)
     text += "[" + dim.str() + "]";
   if (argument.range)

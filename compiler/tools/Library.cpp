@@ -9,12 +9,14 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Library.h"
+#include "dialects/attn/EntryStorage.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <dlfcn.h>
 
 using namespace llvm;
@@ -121,14 +123,14 @@ namespace tools {
 static bool fromJSON(const json::Value &value, LibraryArgument &argument,
                      json::Path path) {
   json::ObjectMapper mapper(value, path);
-  std::string dtype;
   std::vector<int64_t> range;
   if (!mapper || !mapper.map("name", argument.name) ||
-      !mapper.map("dtype", dtype) || !mapper.map("dims", argument.dims) ||
+      !mapper.map("dtype", argument.dtype) ||
+      !mapper.map("dims", argument.dims) ||
       !mapper.mapOptional("range", range) ||
       !mapper.map("default", argument.defaultValue))
     return false;
-  argument.isInteger = dtype == "i32";
+  argument.isInteger = argument.dtype == "i32";
   if (range.size() == 2)
     argument.range = {range[0], range[1]};
   else if (!range.empty())
@@ -215,6 +217,13 @@ const LibraryEntry *Library::findEntry(StringRef name) const {
   return nullptr;
 }
 
+/// The format of an argument whose elements take 16 bits, else null.
+static const fltSemantics *getNarrowFormat(const LibraryArgument &argument) {
+  if (argument.dtype == "bf16")
+    return &APFloat::BFloat();
+  return argument.dtype == "f16" ? &APFloat::IEEEhalf() : nullptr;
+}
+
 Error Library::checkSizes(const LibraryEntry &entry,
                           const std::map<std::string, int64_t> &sizes) const {
   std::vector<int64_t> values;
@@ -238,21 +247,41 @@ Error Library::call(const LibraryEntry &entry,
   for (const std::string &size : entry.sizes)
     sizeValues.push_back(sizes.at(size));
   std::vector<attn_buffer> inputBuffers, outputBuffers;
-  for (HostTensor &input : inputs)
-    inputBuffers.push_back(
-        {input.count() ? input.data() : nullptr, input.bytes()});
+  std::deque<std::vector<uint16_t>> narrow; // addresses stay
+  auto narrowBuffer = [&](size_t count) -> attn_buffer {
+    std::vector<uint16_t> &bits = narrow.emplace_back(count);
+    return {bits.data(), sizeof(uint16_t) * count};
+  };
+  for (auto [input, argument] : zip_equal(inputs, entry.inputs)) {
+    attn_buffer buffer = {input.count() ? input.data() : nullptr,
+                          input.bytes()};
+    if (const fltSemantics *format = getNarrowFormat(argument)) {
+      buffer = narrowBuffer(input.count());
+      for (auto [bits, value] : zip(narrow.back(), input.numbers))
+        bits = attn::toStorage(value, *format);
+    }
+    inputBuffers.push_back(buffer);
+  }
   outputs.resize(entry.outputs.size());
   for (auto [output, argument] : zip(outputs, entry.outputs)) {
     std::vector<int64_t> shape = argument.shape(sizes);
     if (output.shape != shape || output.isInteger != argument.isInteger)
       output.resize(std::move(shape), argument.isInteger);
-    outputBuffers.push_back({output.data(), output.bytes()});
+    outputBuffers.push_back(getNarrowFormat(argument)
+                                ? narrowBuffer(output.count())
+                                : attn_buffer{output.data(), output.bytes()});
   }
   if (attn_status status = table->call(
           sessionHandle, entry.name.c_str(), sizeValues.data(),
           sizeValues.size(), inputBuffers.data(), inputBuffers.size(),
           outputBuffers.data(), outputBuffers.size()))
     return lastError("calling " + entry.name, status);
+  for (auto [index, argument] : enumerate(entry.outputs))
+    if (const fltSemantics *format = getNarrowFormat(argument)) {
+      auto bits = static_cast<const uint16_t *>(outputBuffers[index].data);
+      for (auto [i, number] : enumerate(outputs[index].numbers))
+        number = attn::fromStorage(bits[i], *format);
+    }
   return Error::success();
 }
 

@@ -26,7 +26,8 @@ namespace attnc::tools {
 
 struct LibraryArgument {
   std::string name;
-  bool isInteger; ///< i32, else f32
+  std::string dtype; ///< i32, f32, bf16 or f16
+  bool isInteger;    ///< i32
   std::vector<SizeExpr> dims;
   std::optional<std::pair<int64_t, int64_t>> range;
   std::optional<int64_t> defaultValue;
@@ -44,7 +45,8 @@ struct LibrarySize {
   int64_t minimum, maximum;
 };
 
-/// A tensor at the host: 4-byte elements, row-major.
+/// A tensor at the host: 4-byte elements, row-major. What a library takes as
+/// bf16 or f16 is rounded when it is called.
 struct HostTensor {
   std::vector<int64_t> shape;
   bool isInteger = false;

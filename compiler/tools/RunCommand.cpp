@@ -198,7 +198,7 @@ Error matchShape(const LibraryArgument &input, HostTensor &tensor, Call &call) {
       shapeText(tensor.shape, [](int64_t dim) { return std::to_string(dim); });
   if (tensor.isInteger != input.isInteger)
     return runError("error[A0723]: input '" + input.name + "' takes " +
-                    (input.isInteger ? "i32" : "f32") + ", the file holds " +
+                    input.dtype + ", the file holds " +
                     (tensor.isInteger ? "integers" : "floating-point numbers"));
   bool fits = tensor.shape.size() == input.dims.size();
   for (size_t i = 0; fits && i < input.dims.size(); ++i) {

@@ -121,7 +121,10 @@ def Attn_EntryOp : Attn_Op<"entry", [Symbol, IsolatedFromAbove,
     outputs...)`. Inputs and outputs are named by `attn.name`; `attn.range`
     bounds an integer input's elements (checked at every call); `attn.default`
     makes an integer input optional. `sizes` fixes the order of the size
-    parameters.
+    parameters. An input or output of f32 with `attn.storage = bf16` (or `f16`)
+    lies so in the caller's memory: inputs are the f32 numbers of these, outputs
+    are rounded to the nearest. Variants for GPUs know that, those for processors
+    do not.
 
     ```mlir
     attn.entry @encode(%ids: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "input_ids", attn.range = array<i64: 0, 99>})
@@ -139,6 +142,7 @@ def Attn_EntryOp : Attn_Op<"entry", [Symbol, IsolatedFromAbove,
     4. `attn.return` returns exactly the result types.
     5. `attn.range` is two numbers in order, `attn.default` an i32; both stand on
        integer inputs only.
+    6. `attn.storage` is bf16 or f16, and stands on inputs and outputs of f32.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,

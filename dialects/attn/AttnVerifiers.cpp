@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/attn/Constraints.h"
+#include "dialects/attn/EntryStorage.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -185,6 +186,31 @@ static LogicalResult verifyInputAttributes(EntryOp op) {
   return success();
 }
 
+static LogicalResult verifyStorage(EntryOp op) {
+  // entry_c6
+  auto check = [&](StringRef kind, unsigned index, Type type,
+                   Attribute storage) -> LogicalResult {
+    if (!storage)
+      return success();
+    auto named = dyn_cast<TypeAttr>(storage);
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (named && isa<BFloat16Type, Float16Type>(named.getValue()) && tensor &&
+        tensor.getElementType().isF32())
+      return success();
+    return op.emitOpError()
+           << "expects attn.storage to be bf16 or f16, on f32; " << kind << " "
+           << index << " is " << type << " with " << storage;
+  };
+  for (auto [index, type] : llvm::enumerate(op.getArgumentTypes()))
+    if (failed(check("input", index, type, op.getArgAttr(index, kStorageAttr))))
+      return failure();
+  for (auto [index, type] : llvm::enumerate(op.getResultTypes()))
+    if (failed(check("output", index, type,
+                     op.getResultAttr(index, kStorageAttr))))
+      return failure();
+  return success();
+}
+
 LogicalResult EntryOp::verify() {
   // entry_c1
   for (Type type : getFunctionType().getInputs())
@@ -200,7 +226,8 @@ LogicalResult EntryOp::verify() {
                      tensor.getElementType().isInteger(32)))
       return emitOpError() << "expects tensors of f32 or i32, got " << type;
   }
-  if (failed(verifyNames(*this)) || failed(verifyInputAttributes(*this)))
+  if (failed(verifyNames(*this)) || failed(verifyInputAttributes(*this)) ||
+      failed(verifyStorage(*this)))
     return failure();
   // entry_c4
   if (getBody().empty())

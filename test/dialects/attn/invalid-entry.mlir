@@ -108,3 +108,17 @@ attn.entry @entry_c5_range(%x: tensor<2xi32> {attn.name = "x", attn.range = arra
 attn.entry @entry_c5_default(%x: tensor<2xi32> {attn.name = "x", attn.default = true}) -> () sizes [] {
   attn.return
 }
+
+// -----
+
+// expected-error @+1 {{expects attn.storage to be bf16 or f16, on f32; input 0 is 'tensor<2xi32>' with bf16}}
+attn.entry @entry_c6(%x: tensor<2xi32> {attn.name = "x", attn.storage = bf16}) -> () sizes [] {
+  attn.return
+}
+
+// -----
+
+// expected-error @+1 {{expects attn.storage to be bf16 or f16, on f32; output 0 is 'tensor<2xf32>' with f64}}
+attn.entry @entry_c6_output(%x: tensor<2xf32> {attn.name = "x"}) -> (tensor<2xf32> {attn.name = "y", attn.storage = f64}) sizes [] {
+  attn.return %x : tensor<2xf32>
+}
