@@ -51,12 +51,14 @@ struct attn_abi_driver {
   void (*describe)(const attn_model &model, attnrt::Writer &json);
 
   // Blocks of a session's states, all in the order of its calls.
-  /// One of zeros on the device; NULL with the last error set if there is none.
+  /// NULL with the last error set if there is none.
   unsigned char *(*takeBlock)(attn_session &session, uint64_t bytes);
   void (*releaseBlock)(attn_session &session, unsigned char *block,
                        uint64_t bytes);
   attn_status (*copyBlock)(attn_session &session, unsigned char *to,
                            const unsigned char *from, uint64_t bytes);
+  attn_status (*clearBlock)(attn_session &session, unsigned char *block,
+                            uint64_t bytes);
   /// To and from the host's memory; done when they return.
   attn_status (*readBlock)(attn_session &session, void *to,
                            const unsigned char *from, uint64_t bytes);

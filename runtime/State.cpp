@@ -70,14 +70,13 @@ void SessionStates::close() {
 
 //===-- blocks ------------------------------------------------------------===//
 
-/// A block of zeros.
 SessionStates::Block *SessionStates::newBlock(uint64_t bytes) {
   size_t taken = kBlockHeader + (device ? 0 : bytes);
   Block *block =
       static_cast<Block *>(memory.allocate(taken, "the session's state"));
   if (!block)
     return nullptr;
-  memset(static_cast<void *>(block), 0, taken);
+  memset(static_cast<void *>(block), 0, kBlockHeader);
   block->data = reinterpret_cast<unsigned char *>(block) + kBlockHeader;
   if (!device)
     return block;
@@ -101,6 +100,14 @@ attn_status SessionStates::copyBlock(int32_t group, Block *to,
     return device->model->driver().copyBlock(*device, to->data, from->data,
                                              bytes);
   memcpy(to->data, from->data, bytes);
+  return ATTN_OK;
+}
+
+attn_status SessionStates::clearBlock(int32_t group, Block *block) {
+  uint64_t bytes = states->groups[group].block_bytes;
+  if (device)
+    return device->model->driver().clearBlock(*device, block->data, bytes);
+  memset(block->data, 0, bytes);
   return ATTN_OK;
 }
 
@@ -204,7 +211,9 @@ attn_status SessionStates::provide(int32_t group, int64_t sequence,
     Block *fresh = takeBlock(group);
     if (!fresh)
       return ATTN_ERROR_OUT_OF_MEMORY;
-    status = isShared ? copyBlock(group, fresh, block) : ATTN_OK;
+    // What other sequences left in it never shows behind this one's rows.
+    status =
+        isShared ? copyBlock(group, fresh, block) : clearBlock(group, fresh);
     if (status != ATTN_OK) {
       dropBlock(group, fresh);
       return status;

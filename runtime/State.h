@@ -108,6 +108,7 @@ private:
   Block *newBlock(uint64_t bytes);
   void releaseBlock(Block *block, uint64_t bytes);
   attn_status copyBlock(int32_t group, Block *to, const Block *from);
+  attn_status clearBlock(int32_t group, Block *block);
   attn_status readBlock(int32_t group, void *to, const Block *from) const;
   attn_status writeBlock(int32_t group, Block *to, const void *from);
   Block *takeBlock(int32_t group);

@@ -119,18 +119,8 @@ static attn_status inside(attn_session &session, const Body &body) {
 
 unsigned char *takeBlock(attn_session &session, uint64_t bytes) {
   Address block = 0;
-  attn_status status = inside(session, [&](Device &device, Stream stream) {
-    attn_status status = take(session, bytes, "the session's state", block);
-    if (status != ATTN_OK)
-      return status;
-    Result error =
-        device.driver.fill(block, 0, bytes / sizeof(unsigned), stream);
-    if (!error)
-      return ATTN_OK;
-    status = device.failed(error, "clearing the session's state");
-    (void)device.driver.release(block);
-    session.model->memory.unreserve(bytes);
-    return status;
+  attn_status status = inside(session, [&](Device &, Stream) {
+    return take(session, bytes, "the session's state", block);
   });
   return status == ATTN_OK ? reinterpret_cast<unsigned char *>(block) : nullptr;
 }
@@ -153,6 +143,15 @@ attn_status copyBlock(attn_session &session, unsigned char *to,
     return device.check(
         device.driver.copy(addressOf(to), addressOf(from), bytes, stream),
         "copying the session's state");
+  });
+}
+
+attn_status clearBlock(attn_session &session, unsigned char *block,
+                       uint64_t bytes) {
+  return inside(session, [&](Device &device, Stream stream) {
+    return device.check(device.driver.fill(addressOf(block), 0,
+                                           bytes / sizeof(unsigned), stream),
+                        "clearing the session's state");
   });
 }
 

@@ -139,6 +139,8 @@ unsigned char *takeBlock(attn_session &session, uint64_t bytes);
 void releaseBlock(attn_session &session, unsigned char *block, uint64_t bytes);
 attn_status copyBlock(attn_session &session, unsigned char *to,
                       const unsigned char *from, uint64_t bytes);
+attn_status clearBlock(attn_session &session, unsigned char *block,
+                       uint64_t bytes);
 attn_status readBlock(attn_session &session, void *to,
                       const unsigned char *from, uint64_t bytes);
 attn_status writeBlock(attn_session &session, unsigned char *to,

@@ -250,5 +250,6 @@ extern "C" const attn_abi_driver attnrt_cuda = {"cuda",
                                                 attnrt::cuda::takeBlock,
                                                 attnrt::cuda::releaseBlock,
                                                 attnrt::cuda::copyBlock,
+                                                attnrt::cuda::clearBlock,
                                                 attnrt::cuda::readBlock,
                                                 attnrt::cuda::writeBlock};

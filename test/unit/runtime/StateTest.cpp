@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 #include "State.h"
 
+#include <algorithm>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <string>
@@ -198,6 +199,38 @@ TEST_F(States, SavedSequencesComeBack) {
   for (size_t size = 0; size < data.size(); size += 7)
     EXPECT_NE(session.load(0, data.data(), size), ATTN_OK) << size;
   EXPECT_EQ(length(0), 12);
+}
+
+/// Blocks go from sequence to sequence, what is in them does not.
+TEST_F(States, SavedSequencesHoldNothingOfOthers) {
+  constexpr int64_t kSecret = 0x5EC2E7;
+  const auto holdsSecret = [](const std::vector<unsigned char> &data) {
+    for (int64_t value = kSecret; value < kSecret + 3; ++value) {
+      unsigned char word[8];
+      memcpy(word, &value, 8);
+      if (std::search(data.begin(), data.end(), word, word + 8) != data.end())
+        return true;
+    }
+    return false;
+  };
+  const auto save = [&](int64_t sequence) {
+    size_t needed = 0;
+    EXPECT_EQ(session.save(sequence, nullptr, 0, &needed), ATTN_OK);
+    std::vector<unsigned char> data(needed);
+    EXPECT_EQ(session.save(sequence, data.data(), needed, nullptr), ATTN_OK);
+    return data;
+  };
+  EXPECT_EQ(append(session, {14}, kSecret), ATTN_OK);
+  EXPECT_TRUE(holdsSecret(save(0)));
+  EXPECT_EQ(session.fork(0, 1), ATTN_OK);
+  session.reset();
+  // From the blocks that were given back, and from memory that is reserved.
+  EXPECT_EQ(append(session, {1, 5}, 100), ATTN_OK);
+  EXPECT_FALSE(holdsSecret(save(0)));
+  EXPECT_FALSE(holdsSecret(save(1)));
+  EXPECT_EQ(session.reserve(3, 14), ATTN_OK);
+  EXPECT_EQ(append(session, {0, 0, 9}, 200), ATTN_OK);
+  EXPECT_FALSE(holdsSecret(save(2)));
 }
 
 TEST_F(States, NothingIsTakenAfterReserve) {
