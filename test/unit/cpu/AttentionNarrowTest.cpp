@@ -94,6 +94,52 @@ TEST_P(AttentionNarrow, CausalMask) {
     AttentionProblem(kernel, {2, length, length, {}}, length).check(*runner);
 }
 
+/// A window of keys, a bias and a soft cap, over heads that share keys.
+TEST_P(AttentionNarrow, RegionsAndWindow) {
+  shape(AttentionKernel::Padded, 4, 2, 40, 24);
+  kernel.score = {"%b0 = arith.addf %s, %c0 : f32\n"
+                  "%t = math.tanh %b0 : f32\n"
+                  "attn.yield %t : f32",
+                  [](double score, Position, const double *c) {
+                    return std::tanh(score + c[0]);
+                  },
+                  {{"hqk"}}};
+  kernel.mask = {"%w = arith.constant 37 : i32\n"
+                 "%first = arith.subi %q, %w : i32\n"
+                 "%low = arith.cmpi sgt, %k, %first : i32\n"
+                 "%high = arith.cmpi sle, %k, %q : i32\n"
+                 "%both = arith.andi %low, %high : i1\n"
+                 "attn.yield %both : i1",
+                 [](double, Position at, const double *) {
+                   return at.k <= at.q && at.k > at.q - 37 ? 1.0 : 0.0;
+                 },
+                 {}};
+  auto runner = compile();
+  ASSERT_TRUE(runner);
+  for (int64_t length : {1, 16, 17, 31, 32, 33, 64, 65, 97, 130, 193}) {
+    AttentionProblem(kernel, {2, length, length, {}}, length).check(*runner);
+    if (HasFatalFailure())
+      return;
+  }
+}
+
+/// A mask that is read at rows, sequences one behind the other.
+TEST_P(AttentionNarrow, PackedWithCaptures) {
+  shape(AttentionKernel::Packed, 4, 2, 24, 17);
+  kernel.mask = {
+      "%zero = arith.constant 0 : i32\n"
+      "%admitted = arith.cmpi sgt, %c0, %zero : i32\n"
+      "attn.yield %admitted : i1",
+      [](double, Position, const double *c) { return c[0] > 0 ? 1.0 : 0.0; },
+      {{"k", true, -1, 2}}};
+  auto runner = compile();
+  ASSERT_TRUE(runner);
+  const std::vector<std::vector<int64_t>> batches = {
+      {1, 1}, {33, 2, 64}, {100, 0, 31, 32}};
+  for (const std::vector<int64_t> &lengths : batches)
+    AttentionProblem(kernel, {0, 0, 0, lengths}, lengths.size()).check(*runner);
+}
+
 /// Scores far apart: the weights of all keys but one vanish.
 TEST_P(AttentionNarrow, LargeScoresStayFinite) {
   shape(AttentionKernel::Single, 1, 1, 4, 5);
