@@ -333,9 +333,9 @@ typedef struct attn_message {
  * the first `sequences` sequences need for `length` positions, so that calls up
  * to there allocate nothing. session_save: a sequence as bytes; stores their
  * number in *needed where that is given, and writes nothing if `buffer` is
- * NULL; what was cut off its end by session_truncate may be among them, nothing
- * of other sequences is. session_load: makes a sequence of such bytes. Those of other weights,
- * of another layout or damaged ones are refused and change nothing. generate:
+ * NULL; what session_truncate cut off may be among them, nothing of other
+ * sequences is. session_load: makes a sequence of such bytes. Those of other
+ * weights, of another layout or damaged ones are refused and change nothing. generate:
  * appends the prompt to the options' sequence, then token after token, each fed
  * back, and tells the callback (or not, if NULL). The last token made is fed
  * only by the next call of generate, before its prompt; what else changes a

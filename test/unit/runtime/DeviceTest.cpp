@@ -70,7 +70,7 @@ void describeFake(const attn_model &, attnrt::Writer &json) {
 const attn_abi_driver driver = {
     "cuda",          openFake, closeFake,    openFakeSession, closeFakeSession,
     bytesOfFakeCall, callFake, describeFake, nullptr,         nullptr,
-    nullptr,         nullptr,  nullptr};
+    nullptr,         nullptr,  nullptr,      nullptr};
 
 class DeviceTest : public testing::Test {
 protected:
