@@ -64,6 +64,8 @@ check_decoder() { # MODEL TARGET
   for variant in $variants; do
     IFS=: read -r format weights cache <<< "$variant"
     tolerance=1e-4
+    # Sums that differ in their last bit may be rounded apart where they are kept.
+    [ "$cache" = f32 ] || tolerance=1e-3
     [ "$format" = f32 ] || tolerance=0.25
     folder=$work/$2/$1-$format-$weights-$cache
     if ! "${attnc:-$build/bin/attnc}" compile "test/data/decoders/$1" -o "$folder" \
