@@ -10,9 +10,9 @@
 // kernel of our own reads its weight in 48-wide panels of the format that its
 // `precision` says, so its argument and the `kernel.weight`s dispatched with it
 // take that layout. An embedding that reads the same weight takes it from the
-// panels too, so that a tied table is stored once; on GPUs, and where its kernel
-// is dispatched with tables of several layouts, it reads plain rows, a second
-// tensor of the weights file. Products by openblas read plain rows.
+// panels too, so that a tied table is stored once; on GPUs, and where its
+// kernel is dispatched with tables of several layouts, it reads plain rows, a
+// second tensor of the weights file. Products by openblas read plain rows.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
