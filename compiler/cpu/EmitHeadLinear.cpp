@@ -34,7 +34,8 @@ public:
     columns = weight[2];
     inputStride = e.rowStride(op.getInput(), 2);
     // A tile of attention's: plain rows by a matrix of a head.
-    const CostModel::AttentionTile tile = e.model.chooseAttention(/*isBf16=*/false);
+    const CostModel::AttentionTile tile =
+        e.model.chooseAttention(/*isBf16=*/false);
     tileRows = tile.rows;
     tileVectors = tile.columns / lanes;
     chunkRows = e.model.getHeadLinearRows();
