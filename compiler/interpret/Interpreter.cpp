@@ -272,7 +272,8 @@ static Tensor toTensor(const TensorValue &value) {
 static void round(Tensor &tensor, Type storage) {
   if (!storage)
     return;
-  const llvm::fltSemantics &format = cast<FloatType>(storage).getFloatSemantics();
+  const llvm::fltSemantics &format =
+      cast<FloatType>(storage).getFloatSemantics();
   for (double &number : tensor.elements->numbers)
     number = attn::fromStorage(attn::toStorage(number, format), format);
 }
