@@ -6,13 +6,15 @@
 #
 # ===----------------------------------------------------------------------===//
 # check-faults.py on kernels of every kind: products and attention by warp groups
-# (sm_90a) and by warps (sm_80), attention with states.
+# (sm_90a) and by warps (sm_80), attention with states; then a language model on a
+# driver that fails (check-device-faults.py).
 #
 #   bash test/gpu/check-faults.sh [--all] [--build FOLDER]
 #
-# By default two of them, and of each class of faults the first that is noticed:
-# half a minute; --all takes every piece of all out in turn, for minutes. Needs
-# attnc ($ATTNC) and the stub driver, and Python with NumPy ($PYTHON).
+# By default two of them, of each class of faults the first that is noticed, and a
+# few failures of the driver: a minute; --all takes every piece of all out in turn
+# and lets 300 calls fail, for many minutes. Needs attnc ($ATTNC), the stub
+# driver, and Python with NumPy ($PYTHON).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -56,4 +58,10 @@ if [ -n "$all" ]; then
   $python test/gpu/check-faults.py "${how[@]}" "$work/cached/steps/ir" "$stub" \
     $python "${cached[@]}" --kernels {} || failed=1
 fi
+model=$work/llama
+"$attnc" compile -q test/data/decoders/llama -o "$model" --name model \
+  --target=sm_80 --products=f32 --dump-ir="$model/ir"
+echo "== a language model on a driver that fails"
+LD_LIBRARY_PATH=$stub $python test/gpu/check-device-faults.py \
+  "$model/libmodel.so" --points $([ -n "$all" ] && echo 100 || echo 4) || failed=1
 [ $failed -eq 0 ]

@@ -82,9 +82,9 @@ def attention(bench, name, width, mask, score, seq):
     variants = {} if plain else {"FlexAttention": flex(seq, mask, score, False),
                                  "FlexAttention tuned":
                                  flex(seq, mask, score, True)}
-    kind = torch.bfloat16 if name.startswith("own") else torch.float32
+    taken = torch.bfloat16 if name.startswith("own") else torch.float32
     for _ in range(SETS):
-        q, k, v = (machine.random(batch, seq, HEADS, width, dtype=kind)
+        q, k, v = (machine.random(batch, seq, HEADS, width, dtype=taken)
                    for _ in range(3))
         out = torch.full_like(q, float("nan"))
         ours.append(session.prepare("run", [batch, seq], [q, k, v], [out]))

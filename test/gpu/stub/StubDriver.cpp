@@ -128,6 +128,7 @@ void stub_reset(void) {
   state.lost = 0;
   state.complaints.clear();
   state.kernelTimes.clear();
+  state.described.clear();
 }
 
 void stub_machine(int devices, int chip, size_t memory, int version) {
@@ -153,6 +154,8 @@ uint64_t stub_calls(const char *function) {
   State &state = State::get();
   return function ? state.callsOf[function] : state.calls;
 }
+
+void stub_reset_failure(void) { State::get().lost = 0; }
 
 int stub_has_failed(void) { return State::get().failed; }
 
@@ -204,7 +207,11 @@ Result cuDriverGetVersion(int *version) {
   return 0;
 }
 
+static constexpr Result kNameless = 12345;
+
 Result cuGetErrorName(Result code, const char **name) {
+  if (code == kNameless)
+    return cuda::kInvalidValue;
   *name = code == 2     ? "CUDA_ERROR_OUT_OF_MEMORY"
           : code == 100 ? "CUDA_ERROR_NO_DEVICE"
           : code == 218 ? "CUDA_ERROR_INVALID_PTX"
@@ -215,6 +222,8 @@ Result cuGetErrorName(Result code, const char **name) {
 }
 
 Result cuGetErrorString(Result code, const char **text) {
+  if (code == kNameless)
+    return cuda::kInvalidValue;
   *text = code == 2     ? "out of memory"
           : code == 700 ? "an illegal memory access was encountered"
                         : "an error of the stub driver";

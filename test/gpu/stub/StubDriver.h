@@ -39,6 +39,8 @@ void stub_machine(int devices, int chip, size_t memory, int driver_version);
 void stub_fail(const char *function, uint64_t nth, int error);
 /// Calls of `function`, or of all, since stub_reset().
 uint64_t stub_calls(const char *function);
+/// Takes back an error that every call would return from then on.
+void stub_reset_failure(void);
 /// Whether the failure that was asked for has happened.
 int stub_has_failed(void);
 
@@ -55,6 +57,9 @@ void *stub_device_memory(size_t bytes);
 void stub_device_free(void *memory);
 void stub_read(void *to, const void *device, size_t bytes);
 void stub_write(void *device, const void *from, size_t bytes);
+/// What the driver shall say of memory, of the host's, too.
+void stub_describe_memory(void *memory, unsigned type, unsigned managed,
+                          int ordinal);
 /// A stream as a caller would bring one, and waiting for it.
 void *stub_stream(void);
 void stub_stream_wait(void *stream);

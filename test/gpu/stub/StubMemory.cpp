@@ -119,6 +119,12 @@ void stub_device_free(void *memory) {
     state.freeDevice(memory);
 }
 
+void stub_describe_memory(void *memory, unsigned type, unsigned managed,
+                          int ordinal) {
+  State::get().described[reinterpret_cast<uintptr_t>(memory)] = {type, managed,
+                                                                 ordinal};
+}
+
 void *stub_stream(void) {
   auto *stream = new StreamState();
   State::get().streamsOfTests.insert(stream);
@@ -279,17 +285,21 @@ Result cuMemsetD32Async(Address to, unsigned value, size_t count,
 Result cuPointerGetAttribute(void *value, int attribute, Address pointer) {
   STUB_FUNCTION(cuPointerGetAttribute, true);
   uintptr_t device = State::find(state.device, pointer, 1);
-  if (!device && !State::find(state.pinned, pointer, 1))
+  State::Description is = {device ? cuda::kDeviceMemory : 1u, 0, 0};
+  if (auto found = state.described.find(pointer);
+      found != state.described.end())
+    is = found->second;
+  else if (!device && !State::find(state.pinned, pointer, 1))
     return cuda::kInvalidValue;
   switch (attribute) {
   case cuda::kMemoryType:
-    *static_cast<unsigned *>(value) = device ? cuda::kDeviceMemory : 1;
+    *static_cast<unsigned *>(value) = is.type;
     return 0;
   case cuda::kIsManaged:
-    *static_cast<unsigned *>(value) = 0;
+    *static_cast<unsigned *>(value) = is.managed;
     return 0;
   case cuda::kOrdinal:
-    *static_cast<int *>(value) = 0;
+    *static_cast<int *>(value) = is.ordinal;
     return 0;
   case cuda::kRangeStart:
     *static_cast<Address *>(value) = device;

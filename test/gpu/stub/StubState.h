@@ -66,6 +66,11 @@ struct State {
   std::map<uintptr_t, size_t> device, pinned;
   std::set<void *> streamsOfTests;
   std::set<uintptr_t> ofTests; ///< device memory that the tests hold
+  struct Description {
+    unsigned type, managed;
+    int ordinal;
+  };
+  std::map<uintptr_t, Description> described; ///< by the tests
   size_t used = 0;
   std::set<void *> modules, streams, graphs, execs;
   // The thread's contexts; the tests enter from several threads.
