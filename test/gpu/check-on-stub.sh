@@ -35,7 +35,8 @@ while [ $# -gt 0 ]; do
 done
 [ ${#cases[@]} -gt 0 ] ||
   cases=(encoder attention_d64 window_d64 alibi_d64 grouped_d64 cross_d64 product
-         gpt2 llama qwen2 qwen2-window products cached)
+         stored_d64 stored_grouped_d32 stored_causal_d96 own_d128
+         own_window_d64_f16 gpt2 llama qwen2 qwen2-window products cached)
 
 work=$build/gpu-stub
 rm -rf "$work"
@@ -118,7 +119,8 @@ for target in $targets; do
       model=$folder/$name.mlir
     fi
     if ! "${attnc:-$build/bin/attnc}" compile "$model" -o "$folder" --name "$name" \
-         --target="$target" --dump-ir="$folder/ir" >"$folder/log" 2>&1; then
+         --target="$target" $(cat "$folder/options" 2>/dev/null || true) \
+         --dump-ir="$folder/ir" >"$folder/log" 2>&1; then
       echo "$target $name does not compile:"
       tail -n 5 "$folder/log"
       failed=$((failed + 1))
