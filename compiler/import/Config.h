@@ -35,6 +35,8 @@ public:
   /// A whole number within bounds. Without `otherwise` the field must be there.
   int64_t getInteger(llvm::StringRef key, int64_t minimum, int64_t maximum,
                      std::optional<int64_t> otherwise = std::nullopt);
+  /// Whether the field is there, if only as null.
+  bool isGiven(llvm::StringRef key) const { return file.fields.get(key); }
   double getNumber(llvm::StringRef key, double minimum, double maximum,
                    std::optional<double> otherwise = std::nullopt);
   bool getBool(llvm::StringRef key,

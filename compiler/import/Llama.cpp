@@ -157,7 +157,8 @@ static constexpr LlamaFamily makePhi3() {
 }
 
 static constexpr LlamaFamily kLlama = {"llama"};
-static constexpr LlamaFamily kMistral = {"mistral", false, false, true};
+static constexpr LlamaFamily kMistral = {
+    "mistral", false, false, true, false, /*usualWindow=*/4096};
 static constexpr LlamaFamily kQwen2 = {"qwen2", true, false, true, true};
 static constexpr LlamaFamily kQwen3 = {"qwen3", false, true, true, true};
 static constexpr LlamaFamily kGemma = makeGemma(/*isSecond=*/false);

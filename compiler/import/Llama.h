@@ -25,6 +25,7 @@ struct LlamaFamily {
   bool hasHeadNorms = false;  ///< of query and key
   bool hasWindow = false;     ///< `sliding_window` counts
   bool asksForWindow = false; ///< only where `use_sliding_window` is true
+  int64_t usualWindow = 0;    ///< where config.json does not speak of one
   bool isJoined = false;      ///< one tensor each for q, k, v and for gate, up
   bool isGemma = false;       ///< weights of norms less one, embeddings scaled
   /// Norms behind each half of a layer too, soft caps, a window in every other

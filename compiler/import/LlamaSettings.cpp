@@ -97,7 +97,10 @@ void Llama::checkNumbers(ConfigReader &config) {
 }
 
 void Llama::readWindows(ConfigReader &config) {
-  int64_t window = config.getInteger("sliding_window", 0, kPositions, 0);
+  // A window that is null is none.
+  int64_t window = config.getInteger(
+      "sliding_window", 0, kPositions,
+      config.isGiven("sliding_window") ? 0 : family.usualWindow);
   bool isAsked = config.getBool("use_sliding_window", !family.asksForWindow);
   std::vector<std::string> kinds = config.getStrings("layer_types");
   if (config.failed())

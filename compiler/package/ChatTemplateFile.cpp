@@ -98,6 +98,14 @@ Error findChatTemplate(mlir::MLIRContext &context, LibraryDescription &library,
     return file.takeError();
   ChatDescription chat;
   chat.text = *file ? **file : chooseTemplate(*config);
+  const json::Array *named = config->getArray("chat_template");
+  if (chat.text.empty() && named && !named->empty())
+    reportWarning(&context, "A0805",
+                  "none of the " + Twine(named->size()) +
+                      " chat templates is named 'default'; the library takes "
+                      "prompts, but no messages",
+                  "name the template that the library shall have 'default', or "
+                  "write it to chat_template.jinja");
   if (chat.text.empty())
     return Error::success();
   attnrt::Memory memory(nullptr, 0);

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Makes of a tiny decoder of 40 tokens one that holds conversations.
 
-    python3 chat-folder.py DECODER FOLDER [--template TEXT] [--jinja TEXT]
-                           [--generation JSON] [--swap]
+    python3 chat-folder.py DECODER FOLDER [--template TEXT] [--named NAME]
+                           [--jinja TEXT] [--generation JSON] [--swap]
 
-A token is a character. --jinja writes chat_template.jinja, --generation
+A token is a character. --named makes a list of one template, --jinja writes chat_template.jinja, --generation
 generation_config.json; --swap gives two letters each other's ids.
 """
 import argparse
@@ -29,6 +29,7 @@ def main():
     parser.add_argument("decoder")
     parser.add_argument("folder")
     parser.add_argument("--template", default=CHATML)
+    parser.add_argument("--named")
     parser.add_argument("--jinja")
     parser.add_argument("--generation")
     parser.add_argument("--swap", action="store_true")
@@ -55,6 +56,8 @@ def main():
     config = {"bos_token": "<s>", "eos_token": {"content": "</s>"}}
     if given.template:
         config["chat_template"] = given.template
+    if given.named:
+        config["chat_template"] = [{"name": given.named, "template": CHATML}]
     write(given.folder, "tokenizer_config.json", config)
     if given.jinja:
         write(given.folder, "chat_template.jinja", given.jinja)

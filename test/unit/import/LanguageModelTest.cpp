@@ -134,6 +134,12 @@ TEST_F(LanguageModel, WindowsOfLayers) {
   refuse("sliding_window", -1, "A0106", "expected 0 to");
   edit("config.json", "sliding_window", nullptr);
   EXPECT_EQ(count(importText(), "window = "), 0u);
+  edit("config.json", "sliding_window", std::nullopt); // the family's own
+  EXPECT_EQ(count(importText(), "window = 4096>"),
+            count(importText(), "!attn.state<"));
+  start("llama");
+  edit("config.json", "sliding_window", std::nullopt);
+  EXPECT_EQ(count(importText(), "window = "), 0u);
   start("qwen2-window");
   refuse("layer_types", Array{"full_attention"}, "A0109",
          "names 1 layers of 2");
