@@ -171,7 +171,7 @@ private:
   int64_t unroll = 0;     ///< steps of depth per iteration
   int64_t panelWords = 0; ///< from one panel to the next, scales included
   bool widens = false;    ///< weights are narrow, rows are not
-  mlir::Value buffer;               ///< of the sums of a tile, once needed
+  mlir::Value buffer;     ///< of the sums of a tile, once needed
   std::optional<NarrowRows> narrow; ///< nothing: rows are multiplied as f32
 };
 

@@ -71,8 +71,8 @@ enum { ATTN_PHASE_SERIAL = 1u }; /* runs once, as worker 0 of 1 */
 /* Phases that need for a row what the one before made of that row, and no more.
  * With `fewest_rows` or more for each worker, worker w of n may run all of them
  * without waiting for the others, and may do so in blocks of rows: as workers
- * w * k to w * k + k - 1 of n * k, for a k that leaves each `fewest_rows`. There
- * are as many rows as the product of the sizes `row_sizes` (-1: none). */
+ * w * k to w * k + k - 1 of n * k, for a k that leaves each `fewest_rows`.
+ * There are as many rows as the product of the sizes `row_sizes` (-1: none). */
 typedef struct attn_abi_chain {
   int32_t phases; /* this one included; 0: no chain */
   int32_t row_sizes[2];

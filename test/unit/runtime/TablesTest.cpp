@@ -17,6 +17,7 @@
 #include "Variant.h"
 #include "Writer.h"
 
+#include <atomic>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -313,6 +314,74 @@ TEST(Tables, TextInJson) {
   small.quote("abcdef");
   EXPECT_STREQ(text, "\"ab");
   EXPECT_EQ(small.length(), 8u);
+}
+
+// A chain of two phases over n rows. `made` says how far every row has come.
+constexpr int64_t kRows = 70;
+std::atomic<int> made[kRows];
+std::atomic<int> wrong, mostWorkers;
+
+int64_t planChain(int64_t *, int32_t workers, int64_t *offsets,
+                  int64_t *scratchOffset, int64_t *scratchStride) {
+  offsets[0] = *scratchOffset = 0;
+  *scratchStride = 64;
+  return 64 * workers;
+}
+
+/// Brings each of the worker's rows from `from` to the next number.
+void advance(const attn_frame *frame, int32_t worker, int32_t workers,
+             int from) {
+  const int64_t rows = frame->sizes[0];
+  for (int64_t row = rows * worker / workers;
+       row < rows * (worker + 1) / workers; ++row)
+    wrong += made[row].exchange(from + 1) != from;
+  int seen = mostWorkers;
+  while (seen < workers && !mostWorkers.compare_exchange_weak(seen, workers))
+    ;
+  // Scratch is that of the thread's own worker, and no further.
+  const unsigned char *scratch =
+      frame->scratch + worker * frame->scratch_stride;
+  wrong += scratch < frame->arena || scratch >= frame->arena + 64 * 2;
+}
+void firstLink(const attn_frame *frame, int32_t worker, int32_t workers) {
+  advance(frame, worker, workers, 0);
+}
+void secondLink(const attn_frame *frame, int32_t worker, int32_t workers) {
+  advance(frame, worker, workers, 1);
+}
+
+TEST(Tables, ChainsGoOnInBlocksOfRows) {
+  // Rows, and into how many parts a chain cuts them on two threads, on one.
+  const struct {
+    int64_t rows;
+    int parts, partsAlone;
+  } cases[] = {{1, 2, 1}, {7, 2, 1}, {8, 2, 1}, {40, 4, 4}, {kRows, 8, 7}};
+  for (const auto &expected : cases)
+    for (int threads : {1, 2}) {
+      Tables tables;
+      attn_abi_phase links[] = {{firstLink, "first", 0, {2, {0, -1}, 4, 10}},
+                                {secondLink, "second", 0, {}}};
+      tables.schedule.phases = links;
+      tables.schedule.phase_count = 2;
+      tables.schedule.plan = planChain;
+      attn_options options = rightOptions();
+      options.threads = threads;
+      for (std::atomic<int> &row : made)
+        row = 0;
+      wrong = mostWorkers = 0;
+      int32_t data[kRows] = {};
+      void *arguments[] = {data};
+      Opened opened(options, tables.library);
+      ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+      EXPECT_EQ(attnrt_call(opened.session, 0, &expected.rows, arguments),
+                ATTN_OK);
+      EXPECT_EQ(wrong, 0);
+      EXPECT_EQ(mostWorkers,
+                threads == 1 ? expected.partsAlone : expected.parts)
+          << expected.rows << " rows, " << threads << " threads";
+      for (int64_t row = 0; row < expected.rows; ++row)
+        EXPECT_EQ(made[row], 2);
+    }
 }
 
 } // namespace
