@@ -18,8 +18,8 @@ using llvm::Error;
 
 namespace attnc::interpret {
 
-/// Whether the entries of the module both look a declared weight up and multiply
-/// by it.
+/// Whether the entries of the module both look a declared weight up and
+/// multiply by it.
 bool Evaluation::isTiedTable(Value value) {
   auto get = value.getDefiningOp<attn::GetWeightOp>();
   if (!get)

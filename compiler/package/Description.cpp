@@ -182,7 +182,8 @@ private:
     ScheduleInfo info = getSchedule(program);
     ScheduleDescription result;
     for (const PhaseInfo &phase : info.phases)
-      result.phases.push_back({phase.name, phase.symbol, phase.serial, phase.chain});
+      result.phases.push_back(
+          {phase.name, phase.symbol, phase.serial, phase.chain});
     result.slotCount = info.slotCount;
     result.planSymbol = info.planSymbol;
     result.argumentSlots.assign(info.argumentSlots.begin(),

@@ -111,7 +111,7 @@ struct VariantDescription {
   /// Formats of #kernel.precision, where products have one.
   std::string weights = "f32", activations = "f32";
   std::string attention = "f32"; ///< f32 or bf16
-  int64_t group = 0; ///< of weights of i4
+  int64_t group = 0;             ///< of weights of i4
 };
 
 struct WeightDescription {

@@ -105,9 +105,9 @@ Expected<NarrowFormats> getFormats(const Library &library) {
       formats.weights = "f32";
     formats.activations = variant.getString("activations").value_or("f32");
     // Libraries that do not say it multiply so at most.
-    formats.attention = variant.getString("attention")
-                            .value_or(formats.activations == "f32" ? "f32"
-                                                                   : "bf16");
+    formats.attention =
+        variant.getString("attention")
+            .value_or(formats.activations == "f32" ? "f32" : "bf16");
     formats.group = variant.getInteger("group").value_or(formats.group);
   }
   if (const json::Object *states = library.description().getObject("states"))

@@ -207,9 +207,9 @@ static void close(attn_model &model) {
   if (device.tables) {
     model.memory.release(device.functions,
                          sizeof(Function) * device.tables->kernel_count);
-    model.memory.release(device.weights,
-                         sizeof(Address) * device.tables->weight_count *
-                             (1 + countAdapters(model)));
+    model.memory.release(device.weights, sizeof(Address) *
+                                             device.tables->weight_count *
+                                             (1 + countAdapters(model)));
   }
   device.~Device();
   model.memory.release(&device, sizeof(Device));
