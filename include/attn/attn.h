@@ -338,9 +338,9 @@ typedef struct attn_message {
  * weights, of another layout or damaged ones are refused and change nothing.
  * generate: appends the prompt to the options' sequence, then token after
  *   token, each fed back, and tells the callback (or not, if NULL). The last
- *   token made is fed only by the next call of generate, before its prompt; what
- *   else changes a sequence of the session in between forgets it. `result` may
- *   be NULL.
+ *   token made is fed only by the next call of generate, before its prompt;
+ *   what else changes a sequence of the session in between forgets it. `result`
+ *   may be NULL.
  *   ATTN_ERROR_CONTEXT_FULL if the prompt itself does not fit, and then nothing
  *   is changed.
  * generate_text: the same with a text, tokenized with the tokenizer's special
