@@ -27,8 +27,8 @@ mkdir -p "$work/there"
 
 bash test/gpu/pack-for-gpu.sh --out "$work" --tiny --targets sm_90a \
   --decoders llama --kernels "$work/ir" --cases "attention_d64 decode_d128 \
-stored_d64 stored_causal_d64 stored_d128 stored_causal_d128 stored_window_d128 \
-stored_alibi_d128 stored_softcap_d128 linear_256" \
+stored_d64 own_d64 own_causal_d64 own_d128 own_causal_d128 own_window_d128 \
+own_alibi_d128 own_softcap_d128 own_window_d64_f16 linear_256" \
   >"$work/pack.txt" 2>&1 || { cat "$work/pack.txt"; exit 1; }
 tar -C "$work/there" -xf "$work/gpu-bundle.tar.xz"
 rm -rf "$work/gpu-bundle"
@@ -79,12 +79,13 @@ mv "$bundle/decode_d128" "$work"
 PYTHONPATH=$standin attempt 0 "decode_d128 *not in this bundle" --only time \
   --times decode --small --rounds 1
 mv "$work/decode_d128" "$bundle"
-# A truth of zeros, a library that is none.
+# A truth of zeros, a library that is none, and little else.
+rm -rf "$bundle"/{attention,own,encoder,decode}_* "$bundle"/encoder
 $python -c 'import numpy, sys
 path = sys.argv[1]
 numpy.save(path, 0 * numpy.load(path))' "$bundle/stored_d64/out0.npy"
 : >"$bundle/linear_256/liblinear_256.so"
-attempt 1 "WRONG" --only check,sessions,sanitize
+attempt 1 "WRONG" --only check,sanitize
 ! $trace run "$bundle" "$lines" "$bundle/check.py" "$bundle" --case none
 $trace missing "$lines" "$bundle"/{library,check,timing,contest,peers}.py \
   "$bundle"/{encoder_weights.py,run-on-gpu.sh}

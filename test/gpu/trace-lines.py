@@ -13,7 +13,8 @@
 LOG gets one "FILE LINE" for each line of a file directly in FOLDER. Lines of a
 shell script come in by its own trace: set -x with PS4='+shell ${BASH_SOURCE}
 ${LINENO} ', written to LOG too. Statements count, not lines; those that raise an
-exception because something is wrong do not, nor do definitions.
+exception because something is wrong do not, nor do definitions, nor what a shell
+script says of a tool that is not installed (skip).
 """
 
 import ast
@@ -76,7 +77,7 @@ def shell_statements(text):
         word = first.split(" ")[0].rstrip(";")
         if word and word[0] != "#" and word not in (
                 "fi", "done", "esac", "else", "then", "do", "case", "{", "}",
-                "shift") and not re.match(r"[^ ]+\)|\w+\(\) {", first):
+                "shift", "skip") and not re.match(r"[^ ]+\)|\w+\(\) {", first):
             yield begin, number
         begin = None
 
