@@ -47,7 +47,7 @@ struct attn_session {
   void **arguments = nullptr;     ///< [most arguments of any entry]
   /// What code reads: the model's, or with an adapter those in `chosen`.
   const unsigned char *const *weights = nullptr;
-  size_t adapter = 0; ///< 1 + its number; 0: none
+  size_t adapter = 0;                     ///< 1 + its number; 0: none
   const unsigned char **chosen = nullptr; ///< [adapters.weight_count]
 
   unsigned char *arena = nullptr;

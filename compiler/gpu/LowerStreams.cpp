@@ -379,16 +379,10 @@ SmallVector<Value> ProgramLowering::loadRun(warp::StreamMmaOp op, Value row,
   return words;
 }
 
-/// The pairs that a lane multiplies in product `step`.
-static SmallVector<Value> takePairs(ArrayRef<Value> pairs, int64_t step) {
-  return {pairs[2 * step], pairs[2 * step + 1]};
-}
-
 void ProgramLowering::lowerStreamMma(warp::StreamMmaOp op) {
   const int64_t bits = op.getBits(), runs = op.getRuns();
   warp::FragmentType type = op.getAcc().getType();
   const int64_t blocks = type.getColumns() / 8;
-  Type operand = op.getOperand();
   Value rows = lookup(op.getRows());
   Value lastRow = arith::SubIOp::create(b, loc, rows, i32(1));
   Value lastColumn =
@@ -429,36 +423,44 @@ void ProgramLowering::lowerStreamMma(warp::StreamMmaOp op) {
   Registers lower(branch.getResults());
 
   Registers sums = fragments.at(op.getAcc());
-  // Sums of one scale: of `steps` products.
-  const int64_t segment =
-      op.getScales() ? std::gcd<int64_t>(op.getGroup(), kRun) : kRun;
   for (int64_t run = 0; run < runs; ++run)
     for (int64_t n = 0; n < blocks; ++n) {
-      Registers pairs;
-      for (Value word : weights[run * blocks + n])
-        llvm::append_range(pairs, decodePairs(word, bits, operand));
-      auto own = MutableArrayRef<Value>(sums).slice(4 * n, 4);
-      for (int64_t step = 0; step < kMmaSteps;) {
-        Registers part(own);
-        if (op.getScales())
-          part.assign(4,
-                      arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)));
-        const int64_t first = step;
-        for (; step < first + segment / kMmaDepth; ++step) {
-          Registers up = takePairs(upper, run * kMmaSteps + step);
-          Registers down = takePairs(lower, run * kMmaSteps + step);
-          part = multiply({up[0], down[0], up[1], down[1]},
-                          takePairs(pairs, step), part, operand);
-        }
-        if (op.getScales())
-          part = addScaled(
-              op, own, part,
-              add(lookup(op.getK()), i32(kRun * run + kMmaDepth * first)),
-              add(column, i32(8 * n)));
-        llvm::copy(part, own.begin());
-      }
+      Value k = add(lookup(op.getK()), i32(kRun * run));
+      const size_t first = 2 * kMmaSteps * run, count = 2 * kMmaSteps;
+      multiplyRun(
+          op, weights[run * blocks + n], ArrayRef(upper).slice(first, count),
+          ArrayRef(lower).slice(first, count), k, add(column, i32(8 * n)),
+          MutableArrayRef<Value>(sums).slice(4 * n, 4));
     }
   fragments[op.getResult()] = std::move(sums);
+}
+
+/// sums += one run of rows, whose pairs for each product are `upper` and
+/// `lower`, by the words of one block of columns.
+void ProgramLowering::multiplyRun(warp::StreamMmaOp op, ArrayRef<Value> words,
+                                  ArrayRef<Value> upper, ArrayRef<Value> lower,
+                                  Value k, Value column,
+                                  MutableArrayRef<Value> sums) {
+  const bool isScaled = bool(op.getScales());
+  // Products whose sums have one scale.
+  const int64_t together =
+      (isScaled ? std::gcd<int64_t>(op.getGroup(), kRun) : kRun) / kMmaDepth;
+  Type operand = op.getOperand();
+  Registers pairs;
+  for (Value word : words)
+    llvm::append_range(pairs, decodePairs(word, op.getBits(), operand));
+  for (int64_t first = 0; first < kMmaSteps; first += together) {
+    Registers part(sums);
+    if (isScaled)
+      part.assign(4, arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)));
+    for (int64_t step = first; step < first + together; ++step)
+      part = multiply({upper[2 * step], lower[2 * step], upper[2 * step + 1],
+                       lower[2 * step + 1]},
+                      {pairs[2 * step], pairs[2 * step + 1]}, part, operand);
+    if (isScaled)
+      part = addScaled(op, sums, part, add(k, i32(kMmaDepth * first)), column);
+    llvm::copy(part, sums.begin());
+  }
 }
 
 /// sums + scale * part, of the group of step `k` and the columns of a block

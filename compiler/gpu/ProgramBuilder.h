@@ -39,8 +39,8 @@ inline constexpr llvm::StringLiteral kMapsAttr = "warp.maps";
 /// Operand of a kernel: the type in which memory holds its f32.
 inline constexpr llvm::StringLiteral kStorageAttr = "kernel.storage";
 
-/// `warp.where`: [count, limit, at most]: the program is launched where count is
-/// at most the limit, or where it is more.
+/// `warp.where`: [count, limit, at most]: the program is launched where count
+/// is at most the limit, or where it is more.
 inline constexpr llvm::StringLiteral kWhereAttr = "warp.where";
 
 /// On the branch around all that a block does: VerifyBarriers takes it.

@@ -128,6 +128,10 @@ private:
                   mlir::Value row, mlir::Value step);
   Registers loadLeft(warp::StreamMmaOp op, mlir::Value row, mlir::Value k);
   Registers loadRun(warp::StreamMmaOp op, mlir::Value row, mlir::Value k);
+  void multiplyRun(warp::StreamMmaOp op, llvm::ArrayRef<mlir::Value> words,
+                   llvm::ArrayRef<mlir::Value> upper,
+                   llvm::ArrayRef<mlir::Value> lower, mlir::Value k,
+                   mlir::Value column, llvm::MutableArrayRef<mlir::Value> sums);
   Registers addScaled(warp::StreamMmaOp op, llvm::ArrayRef<mlir::Value> sums,
                       llvm::ArrayRef<mlir::Value> part, mlir::Value k,
                       mlir::Value column);
