@@ -20,7 +20,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 out=build/gpu targets=sm_90a,sm_80 cases= kernels= most=$((60 * 1000 * 1000))
-encoder="--layers 6" small="--layers 2 --width 64 --heads 2 --vocabulary 100"
+encoder="--layers 6" level=6 small="--layers 2 --width 64 --heads 2 --vocabulary 100"
 decoders="gpt2 llama qwen2-window"
 python=${PYTHON:-python3} attnc=${ATTNC:-build/bin/attnc}
 while [ $# -gt 0 ]; do
@@ -30,7 +30,7 @@ while [ $# -gt 0 ]; do
     --cases) cases=$2; shift ;;
     --decoders) decoders=$2; shift ;;
     --kernels) kernels=$2; shift ;;
-    --tiny) encoder=$small ;;
+    --tiny) encoder=$small level=1 ;;
     *) echo "pack-for-gpu.sh: '$1' is not an option" >&2; exit 2 ;;
   esac
   shift
@@ -94,7 +94,7 @@ for script in library check timing contest peers encoder_weights; do
   cp $scripts/$script.py "$bundle"
 done
 cp test/gpu/run-on-gpu.sh "$bundle"
-tar -C "$out" -c gpu-bundle | xz -T0 -6 >"$out/gpu-bundle.tar.xz"
+tar -C "$out" -c gpu-bundle | xz -T0 -$level >"$out/gpu-bundle.tar.xz"
 bytes=$(stat -c %s "$out/gpu-bundle.tar.xz")
 printf '%s: %d cases, %d.%d MB packed\n' "$out/gpu-bundle.tar.xz" \
   "$(find "$bundle" -name case.json | wc -l)" $((bytes / 1000000)) \

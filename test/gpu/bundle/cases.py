@@ -55,7 +55,7 @@ def store(name, kind, rank):
 class Attention:
     """One attention of every kind of mask and score."""
 
-    def __init__(self, width, heads=4, key_heads=4, batch=2, queries=150,
+    def __init__(self, width, heads=4, key_heads=4, batch=2, queries=130,
                  keys=None, mask="", score="", stored=False, products="bf16",
                  window=40, own=None):
         self.width, self.heads, self.key_heads = width, heads, key_heads
@@ -299,14 +299,14 @@ CASES = {
                              keys=700),
     **{f"attention_d64_{products}": Attention(64, products=products)
        for products in ("f16", "tf32", "f32")},
-    **{f"stored_{name}": Attention(batch=1, queries=400, stored=True, **more)
+    **{f"stored_{name}": Attention(batch=1, queries=270, stored=True, **more)
        for name, more in LONG.items()},
     "stored_window_d128": Attention(128, mask="window", batch=1, queries=600,
                                     window=512, stored=True),
     "stored_softcap_d96": Attention(96, score="softcap", queries=77, keys=300,
                                     stored=True),
     "stored_cross_d64": Attention(64, queries=37, keys=411, stored=True),
-    **{f"own_{name}": Attention(batch=1, queries=400, own="bf16", **LONG[name])
+    **{f"own_{name}": Attention(batch=1, queries=270, own="bf16", **LONG[name])
        for name in ("d32", "d64", "d128", "causal_d64", "causal_d128",
                     "alibi_d128", "softcap_d128")},
     "own_window_d128": Attention(128, mask="window", batch=1, queries=600,
@@ -340,7 +340,10 @@ def write(folder, name):
     for i, array in enumerate(inputs):
         np.save(place / f"in{i}.npy", array)
     for i, array in enumerate(case.truth(*inputs)):
-        np.save(place / f"out{i}.npy", array.astype(np.float32, order="C"))
+        array = array.astype(np.float32, order="C")
+        if case.tolerance > 1e-3:  # ten bits less travel lighter
+            array = (array.view(np.uint32) & np.uint32(0xfffffc00)).view(np.float32)
+        np.save(place / f"out{i}.npy", array)
     (place / "case.json").write_text(json.dumps({
         "name": name, "entry": "run", "sizes": case.sizes(),
         "inputs": len(inputs), "outputs": 1, "tolerance": case.tolerance,
