@@ -80,7 +80,7 @@ PYTHONPATH=$standin attempt 0 "decode_d128 *not in this bundle" --only time \
   --times decode --small --rounds 1
 mv "$work/decode_d128" "$bundle"
 # A truth of zeros, a library that is none, and little else.
-rm -rf "$bundle"/{attention,own,encoder,decode}_* "$bundle"/encoder
+rm -rf "$bundle"/{attention,own,decode}_* "$bundle"/encoder{,_f32}
 $python -c 'import numpy, sys
 path = sys.argv[1]
 numpy.save(path, 0 * numpy.load(path))' "$bundle/stored_d64/out0.npy"
