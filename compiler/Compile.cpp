@@ -18,6 +18,7 @@
 #include "compiler/import/StoredWeights.h"
 #include "compiler/package/Package.h"
 #include "compiler/schedule/DescribeSchedule.h"
+#include "compiler/schedule/Tuning.h"
 #include "dialects/warp/Warp.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
@@ -283,6 +284,8 @@ llvm::Error Compiler::compileTarget(const Target &target, bool several) {
   options.progress("schedule");
   // The other targets start from the same optimized program.
   OwningOpRef<ModuleOp> module(cast<ModuleOp>((*model->module)->clone()));
+  if (llvm::any_of(options.targets, [](auto *other) { return other->isGpu(); }))
+    (*module)->setAttr(kPlainTablesAttr, UnitAttr::get(module->getContext()));
   std::string prefix = several ? target.name.str() + "-" : "";
   PipelineOptions pipeline = options.pipeline;
   if (options.targets.empty())

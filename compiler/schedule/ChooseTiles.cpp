@@ -216,6 +216,8 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
   void runOnOperation() override {
     tuning = getOperation()->getAttrOfType<DictionaryAttr>(kTuningAttr);
     getOperation()->removeAttr(kTuningAttr);
+    const bool plainTables = getOperation()->hasAttr(kPlainTablesAttr);
+    getOperation()->removeAttr(kPlainTablesAttr);
     for (auto variant : getOperation().getOps<kernel::VariantOp>()) {
       const Target *target = Target::find(variant.getTarget());
       if (!target) {
@@ -226,8 +228,8 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
       const CostModel model = CostModel::of(variant);
       for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
         chooseKernel(kernel, model);
-      if (target->isGpu())
-        continue; // devices get their own copies
+      if (target->isGpu() || plainTables)
+        continue; // devices read rows, and all targets one layout
       const auto packed = getPackedWeights(variant);
       for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
         if (auto op = dyn_cast<attn::EmbeddingOp>(kernel.getComputeOp()))

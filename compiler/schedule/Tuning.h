@@ -19,6 +19,9 @@ namespace attnc {
 /// Attribute of a module: tiles by signature, which ChooseTiles takes instead
 /// of the cost model's, and removes.
 inline constexpr llvm::StringLiteral kTuningAttr = "kernel.tuning";
+/// Attribute of a module whose library is for devices too: embeddings read
+/// plain rows everywhere. ChooseTiles removes it.
+inline constexpr llvm::StringLiteral kPlainTablesAttr = "kernel.plain_tables";
 
 /// Names a kernel by what it computes: "linear_384x1536-5f0c1b9a", from its
 /// symbol and a digest of types, formats and body. What ChooseTiles sets does
