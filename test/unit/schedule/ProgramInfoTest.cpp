@@ -55,23 +55,19 @@ TEST_F(ProgramInfoTest, Sizes) {
   EXPECT_EQ(getSizeIndex(*module, "tokens"), 2);
 }
 
-TEST_F(ProgramInfoTest, WeightsInTwoLayouts) {
+TEST_F(ProgramInfoTest, TiedWeightsInOneLayout) {
   schedule(kUnfused);
   std::vector<WeightUse> uses = getWeightUses(*module);
-  ASSERT_EQ(uses.size(), 3u);
-  // The embedding reads rows; the product reads panels.
-  EXPECT_EQ(getWeightIndex(uses, "words", nullptr),
-            uses[0].key == "words" ? 0 : 1);
+  // The embedding reads the panels of the product.
+  ASSERT_EQ(uses.size(), 2u);
   std::set<std::string> keys;
   for (const WeightUse &use : uses)
     keys.insert(use.key);
-  EXPECT_EQ(keys,
-            (std::set<std::string>{"words", "words#panels48", "qkv#panels48"}));
+  EXPECT_EQ(keys, (std::set<std::string>{"words#panels48", "qkv#panels48"}));
   for (const WeightUse &use : uses)
     // 50 columns fill two panels, 24 one.
-    EXPECT_EQ(use.bytes, use.key == "words"            ? 50u * 8 * 4
-                         : use.key == "words#panels48" ? 96u * 8 * 4
-                                                       : 48u * 8 * 4);
+    EXPECT_EQ(use.bytes,
+              use.key == "words#panels48" ? 96u * 8 * 4 : 48u * 8 * 4);
 }
 
 TEST_F(ProgramInfoTest, OpenBlasReadsPlainRows) {
