@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // A call of batch B appends to sequences 0 to B - 1 what its mask keeps. So the
-// batch reaches to the last sequence that is fed; rows of others are masked.
+// batch reaches to the last sequence that is fed; rows of others are masked. A
+// sequence that is fed alone takes the place of sequence 0 as long as the call
+// runs, which then has one row.
 //
 //===----------------------------------------------------------------------===//
 #include "Feed.h"
@@ -62,8 +64,9 @@ attn_status Feeder::call(int32_t index, const Feed *feeds, size_t count,
                          bool all) {
   const attn_abi_entry &entry = session.model->library.entries[index];
   int64_t batch = 1, seq = 1;
+  isAlone = count == 1;
   for (size_t i = 0; i < count; ++i) {
-    batch = feeds[i].sequence >= batch ? feeds[i].sequence + 1 : batch;
+    batch = rowOf(feeds[i]) >= batch ? rowOf(feeds[i]) + 1 : batch;
     seq = feeds[i].piece > seq ? feeds[i].piece : seq;
   }
   size_t cells = static_cast<size_t>(batch * seq);
@@ -75,8 +78,8 @@ attn_status Feeder::call(int32_t index, const Feed *feeds, size_t count,
   memset(buffers.mask.data(), 0, cells * sizeof(int32_t));
   for (size_t i = 0; i < count; ++i)
     for (int64_t s = 0; s < feeds[i].piece; ++s) {
-      buffers.ids[feeds[i].sequence * seq + s] = feeds[i].ids[s];
-      buffers.mask[feeds[i].sequence * seq + s] = 1;
+      buffers.ids[rowOf(feeds[i]) * seq + s] = feeds[i].ids[s];
+      buffers.mask[rowOf(feeds[i]) * seq + s] = 1;
     }
   void *arguments[3] = {};
   int32_t ids = findInput(entry, "input_ids"), columns = findColumns(entry);
@@ -86,7 +89,11 @@ attn_status Feeder::call(int32_t index, const Feed *feeds, size_t count,
   int64_t sizes[2] = {};
   sizes[columns] = seq;
   sizes[1 - columns] = batch;
-  return runEntry(session, index, sizes, arguments);
+  const int64_t moved = isAlone ? feeds[0].sequence : 0;
+  session.states.exchange(0, moved);
+  attn_status status = runEntry(session, index, sizes, arguments);
+  session.states.exchange(0, moved);
+  return status;
 }
 
 attn_status Feeder::step(Feed *feeds, size_t count) {
@@ -112,7 +119,7 @@ attn_status Feeder::score(int64_t sequence, const int32_t *ids, int64_t count,
   Feed feed = {sequence, ids, count, count};
   attn_status status = call(session.model->library.generation->score_entry,
                             &feed, 1, /*all=*/true);
-  logits = buffers.logits.data() + sequence * count * facts->vocabulary;
+  logits = buffers.logits.data();
   return status;
 }
 

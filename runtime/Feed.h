@@ -48,7 +48,7 @@ public:
   attn_status step(Feed *feeds, size_t count);
   /// The logits behind what the last step() gave a sequence.
   float *logits(int64_t sequence) const {
-    return buffers.logits.data() + sequence * facts->vocabulary;
+    return buffers.logits.data() + (isAlone ? 0 : sequence) * facts->vocabulary;
   }
 
   /// Whether score() works in this library.
@@ -67,11 +67,14 @@ public:
 
 private:
   attn_status call(int32_t entry, const Feed *feeds, size_t count, bool all);
+  /// In the call at hand.
+  int64_t rowOf(const Feed &feed) const { return isAlone ? 0 : feed.sequence; }
 
   attn_session &session;
   FeedBuffers &buffers;
   const attn_generation *facts = nullptr;
   int64_t mostTokens = 1;
+  bool isAlone = false; ///< the last call had one feed
 };
 
 } // namespace attnrt

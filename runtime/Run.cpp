@@ -41,6 +41,9 @@ struct PhaseRun {
   bool usesTiles;
   Span *spans; // [count][stride], or NULL
   int32_t stride;
+  const std::atomic<int32_t> *state; // of the session
+  // A part of a chain saw there that the call is cancelled.
+  std::atomic<bool> isCut{false};
   // What an executor did; it is the caller's code and not trusted.
   std::atomic<int32_t> calls{0};
   std::atomic<int32_t> done{0};
@@ -79,15 +82,30 @@ void traceBlock(const PhaseRun &run, int32_t phase, int32_t part,
   span = {before, before + (span.end - span.begin)};
 }
 
-void runPart(PhaseRun &run, int32_t part) {
-  uint32_t before = _mm_getcsr();
-  _mm_setcsr(kFloatingPoint);
+bool isCancelled(const std::atomic<int32_t> &state) {
+  return state.load(std::memory_order_relaxed) == attn_session::Cancelled;
+}
+
+/// A part's rows, block by block, through all phases. A chain may be most of a
+/// call, so it is cancelled as single phases are: before the next one.
+void runBlocks(PhaseRun &run, int32_t part) {
   for (int32_t block = 0; block < run.blocks; ++block)
-    for (int32_t phase = 0; phase < run.count; ++phase)
+    for (int32_t phase = 0; phase < run.count; ++phase) {
+      if ((block > 0 || phase > 0) && isCancelled(*run.state)) {
+        run.isCut.store(true, std::memory_order_relaxed);
+        return;
+      }
       if (run.spans)
         traceBlock(run, phase, part, block);
       else
         runBlock(run, run.phases[phase], part, block);
+    }
+}
+
+void runPart(PhaseRun &run, int32_t part) {
+  uint32_t before = _mm_getcsr();
+  _mm_setcsr(kFloatingPoint);
+  runBlocks(run, part);
   if (run.usesTiles)
     __asm__ volatile("tilerelease");
   _mm_setcsr(before);
@@ -138,7 +156,10 @@ void takeChain(PhaseRun &run) {
   if (run.workers > 1 && each < chain.fewest_rows)
     return;
   run.count = chain.phases;
-  const int64_t blocks = (each + chain.block_rows / 2) / chain.block_rows;
+  int64_t blocks = (each + chain.block_rows / 2) / chain.block_rows;
+  // Blocks are rounded to the next number of them and may come out smaller.
+  const int64_t most = each / chain.fewest_rows;
+  blocks = blocks < most ? blocks : most;
   if (blocks > 1)
     run.blocks =
         static_cast<int32_t>(blocks < kMostBlocks ? blocks : kMostBlocks);
@@ -167,8 +188,7 @@ attn_status attnrt::runPhases(attn_session &session,
   bool usesPool = !usesExecutor && model.workers > 1 && model.pool.acquire();
   attn_status status = ATTN_OK;
   for (int32_t i = 0; i < schedule.phase_count && status == ATTN_OK;) {
-    if (session.state.load(std::memory_order_relaxed) ==
-        attn_session::Cancelled) {
+    if (isCancelled(session.state)) {
       status = fail(ATTN_ERROR_CANCELLED,
                     "%s: the call was cancelled before phase %d of %d",
                     model.library.name, i + 1, schedule.phase_count);
@@ -185,7 +205,8 @@ attn_status attnrt::runPhases(attn_session &session,
                     isAlone ? 1 : model.workers,
                     model.choice.usesTiles,
                     spans ? spans + int64_t(i) * model.workers : nullptr,
-                    model.workers};
+                    model.workers,
+                    &session.state};
     takeChain(run);
     i += run.count;
     if (usesExecutor && !isSerial) {
@@ -195,6 +216,11 @@ attn_status attnrt::runPhases(attn_session &session,
     } else {
       runPart(run, 0);
     }
+    if (status == ATTN_OK && run.isCut.load(std::memory_order_relaxed))
+      status =
+          fail(ATTN_ERROR_CANCELLED,
+               "%s: the call was cancelled in phases %d to %d of %d",
+               model.library.name, i - run.count + 1, i, schedule.phase_count);
   }
   if (usesPool)
     model.pool.release();

@@ -312,6 +312,25 @@ attn_status SessionStates::prepare(const attn_abi_entry &entry,
   return ATTN_OK;
 }
 
+template <typename T> static void swap(T &one, T &other) {
+  T kept = one;
+  one = other;
+  other = kept;
+}
+
+void SessionStates::exchange(int64_t one, int64_t other) {
+  if (one == other)
+    return;
+  swap(lengths[one], lengths[other]);
+  for (int32_t group = 0; group < states->group_count; ++group) {
+    swap(table(group, one), table(group, other));
+    unsigned char ***ofGroup = roots + group * states->sequences;
+    swap(ofGroup[one], ofGroup[other]);
+    table(group, one).isChanged = table(group, one).blocks != nullptr;
+    table(group, other).isChanged = table(group, other).blocks != nullptr;
+  }
+}
+
 void SessionStates::commit() {
   ++changeCount;
   for (int64_t sequence = 0; sequence < states->sequences; ++sequence) {

@@ -58,6 +58,8 @@ public:
                       const int32_t *mask);
   /// The call is over: sequences have their new rows.
   void commit();
+  /// Each takes the other's place, until this is called again.
+  void exchange(int64_t one, int64_t other);
   /// What prepare() takes for a call of these sizes if every sequence is empty,
   /// every row is kept, and nothing has been taken before.
   static uint64_t callBytes(const attn_abi_library &library,

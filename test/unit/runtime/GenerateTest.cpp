@@ -230,6 +230,37 @@ TEST_F(Generating, CallersOfOtherVersions) {
             ATTN_ERROR_INVALID_ARGUMENT);
 }
 
+TEST_F(Generating, FeedingOneSequenceComputesOneRow) {
+  const Ids first = {8, 9, 10}, third = {20, 21, 22, 23};
+  std::vector<float> logits(kVocabulary);
+  auto feed = [&](int64_t sequence, const Ids &ids) {
+    return attnrt_session_feed(session, sequence, ids.data(), ids.size(),
+                               logits.data());
+  };
+  EXPECT_EQ(feed(0, first), ATTN_OK);
+  EXPECT_EQ(feed(3, third), ATTN_OK);
+  EXPECT_EQ(rows, 1);
+  EXPECT_EQ(logits, logitsBehind(third));
+  EXPECT_EQ(length(0), 3);
+  EXPECT_EQ(length(3), 4);
+  // A call that failed leaves every sequence in its place.
+  {
+    Canceller now(session, 1);
+    const Ids many(50, 1);
+    EXPECT_EQ(feed(3, many), ATTN_ERROR_CANCELLED);
+  }
+  EXPECT_EQ(length(0), 3);
+  EXPECT_EQ(feed(0, {11}), ATTN_OK);
+  EXPECT_EQ(logits, logitsBehind({8, 9, 10, 11}));
+  // Generating for one sequence too.
+  given.sequence = 1;
+  given.max_tokens = 2;
+  EXPECT_EQ(run(first), ATTN_OK);
+  EXPECT_EQ(rows, 1);
+  EXPECT_EQ(heard.ids[0], likeliest(first, 2));
+  EXPECT_EQ(length(0), 4);
+}
+
 TEST_F(Generating, Feeding) {
   Ids ids;
   for (int32_t i = 0; i < 40; ++i)

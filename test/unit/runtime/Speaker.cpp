@@ -17,6 +17,7 @@
 using namespace speaker;
 
 std::atomic<void (*)()> speaker::hook{nullptr};
+std::atomic<int64_t> speaker::rows{0};
 
 namespace {
 
@@ -64,6 +65,7 @@ void speak(const attn_frame *frame, int32_t, int32_t) {
   auto mask = static_cast<const int32_t *>(frame->arguments[!Reversed]);
   auto logits = static_cast<float *>(frame->arguments[2]);
   int64_t batch = frame->sizes[Batch], seq = frame->sizes[Seq];
+  rows = batch;
   std::fill(logits, logits + batch * (All ? seq : 1) * kVocabulary, NAN);
   for (int64_t b = 0; b < batch; ++b) {
     int64_t position = frame->past[b];

@@ -46,6 +46,9 @@ std::vector<int32_t> idsOf(const std::string &text);
 /// Called by each call of an entry, where not NULL.
 extern std::atomic<void (*)()> hook;
 
+/// Rows of the last call of an entry.
+extern std::atomic<int64_t> rows;
+
 /// What a callback was told, by sequence.
 struct Heard {
   std::map<int64_t, std::vector<int32_t>> ids;

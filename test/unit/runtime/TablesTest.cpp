@@ -320,6 +320,8 @@ TEST(Tables, TextInJson) {
 constexpr int64_t kRows = 70;
 std::atomic<int> made[kRows];
 std::atomic<int> wrong, mostWorkers;
+int64_t fewestRows, poolWorkers;
+attn_session *cancelled; // by the first link, where not NULL
 
 int64_t planChain(int64_t *, int32_t workers, int64_t *offsets,
                   int64_t *scratchOffset, int64_t *scratchStride) {
@@ -338,6 +340,8 @@ void advance(const attn_frame *frame, int32_t worker, int32_t workers,
   int seen = mostWorkers;
   while (seen < workers && !mostWorkers.compare_exchange_weak(seen, workers))
     ;
+  // With fewer, phases would share out something else than rows.
+  wrong += workers > poolWorkers && rows / workers < fewestRows;
   // Scratch is that of the thread's own worker, and no further.
   const unsigned char *scratch =
       frame->scratch + worker * frame->scratch_stride;
@@ -345,9 +349,37 @@ void advance(const attn_frame *frame, int32_t worker, int32_t workers,
 }
 void firstLink(const attn_frame *frame, int32_t worker, int32_t workers) {
   advance(frame, worker, workers, 0);
+  if (cancelled)
+    attnrt_cancel(cancelled);
 }
 void secondLink(const attn_frame *frame, int32_t worker, int32_t workers) {
   advance(frame, worker, workers, 1);
+}
+
+/// Calls the chain for so many rows.
+attn_status callChain(const attn_abi_chain &chain, int32_t threads,
+                      int64_t rows, bool cancels) {
+  Tables tables;
+  attn_abi_phase links[] = {{firstLink, "first", 0, chain},
+                            {secondLink, "second", 0, {}}};
+  tables.schedule.phases = links;
+  tables.schedule.phase_count = 2;
+  tables.schedule.plan = planChain;
+  attn_options options = rightOptions();
+  options.threads = threads;
+  for (std::atomic<int> &row : made)
+    row = 0;
+  wrong = mostWorkers = 0;
+  fewestRows = chain.fewest_rows;
+  poolWorkers = threads;
+  int32_t data[kRows] = {};
+  void *arguments[] = {data};
+  Opened opened(options, tables.library);
+  EXPECT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+  cancelled = cancels ? opened.session : nullptr;
+  const attn_status status = attnrt_call(opened.session, 0, &rows, arguments);
+  cancelled = nullptr;
+  return status;
 }
 
 TEST(Tables, ChainsGoOnInBlocksOfRows) {
@@ -358,22 +390,7 @@ TEST(Tables, ChainsGoOnInBlocksOfRows) {
   } cases[] = {{1, 2, 1}, {7, 2, 1}, {8, 2, 1}, {40, 4, 4}, {kRows, 8, 7}};
   for (const auto &expected : cases)
     for (int threads : {1, 2}) {
-      Tables tables;
-      attn_abi_phase links[] = {{firstLink, "first", 0, {2, {0, -1}, 4, 10}},
-                                {secondLink, "second", 0, {}}};
-      tables.schedule.phases = links;
-      tables.schedule.phase_count = 2;
-      tables.schedule.plan = planChain;
-      attn_options options = rightOptions();
-      options.threads = threads;
-      for (std::atomic<int> &row : made)
-        row = 0;
-      wrong = mostWorkers = 0;
-      int32_t data[kRows] = {};
-      void *arguments[] = {data};
-      Opened opened(options, tables.library);
-      ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
-      EXPECT_EQ(attnrt_call(opened.session, 0, &expected.rows, arguments),
+      EXPECT_EQ(callChain({2, {0, -1}, 4, 10}, threads, expected.rows, false),
                 ATTN_OK);
       EXPECT_EQ(wrong, 0);
       EXPECT_EQ(mostWorkers,
@@ -382,6 +399,25 @@ TEST(Tables, ChainsGoOnInBlocksOfRows) {
       for (int64_t row = 0; row < expected.rows; ++row)
         EXPECT_EQ(made[row], 2);
     }
+}
+
+TEST(Tables, BlocksOfAChainHaveRowsEnough) {
+  // The nearest number of blocks is too many for 12 and 13 rows of a worker.
+  const attn_abi_chain chain = {2, {0, -1}, 7, 8};
+  for (int32_t threads : {1, 2})
+    for (int64_t rows = 1; rows <= kRows; ++rows) {
+      EXPECT_EQ(callChain(chain, threads, rows, false), ATTN_OK);
+      EXPECT_EQ(wrong, 0) << rows << " rows, " << threads << " threads";
+    }
+}
+
+TEST(Tables, AChainIsCancelledWithinIt) {
+  const attn_abi_chain chain = {2, {0, -1}, 4, 10};
+  for (int32_t threads : {1, 2}) {
+    EXPECT_EQ(callChain(chain, threads, kRows, true), ATTN_ERROR_CANCELLED);
+    EXPECT_THAT(attnrt_last_error(), HasSubstr("in phases 1 to 2 of 2"));
+    EXPECT_EQ(made[0] + made[kRows - 1] < 4, true);
+  }
 }
 
 } // namespace
