@@ -24,30 +24,33 @@ public:
         shares(memory, "the draft"), guesses(memory, "the draft"),
         all(memory, "the draft") {}
 
-  /// Takes the checked options of a call.
-  void start(const attn_generate_options &options);
+  /// Takes the checked options of a call; the model that judges gives `judged`
+  /// logits, which may be padded to another number than the draft's.
+  void start(const attn_generate_options &options, int64_t judged);
   bool isThere() const { return library != nullptr; }
 
-  /// Guesses up to `most` tokens behind `tokens` [count], of which `seen` are
-  /// what a penalty counts. Fewer, or none, where the draft has no position
-  /// left.
+  /// Guesses up to `most` tokens behind `tokens` [count]; `seen` are what a
+  /// penalty counts. Fewer, or none, where the draft has no position left or
+  /// does not know the last token. Guesses are tokens that both models have.
   attn_status guess(const int32_t *tokens, size_t count,
                     const Buffer<int32_t> &seen, int64_t most,
                     Sampler &sampler);
   const Buffer<int32_t> &tokens() const { return guesses; }
-  /// What the probabilities of guess `index` were, [vocabulary].
+  /// What the probabilities of guess `index` were, by token of the model that
+  /// judges.
   double *sharesOf(size_t index) {
-    return shares.data() + index * static_cast<size_t>(vocabulary);
+    return shares.data() + index * static_cast<size_t>(judged);
   }
 
 private:
   attn_status check(attn_status status) const;
+  void skipUnknown(const int32_t *&tokens, size_t &count) const;
   attn_status follow(const int32_t *tokens, size_t count);
   attn_status feed(const int32_t *tokens, size_t count);
 
   const attn_library *library = nullptr;
   attn_session *session = nullptr;
-  int64_t vocabulary = 0;
+  int64_t vocabulary = 0, judged = 0;
   Buffer<int32_t> held; ///< tokens of the draft's positions
   Buffer<float> logits; ///< behind them
   Buffer<double> shares;

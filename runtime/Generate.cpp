@@ -309,7 +309,7 @@ attn_status Generator::run(Job *jobs, size_t count) {
   }
   for (size_t i = 0; i < count && status == ATTN_OK; ++i)
     status = start(jobs[i], detokenizer);
-  shared.draft.start(jobs[0].options);
+  shared.draft.start(jobs[0].options, feeder.vocabulary());
   while (status == ATTN_OK) {
     bool isRunning = false;
     for (size_t i = 0; i < count; ++i)

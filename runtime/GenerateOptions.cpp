@@ -53,18 +53,21 @@ static attn_status checkStops(const attn_abi_library &library,
   return ATTN_OK;
 }
 
-/// The same tokens under the same ids.
+/// The same tokens under the same ids. Logits beyond these, to which models pad
+/// them, may differ in number; what they stand for only tokenizers tell.
 static attn_status checkVocabulary(const attn_abi_library &library,
                                    const attn_library &draft) {
   const attn_generation &own = *library.generation->facts;
   const attn_generation &other = *draft.generation();
-  if (own.vocabulary != other.vocabulary)
+  const bool areKnown = own.tokenizer && other.tokenizer;
+  if (own.vocabulary != other.vocabulary && !areKnown)
     return fail(ATTN_ERROR_VOCABULARY,
                 "%s: the draft %s has a vocabulary of %" PRId64
-                " tokens, this library one of %" PRId64,
+                " tokens, this library one of %" PRId64
+                "; that they agree in those that both have is known only of "
+                "libraries that are compiled with their tokenizers",
                 library.name, draft.name, other.vocabulary, own.vocabulary);
-  if (own.tokenizer && other.tokenizer &&
-      strcmp(own.tokenizer, other.tokenizer) != 0)
+  if (areKnown && strcmp(own.tokenizer, other.tokenizer) != 0)
     return fail(ATTN_ERROR_VOCABULARY,
                 "%s: the tokenizer of the draft %s gives other ids to tokens "
                 "than that of this library",

@@ -188,15 +188,16 @@ struct attn_library;
  * alone (SplitMix64): the same seed, session state and prompt give the same
  * tokens.
  *
- * A draft is a smaller model of the same vocabulary: it guesses tokens, all of
- * which the model then judges in one call. Without a temperature the tokens are
- * those that come without a draft (on GPUs, where the sums of several rows run
- * in another order, a tie within rounding may fall otherwise); with one they
- * have the same distribution (Leviathan et al., "Fast Inference from
- * Transformers via Speculative Decoding", 2023), but are others. The draft's
- * session follows along in its sequence 0 and is nobody else's meanwhile; what
- * it has not seen of the sequence makes its guesses worse and changes nothing
- * else. */
+ * A draft is a smaller model of the same vocabulary (where both libraries have
+ * the same tokenizer, logits may be padded to different numbers): it guesses
+ * tokens, all of which the model then judges in one call. Without a temperature
+ * the tokens are those that come without a draft (on GPUs, where the sums of
+ * several rows run in another order, a tie within rounding may fall otherwise);
+ * with one they have the same distribution (Leviathan et al., "Fast Inference
+ * from Transformers via Speculative Decoding", 2023), but are others. The
+ * draft's session follows along in its sequence 0 and is nobody else's
+ * meanwhile; what it has not seen of the sequence makes its guesses worse and
+ * changes nothing else. */
 typedef struct attn_generate_options {
   size_t struct_size;       /* sizeof(attn_generate_options) */
   int64_t max_tokens;       /* 0: no limit but the positions */

@@ -137,6 +137,74 @@ TEST_F(Speculating, DrawsComeFromTheSeed) {
   EXPECT_NE(draw(2), first);
 }
 
+//===-- padded vocabularies -----------------------------------------------===//
+
+/// `drafting` as a library that gives `size` logits, of the tokenizer `digest`.
+attn_library padDraft(int64_t size, const char *digest) {
+  static attn_generation facts;
+  attn_library table = *draftTable();
+  facts = *table.generation();
+  facts.vocabulary = size;
+  facts.tokenizer = digest;
+  table.generation = [] { return const_cast<const attn_generation *>(&facts); };
+  table.session_feed = [](attn_session *of, int64_t sequence,
+                          const int32_t *tokens, size_t count, float *logits) {
+    for (size_t i = 0; i < count; ++i)
+      EXPECT_LT(tokens[i], facts.vocabulary) << "it does not know this token";
+    std::vector<float> own(kVocabulary);
+    attn_status status =
+        attnrt_session_feed(of, sequence, tokens, count, own.data());
+    own.resize(size_t(facts.vocabulary), 1000); // rows that nobody has trained
+    std::copy(own.begin(), own.end(), logits);
+    return status;
+  };
+  return table;
+}
+
+class Padded : public Speculating {
+protected:
+  Padded() : Speculating(library()) {}
+  static const attn_abi_library &library() {
+    static attn_generation facts = *mute.generation->facts;
+    facts.tokenizer = "0123";
+    static attn_abi_generation generation = *mute.generation;
+    generation.facts = &facts;
+    static attn_abi_library padded = mute;
+    padded.generation = &generation;
+    return padded;
+  }
+};
+
+TEST_F(Padded, TheLikeliestTokensStayTheSame) {
+  const Ids foreign = {1, 39, 12, 30, 8}, ends = {1, 12, 30, 8, 39};
+  for (int64_t size : {25, 33, 48}) {
+    attn_library table = padDraft(size, "0123");
+    given.draft = &table;
+    given.max_tokens = 40;
+    for (const Ids &prompt : {kPrompt, foreign, ends}) {
+      EXPECT_EQ(attnrt_session_reset(session), ATTN_OK);
+      EXPECT_EQ(run(prompt), ATTN_OK) << attnrt_last_error();
+      EXPECT_EQ(heard.ids[0], likeliest(prompt, 40)) << size;
+    }
+    if (size > kVocabulary) {
+      EXPECT_GT(result.draft_accepted, 3);
+    }
+  }
+}
+
+TEST_F(Padded, OthersAreRefused) {
+  for (const char *digest : {static_cast<const char *>(nullptr), "4567"}) {
+    attn_library table = padDraft(48, digest);
+    given.draft = &table;
+    EXPECT_EQ(run(), ATTN_ERROR_VOCABULARY);
+    EXPECT_THAT(
+        attnrt_last_error(),
+        HasSubstr(digest ? "gives other ids" : "with their tokenizers"));
+  }
+}
+
+//===-- distributions -----------------------------------------------------===//
+
 /// How often each token comes third, over many seeds.
 std::vector<double> countThird(attn_session *session,
                                attn_generate_options given) {
@@ -154,7 +222,8 @@ std::vector<double> countThird(attn_session *session,
   return counts;
 }
 
-TEST_F(Speculating, TheDistributionStays) {
+/// Of tokens with and without the draft.
+void expectEqual(attn_session *session, attn_generate_options given) {
   given.temperature = 1.0f;
   given.top_k = 6;
   std::vector<double> with = countThird(session, given);
@@ -171,6 +240,16 @@ TEST_F(Speculating, TheDistributionStays) {
     }
   EXPECT_GT(degrees, 5);
   EXPECT_LT(sum, degrees + 5 * std::sqrt(2 * degrees));
+}
+
+TEST_F(Speculating, TheDistributionStays) { expectEqual(session, given); }
+
+TEST_F(Padded, TheDistributionStays) {
+  for (int64_t size : {25, 48}) {
+    attn_library table = padDraft(size, "0123");
+    given.draft = &table;
+    expectEqual(session, given);
+  }
 }
 
 TEST(Judging, KeepsTheTargetsShares) {
@@ -260,6 +339,7 @@ TEST_F(Speculating, Refusals) {
   static attn_generation foreign;
   foreign = *table.generation();
   foreign.vocabulary = 41;
+  foreign.tokenizer = nullptr; // of unequal sizes it would have to be known
   table.generation = [] {
     return const_cast<const attn_generation *>(&foreign);
   };
