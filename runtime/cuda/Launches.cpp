@@ -69,8 +69,7 @@ static size_t wordsOf(const attn_abi_parameter &parameter) {
 }
 
 void measurePlan(const attn_abi_device_schedule &schedule, PlanSize &size) {
-  size_t words = 0;
-  int32_t before = 0;
+  size_t words = 0, most = 0;
   for (int32_t i = 0; i < schedule.phase_count; ++i) {
     const attn_abi_device_phase &phase = schedule.phases[i];
     for (int32_t j = 0; j < phase.launch_count; ++j) {
@@ -81,10 +80,10 @@ void measurePlan(const attn_abi_device_schedule &schedule, PlanSize &size) {
       size_t count = launch.parameter_count;
       size.parameters = count > size.parameters ? count : size.parameters;
     }
-    size_t nodes = before + phase.launch_count;
+    // A call may leave out whole phases, so that this one follows any before.
+    size_t own = phase.launch_count, nodes = most + own;
     size.nodes = nodes > size.nodes ? nodes : size.nodes;
-    if (phase.launch_count)
-      before = phase.launch_count;
+    most = own > most ? own : most;
   }
   size.words = words > size.words ? words : size.words;
 }
