@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Multiplications and additions in registers (FMA, dot products of bf16 and
-// int8, AMX where there is any), and reads from L2, L3 and memory.
+// int8, AMX where there is any), reads from L2, L3 and memory, and a line of
+// cache that two cores send back and forth.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/inspect/Peaks.h"
@@ -233,6 +234,10 @@ public:
     add(name, double(bytes) * times * cores.size() / seconds / 1e9);
   }
 
+  void addRoundTrip() {
+    add("round_trip_ns", measureRoundTrip(cores[0], cores[1]));
+  }
+
   void add(const char *name, double rate) { rates.emplace_back(name, rate); }
 
   size_t threads() const { return cores.size(); }
@@ -272,6 +277,8 @@ void measure(Report &report) {
   report.bandwidth("read_l2_gbs", l2 / 2);
   report.bandwidth("read_l3_gbs", std::max(2 * l2, l3 / 2 / report.threads()));
   report.bandwidth("read_memory_gbs", std::max<size_t>(4 * l3, 128 << 20));
+  if (report.threads() > 1)
+    report.addRoundTrip();
 }
 
 } // namespace
@@ -303,6 +310,25 @@ std::vector<int> getAllowedCores() {
       if (CPU_ISSET(core, &set))
         cores.push_back(core);
   return cores;
+}
+
+double measureRoundTrip(int first, int second) {
+  constexpr int kTrips = 20'000; // far longer than a thread takes to end
+  // Alone in its line, and in the pair of lines that is fetched together.
+  alignas(128) std::atomic<int> turn;
+  auto wait = [&](int until) {
+    while (turn.load(std::memory_order_acquire) != until) {
+    }
+  };
+  turn = 0;
+  // Every run begins where the one before has left it.
+  const double seconds = leastSeconds({first, second}, [&](int thread) {
+    for (int trip = 0; trip < kTrips; ++trip) {
+      wait(thread);
+      turn.store(1 - thread, std::memory_order_release);
+    }
+  });
+  return seconds / kTrips * 1e9;
 }
 
 std::vector<std::pair<std::string, double>>

@@ -31,9 +31,15 @@ size_t getCacheBytes(int level);
 /// of `fma_zmm_gflops` and `fma_ymm_gflops`), `bf16_zmm_gflops`,
 /// `int8_zmm_gops`, `bf16_amx_gflops`, `int8_amx_gops`, as far as the processor
 /// has them; read bandwidth in GB/s: `read_l2_gbs`, `read_l3_gbs`,
-/// `read_memory_gbs`. Empty without AVX2.
+/// `read_memory_gbs`. Of two cores and more also `round_trip_ns`, between the
+/// first two. Empty without AVX2.
 std::vector<std::pair<std::string, double>>
 measurePeaks(const std::vector<int> &cores);
+
+/// Nanoseconds until a thread on core `first` sees that one on core `second`
+/// has seen what it wrote, the least mean of several short runs. On a virtual
+/// machine it changes with where the host places the two.
+double measureRoundTrip(int first, int second);
 
 } // namespace attnc
 

@@ -191,7 +191,7 @@ def write(results, folder):
     if results["kernels"]:
         parts += ["## Kernels alone\n", kernel_table(results["kernels"], peaks)]
     if peaks:
-        parts += ["## Peaks of this machine (GFLOP/s, GOP/s, GB/s)\n", peak_table(peaks)]
+        parts += ["## Peaks of this machine (GFLOP/s, GOP/s, GB/s, ns)\n", peak_table(peaks)]
     if peaks and results["kernels"]:
         files["kernels.svg"] = plot.bars(
             "Kernels alone",
