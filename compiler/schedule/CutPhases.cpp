@@ -8,8 +8,9 @@
 // Dispatches stay in program order. A new phase starts where a dispatch touches
 // what an earlier dispatch of the current phase writes, or writes what one
 // reads; around every serial kernel; between products with a row region, or
-// attention with a cache, whose workers are counted (attn_frame.arrived); and
-// nowhere else. Derived sizes
+// attention with a cache, whose workers are counted (attn_frame.arrived);
+// between attention with a cache, which leaves in scratch what the last worker
+// adds up, and what writes there; and nowhere else. Derived sizes
 // count as memory: pack_index writes them, every kernel whose types name them
 // reads them. So do states, to which attn.append writes.
 //
@@ -38,6 +39,8 @@ struct Footprint {
   llvm::SmallPtrSet<Value, 8> reads, writes;
   llvm::StringSet<> readSizes, writtenSizes;
   bool counts = false; ///< workers as they finish, which a phase can do once
+  bool leavesScratch = false; ///< to the worker that finishes last
+  bool writesScratch = false;
 
   void add(const Footprint &other) {
     reads.insert(other.reads.begin(), other.reads.end());
@@ -47,6 +50,8 @@ struct Footprint {
     for (const auto &size : other.writtenSizes)
       writtenSizes.insert(size.getKey());
     counts |= other.counts;
+    leavesScratch |= other.leavesScratch;
+    writesScratch |= other.writesScratch;
   }
 
   /// Whether `next` may run at the same time.
@@ -63,6 +68,7 @@ struct Footprint {
     return !touches(writes, next.reads) && !touches(writes, next.writes) &&
            !touches(reads, next.writes) &&
            !names(writtenSizes, next.readSizes) && !(counts && next.counts) &&
+           !(leavesScratch && next.writesScratch) &&
            !names(readSizes, next.writtenSizes);
   }
 };
@@ -85,8 +91,11 @@ struct CutPhases : impl::CutPhasesBase<CutPhases> {
     bool definesSizes = isa<attn::PackIndexOp>(kernel.getComputeOp());
     bool appends = isa<attn::AppendOp>(kernel.getComputeOp());
     auto linear = dyn_cast<attn::LinearOp>(kernel.getComputeOp());
-    footprint.counts = (linear && !linear.getRowEpilogue().empty()) ||
-                       isa<attn::CachedAttentionOp>(kernel.getComputeOp());
+    footprint.leavesScratch =
+        isa<attn::CachedAttentionOp>(kernel.getComputeOp());
+    footprint.writesScratch = kernel.getScratch().has_value();
+    footprint.counts =
+        (linear && !linear.getRowEpilogue().empty()) || footprint.leavesScratch;
     for (Value value : dispatch.getIns()) {
       footprint.reads.insert(getPlace(value).root);
       if (appends && isa<attn::StateType>(value.getType()))

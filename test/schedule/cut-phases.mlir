@@ -203,3 +203,52 @@ kernel.variant @x86_64_v3 target "x86-64-v3" {
     kernel.return %other : !x
   }
 }
+
+// -----
+
+// Attention with a cache may leave something in scratch for the worker that is
+// last, so what writes there afterwards waits; before it, it need not.
+!past = tensor<?xi32, #attn.sizes<batch>>
+!ends = tensor<?xi32, #attn.sizes<batch + 1>>
+!q = tensor<?x2x4xf32, #attn.sizes<n, 2, 4>>
+!x = tensor<?x6xf32, #attn.sizes<n, 6>>
+!w = tensor<6x6xf32>
+!s = !attn.state<tensor<2x4xf32>>
+attn.state @k positions 512 : !s
+attn.state @v positions 512 : !s
+attn.size @batch min 1 max 4
+attn.size @n min 1 max 9
+attn.weight @w from ["w"] : !w
+kernel.variant @x86_64_v3 target "x86-64-v3" {
+  kernel.func @attend(%q: !q, %k: !s {kernel.layout = #kernel.blocks<positions = 64, transposed = true>}, %v: !s {kernel.layout = #kernel.blocks<positions = 64>}, %ends: !ends, %past: !past) -> (!q) scratch "4096" {
+    %o = attn.cached_attention %q, %k, %v offsets(%ends : !ends) past(%past : !past) : !q, !s, !s -> !q
+    kernel.return %o : !q
+  }
+  kernel.func @plain(%x: !x, %w: !w) -> (!x) {
+    %y = attn.linear %x, %w : !x, !w -> !x
+    kernel.return %y : !x
+  }
+  kernel.func @widening(%x: !x, %w: !w) -> (!x) scratch "4096" {
+    %y = attn.linear %x, %w : !x, !w -> !x
+    kernel.return %y : !x
+  }
+  // CHECK-LABEL: kernel.program @parallel
+  // CHECK: phase 0 "before"
+  // CHECK: phase 0 "attention"
+  // CHECK: phase 0 "plain"
+  // CHECK: phase 1 "after"
+  kernel.program @parallel(%q: !q {attn.name = "q"}, %x: !x {attn.name = "x"}, %ends: !ends {attn.name = "ends"}, %past: !past {attn.name = "past"}) -> (!q {attn.name = "o"}, !x {attn.name = "a"}, !x {attn.name = "b"}, !x {attn.name = "c"}) sizes ["batch", "n"] {
+    %w = kernel.weight @w : !w
+    %k = kernel.state @k layout(#kernel.blocks<positions = 64, transposed = true>) : !s
+    %v = kernel.state @v layout(#kernel.blocks<positions = 64>) : !s
+    %e0 = kernel.empty : !x
+    %a = kernel.dispatch @widening ins(%x, %w : !x, !w) outs(%e0 : !x) phase 0 "before" -> !x
+    %e1 = kernel.empty : !q
+    %o = kernel.dispatch @attend ins(%q, %k, %v, %ends, %past : !q, !s, !s, !ends, !past) outs(%e1 : !q) phase 0 "attention" -> !q
+    %e2 = kernel.empty : !x
+    %b = kernel.dispatch @plain ins(%x, %w : !x, !w) outs(%e2 : !x) phase 0 "plain" -> !x
+    %e3 = kernel.empty : !x
+    %c = kernel.dispatch @widening ins(%x, %w : !x, !w) outs(%e3 : !x) phase 0 "after" -> !x
+    kernel.return %o, %a, %b, %c : !q, !x, !x, !x
+  }
+}
