@@ -340,6 +340,8 @@ void GroupAttentionBuilder::build() {
     Value none = e.equal(tiles, e.i32(0));
     auto branch = scf::IfOp::create(b, e.loc, none, /*withElseRegion=*/true);
     b.setInsertionPointToStart(branch.thenBlock());
+    // A block must not end while its queries are still on their way.
+    warp::AwaitOp::create(b, e.loc, queryFull, e.i32(0), e.i32(0));
     auto rowsType = warp::RowsType::get(b.getContext(), 16);
     auto accType = warp::FragmentType::get(b.getContext(), warp::Role::acc, 16,
                                            t.valueSize, b.getF32Type());

@@ -18,6 +18,10 @@ attn.size @seq min 1 max 64
 // CHECK: warp.arrive %{{.*}} expect 32768
 // CHECK: warp.map_copy
 // CHECK: } consume {
+// Queries have arrived before a block without keys ends.
+// CHECK: scf.if
+// CHECK-NEXT: warp.await
+// CHECK: } else {
 // The product of the next scores runs beside that of the weights before.
 // CHECK: scf.for
 // CHECK: %[[S:.*]] = warp.group_mma
