@@ -118,13 +118,13 @@ count lit
 
 # 10,000 lines of mixed text, as every tokenizer's origin sees them.
 peers=build/tokenizers-venv
-if [ -x $peers/bin/python ] || python3 -m venv $peers &&
-   $peers/bin/python -m pip install -q tokenizers==0.23.3 \
-     >"$log_dir/tokenizers.log" 2>&1; then
+if { [ -x $peers/bin/pip ] || python3 -m venv $peers &&
+     $peers/bin/pip install -q tokenizers==0.23.3
+   } >"$log_dir/tokenizers.log" 2>&1; then
   check "tokenizers" timeout 900 $peers/bin/python \
     test/numerics/compare-tokenizers.py build/bin/unit-text build/mixed-texts
 else
-  skip "tokenizers" "the Python package index cannot be reached; see $log_dir/tokenizers.log"
+  skip "tokenizers" "the Python package cannot be installed; see $log_dir/tokenizers.log"
 fi
 check "quickstart" bash examples/quickstart.sh
 
@@ -178,7 +178,9 @@ if [ -n "$numpy" ]; then
   check "GPU faults, seeded" env PYTHON=$numpy bash test/gpu/check-faults.sh \
     ${all:+--all}
 else
-  skip "GPU libraries, emulated" "there is no NumPy, and the Python package index cannot be reached"
+  for name in "libraries, emulated" "bundle, emulated" "faults, seeded"; do
+    skip "GPU $name" "there is no NumPy, and the Python package index cannot be reached"
+  done
 fi
 if ! command -v ptxas >/dev/null && [ ! -x /usr/local/cuda/bin/ptxas ]; then
   skip "ptxas" "it is not installed: PTX was written, but not assembled"
