@@ -64,17 +64,22 @@ static Fit fit(ArrayRef<float> numbers, float steps) {
           (total(rests) - better * total(products)) / (steps * steps)};
 }
 
-float findByteScale(ArrayRef<float> numbers) {
+float getFullByteScale(ArrayRef<float> numbers) {
   float largest = 0;
   for (float x : numbers) {
     if (!std::isfinite(x))
       return std::fabs(x);
     largest = std::max(largest, std::fabs(x));
   }
-  // All are zero, or so small that a step or its inverse's square is no number.
+  return largest / kMost;
+}
+
+float findByteScale(ArrayRef<float> numbers) {
+  const float full = getFullByteScale(numbers), largest = full * kMost;
+  // No number, zero, or such that a step's or its inverse's square is none.
   constexpr float kTiny = 0x1p-50f, kHuge = 0x1p50f;
-  if (largest < kTiny || largest > kHuge)
-    return largest / kMost;
+  if (!(largest >= kTiny && largest <= kHuge))
+    return full;
   Fit best = fit(numbers, kMost / largest);
   for (float steps = kFewestSteps; steps <= kMostSteps; steps += kBetween)
     if (Fit found = fit(numbers, steps / largest); found.error < best.error)

@@ -15,8 +15,11 @@
 
 namespace attnc {
 
-/// The scale for `numbers`, not negative; 0 if all of them are, NaN or infinite
-/// if one is.
+/// The scale that makes the largest magnitude of `numbers` 127 steps, not
+/// negative; 0 if all of them are, NaN or infinite if one is.
+float getFullByteScale(llvm::ArrayRef<float> numbers);
+
+/// The scale that loses least of `numbers`, near the one above.
 float findByteScale(llvm::ArrayRef<float> numbers);
 
 } // namespace attnc

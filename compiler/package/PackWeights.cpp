@@ -88,8 +88,10 @@ private:
     return static_cast<int32_t>(std::clamp<double>(steps, least, most));
   }
 
+  /// A column whole. Searching for its scale would win 5% of its error, of
+  /// which rows of i8 hide most.
   void writeBytes(ArrayRef<float> numbers, int64_t column) {
-    const float scale = findByteScale(numbers);
+    const float scale = getFullByteScale(numbers);
     int32_t sum = 0;
     for (int64_t k = 0; k < depth; ++k) {
       const int32_t q = quantize(numbers[k], scale, -127, 127);
