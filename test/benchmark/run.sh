@@ -64,7 +64,6 @@ for peer in ${peers//,/ }; do
   cp "$wanted" "$work/venv/$peer.txt"
 done
 [ -z "$prepare" ] || exit 0
-[ -z "$decode" ] || exec $work/venv/bin/python test/benchmark/decode.py --peers "$peers" "${options[@]}"
 
 if [ ! -x build/bin/attnc ]; then
   echo "run.sh: build first: cmake --preset release && cmake --build --preset release" >&2
@@ -73,6 +72,7 @@ fi
 if [ -z "$smoke" ]; then
   cmake -DATTNC_BUILD_BENCHMARKS=ON build >/dev/null
   cmake --build build --target benchmark-peaks >/dev/null
-  [ -n "$folder" ] || bash examples/fetch-model.sh
 fi
+[ -z "$decode" ] || exec $work/venv/bin/python test/benchmark/decode.py --peers "$peers" "${options[@]}"
+[ -n "$smoke$folder" ] || bash examples/fetch-model.sh
 exec $work/venv/bin/python test/benchmark/run.py --peers "$peers" "${options[@]}"
