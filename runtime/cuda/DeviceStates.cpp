@@ -176,9 +176,11 @@ attn_status readBlock(attn_session &session, void *to,
 attn_status writeBlock(attn_session &session, unsigned char *to,
                        const void *from, uint64_t bytes) {
   return inside(session, [&](Device &device, Stream stream) {
-    return device.check(
-        device.driver.upload(addressOf(to), from, bytes, stream),
-        "writing the session's state");
+    Result error = device.driver.upload(addressOf(to), from, bytes, stream);
+    // What the caller has pinned is read later, when it may be gone.
+    if (!error)
+      error = device.driver.streamWait(stream);
+    return device.check(error, "writing the session's state");
   });
 }
 

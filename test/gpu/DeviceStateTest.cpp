@@ -168,6 +168,21 @@ TEST_F(DeviceStates, SavedAndLoadedElsewhere) {
   EXPECT_TRUE(other.right);
 }
 
+TEST_F(DeviceStates, WhatWasLoadedMayGo) {
+  Remembering toy;
+  ASSERT_EQ(toy.step({{1, 2, 3, 4, 5, 6}}), ATTN_OK);
+  std::string bytes;
+  ASSERT_EQ(toy.save(0, bytes), ATTN_OK) << attnrt_last_error();
+  // The driver does not copy what is pinned before its turn.
+  stub_pin(bytes.data(), bytes.size());
+  attn_status status = toy.load(1, bytes, toy.known[0]);
+  stub_unpin(bytes.data());
+  std::fill(bytes.begin(), bytes.end(), '\x55');
+  ASSERT_EQ(status, ATTN_OK) << attnrt_last_error();
+  ASSERT_EQ(toy.step({{7}, {8, 9}}), ATTN_OK);
+  EXPECT_TRUE(toy.right);
+}
+
 TEST_F(DeviceStates, MasksOnTheGpuAndLeftOut) {
   Remembering toy;
   Rows mask = {5, 0, 6, 7, 0, 0};

@@ -38,6 +38,8 @@ done
          stored_d64 stored_grouped_d32 stored_causal_d96 own_d128
          own_window_d64_f16 gpt2 llama qwen2 qwen2-window products cached)
 
+# Whatever a process did wrong or still holds at its end fails it.
+export ATTNC_STUB_STRICT=1
 work=$build/gpu-stub
 rm -rf "$work"
 mkdir -p "$work"

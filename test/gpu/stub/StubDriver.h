@@ -55,6 +55,9 @@ const char *stub_kernels(void);
 /// Device memory for a test's own arguments, and what is in it.
 void *stub_device_memory(size_t bytes);
 void stub_device_free(void *memory);
+/// Memory of the host that a caller has pinned, and has no longer.
+void stub_pin(void *memory, size_t bytes);
+void stub_unpin(void *memory);
 void stub_read(void *to, const void *device, size_t bytes);
 void stub_write(void *device, const void *from, size_t bytes);
 /// What the driver shall say of memory, of the host's, too.

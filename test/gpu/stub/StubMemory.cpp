@@ -119,6 +119,14 @@ void stub_device_free(void *memory) {
     state.freeDevice(memory);
 }
 
+void stub_pin(void *memory, size_t bytes) {
+  State::get().pinned[reinterpret_cast<uintptr_t>(memory)] = bytes;
+}
+
+void stub_unpin(void *memory) {
+  State::get().pinned.erase(reinterpret_cast<uintptr_t>(memory));
+}
+
 void stub_describe_memory(void *memory, unsigned type, unsigned managed,
                           int ordinal) {
   State::get().described[reinterpret_cast<uintptr_t>(memory)] = {type, managed,
