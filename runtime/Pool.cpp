@@ -30,9 +30,13 @@
 
 namespace attnrt {
 
-// About 0.1 to 0.3 ms of time-stamp ticks: longer than the gaps between the
-// phases of a call and between calls in a loop, short against 100 ms.
+// About 0.1 to 0.3 ms of time-stamp ticks: longer than the gaps between calls
+// in a loop, short against 100 ms.
 static constexpr int32_t kSpinTicks = 500000;
+
+// Within a call, some 3 ms: longer than most phases. Who sleeps there loses its
+// processor to any other thread that spins, and with it all of the next phase.
+static constexpr int32_t kCallSpins = 20;
 
 // Phases keep their data in the arena; this is room for spills and call frames.
 static constexpr size_t kStackBytes = size_t(512) << 10;
@@ -163,6 +167,8 @@ void Pool::release() {
   lock.fetch_and(~uint64_t(1), std::memory_order_release);
 }
 
+bool Pool::isTaken() const { return lock.load(std::memory_order_relaxed) & 1; }
+
 bool Pool::claim(Worker &worker, uint32_t current) {
   uint32_t last = current - 1;
   return worker.claimed.compare_exchange_strong(last, current,
@@ -200,7 +206,7 @@ void Pool::awaitParts() {
   uint64_t start = __rdtsc();
   uint32_t left;
   while (pending.load(std::memory_order_acquire) != 0) {
-    if (__rdtsc() - start < static_cast<uint64_t>(spinTicks)) {
+    if (__rdtsc() - start < static_cast<uint64_t>(spinTicks) * kCallSpins) {
       _mm_pause();
       continue;
     }
@@ -213,7 +219,10 @@ void Pool::awaitParts() {
 }
 
 uint32_t Pool::awaitPhase(uint32_t seen) {
-  if (!spin(phase, seen, spinTicks)) {
+  bool moved = spin(phase, seen, spinTicks);
+  for (int32_t spins = 1; !moved && spins < kCallSpins && isTaken(); ++spins)
+    moved = spin(phase, seen, spinTicks);
+  if (!moved) {
     sleepers.fetch_add(1);
     while (phase.load() == seen)
       futexWait(phase, seen);

@@ -70,6 +70,7 @@ private:
   bool startThread(Worker &worker, int &error);
   static void *enter(void *worker);
   void work(Worker &worker);
+  bool isTaken() const;
   uint32_t awaitPhase(uint32_t seen);
   void awaitParts();
   bool claim(Worker &worker, uint32_t phase);

@@ -20,6 +20,10 @@ cd "$(dirname "$0")/../.."
 build=build
 [ "${1:-}" != --build ] || build=$2
 python=${PYTHON:-python3}
+case $python in # it runs in other folders, too
+  /*) ;;
+  */*) python=$PWD/$python ;;
+esac
 export ATTNC=${ATTNC:-$PWD/$build/bin/attnc}
 work=$PWD/$build/gpu-bundle-check
 rm -rf "$work"

@@ -111,7 +111,9 @@ def keep(rows, cache):
         return (bits + 0x7fff + (bits >> 16 & 1) & 0xffff0000).view(np.float32)
     if cache == "int8":
         largest = np.abs(rows).max(axis=-1, keepdims=True)
-        return np.rint(rows * (np.float32(127) / largest)) * (largest / 127)
+        # The kernels round once: a product inside of a fused multiply-add.
+        steps = np.rint(np.float64(rows) * (np.float32(127) / largest))
+        return steps.astype(np.float32) * (largest / 127)
     return rows
 
 
