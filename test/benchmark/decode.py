@@ -37,8 +37,9 @@ OURS = {
     "Q4_0": [("attnc", False, ["--weights=int4"]),
              ("attnc stored", True, ["--weights=stored"])],
 }
-# 1 - cosine of logits to f32's, at most. Random weights have no outliers.
-TOLERANCE = {"F32": 1e-5, "Q8_0": 5e-3, "Q4_0": 0.1}
+# 1 - cosine of logits to llama.cpp's, at most. Who rounds random weights to four
+# bits by rules of its own is some 0.1 away, as it is from f32.
+TOLERANCE = {"F32": 1e-5, "Q8_0": 5e-3, "Q4_0": 0.2}
 
 
 def parse():
@@ -186,7 +187,10 @@ def run_size(arguments, size, results):
             }
             child = subprocess.run([sys.executable, os.path.abspath(__file__),
                                     "--child", json.dumps(task)],
-                                   check=True, capture_output=True, text=True)
+                                   stdout=subprocess.PIPE, text=True)
+            if child.returncode:
+                sys.exit(f"decode.py: {size}, {kind}, {threads} threads: failed, as "
+                         "said above; the report has what ran before it")
             part = json.loads(child.stdout.splitlines()[-1])
             results["peers"].update(part.pop("settings"))
             results["runs"].append({
@@ -198,6 +202,7 @@ def run_size(arguments, size, results):
                                   for name, path in libraries.items()}},
                 "read_bytes": {name: read_bytes(config, path, cache)
                                for name, path in libraries.items()}, **part})
+            write(results, arguments)
 
 
 def read_bytes(config, library, cache):
@@ -210,10 +215,15 @@ def read_bytes(config, library, cache):
     return weights + cached * kept
 
 
-def write(results, folder):
+def write(results, arguments):
     import plot
     import report
+    from run import attnc_settings
 
+    folder = arguments.output
+    cache = arguments.cache or "f32; bf16 beside narrow weights"
+    results["settings"] = [attnc_settings(), "cache of attnc: " + cache,
+                           *(f"{name}: {info}" for name, info in results["peers"].items())]
     os.makedirs(folder, exist_ok=True)
     lines = ["# Language models\n", report.header(results), """\
 Medians in milliseconds, in brackets the middle 80% of the calls; ratios as in
@@ -252,7 +262,6 @@ reads llama.cpp's own file, and has its numbers bit for bit.
     for name, content in files.items():
         with open(os.path.join(folder, name), "w") as file:
             file.write(content)
-        print("wrote " + os.path.join(folder, name))
 
 
 def main():
@@ -266,9 +275,7 @@ def main():
     results = {"machine": run.machine(), "settings": [], "peers": {}, "runs": []}
     for size in arguments.sizes.split(","):
         run_size(arguments, size, results)
-    results["settings"] = [run.attnc_settings(), "cache of attnc: " + (arguments.cache or "f32; bf16 beside narrow weights"),
-                           *(f"{name}: {info}" for name, info in results["peers"].items())]
-    write(results, arguments.output)
+    print("wrote " + os.path.join(arguments.output, "decode.md"))
 
 
 if __name__ == "__main__":
