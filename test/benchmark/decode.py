@@ -38,7 +38,9 @@ OURS = {
              ("attnc stored", True, ["--weights=stored"])],
 }
 # 1 - cosine of logits to llama.cpp's, at most. Who rounds random weights to four
-# bits by rules of its own is some 0.1 away, as it is from f32.
+# bits by rules of its own may be 0.1 off f32, as llama.cpp may, and so 0.2 here;
+# who has its numbers, SAME.
+SAME = 1e-3
 TOLERANCE = {"F32": 1e-5, "Q8_0": 5e-3, "Q4_0": 0.2}
 
 
@@ -123,7 +125,8 @@ def measure_task(task):
     ids = [3 + 7919 * i % (task["words"] - 3) for i in range(CONTEXT + 1)]
     differences = compare(columns, ids)
     worst = max(differences.values())
-    if worst > task["tolerance"]:
+    same = differences.get("attnc stored", 0.0)
+    if worst > task["tolerance"] or same > SAME:
         raise SystemExit(f"logits differ by {differences}: not the same work")
 
     def prefill(column):

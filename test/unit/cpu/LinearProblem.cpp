@@ -242,8 +242,9 @@ void LinearProblem::narrow() {
       const double roundsTo = weight[n * shape.depth + k];
       // The largest of a group of i4 may be clipped for the sake of the others,
       // from ten steps to seven; of i8 by one, which moves the scale by as
-      // much.
-      const double most = shape.weights == Format::i4 ? 3.501 : 1.501;
+      // much. A whole column's is not.
+      const double ofBytes = panels.getGroup() ? 1.501 : 1.001;
+      const double most = shape.weights == Format::i4 ? 3.501 : ofBytes;
       EXPECT_NEAR(value, roundsTo, std::fabs(step) * most)
           << "weight [" << n << ", " << k << "]";
       weightValues[n * shape.depth + k] = value;
