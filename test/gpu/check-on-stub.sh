@@ -12,7 +12,8 @@
 #   bash test/gpu/check-on-stub.sh [--build FOLDER] [--targets "sm_80 sm_90a"]
 #                                  [--seeds "0 1"] [CASE...]
 #
-# Without cases: a few small ones, the encoder and language models (gpt2, llama:
+# Without cases: a few small ones, the encoder (with tensors of f32 and of bf16
+# between its kernels) and language models (gpt2, llama:
 # names of test/data/decoders), which are held to the variant for processors in
 # products of f32 and of bf16, one of them with narrow weights and narrow caches,
 # another with adapters; products with weights of every format (products) and all
@@ -34,7 +35,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ ${#cases[@]} -gt 0 ] ||
-  cases=(encoder attention_d64 window_d64 alibi_d64 grouped_d64 cross_d64 product
+  cases=(encoder encoder_bf16 attention_d64 window_d64 alibi_d64 grouped_d64 cross_d64 product
          stored_d64 stored_grouped_d32 stored_causal_d96 own_d128
          own_window_d64_f16 gpt2 llama qwen2 qwen2-window products cached)
 
@@ -112,9 +113,11 @@ for target in $targets; do
         "$target" --stub "$build/stub-driver" || failed=$((failed + 1))
       continue
     fi
-    if [ "$name" = encoder ]; then
+    if [ "$name" = encoder ] || [ "$name" = encoder_bf16 ]; then
+      more=(--seq 19)
+      [ "$name" = encoder ] || more=(--seq 150 --stored)
       $python test/gpu/bundle/encoder.py "$folder" --layers 2 --width 64 \
-        --heads 2 --vocabulary 100 --batch 3 --seq 19
+        --heads 2 --vocabulary 100 --batch 3 "${more[@]}"
       model=$folder
     else
       $python test/gpu/bundle/cases.py "$work/$target" "$name"

@@ -48,8 +48,6 @@ $python $scripts/cases.py "$bundle" $cases
 $python $scripts/encoder.py "$bundle/encoder" --stored $encoder
 # shellcheck disable=SC2086
 $python $scripts/encoder.py "$bundle/encoder_f32" $small
-echo --weights=bf16 >"$bundle/encoder/options"
-echo --weights=f32 >"$bundle/encoder_f32/options"
 
 failed=0
 build() { # MODEL FOLDER LIBRARY OPTION...: only what is called stays.
