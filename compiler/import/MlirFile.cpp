@@ -16,6 +16,7 @@
 #include "compiler/import/Folder.h"
 #include "compiler/import/Import.h"
 #include "compiler/import/LibraryName.h"
+#include "compiler/import/MlirText.h"
 #include "compiler/import/SeparateAdapters.h"
 #include "dialects/kernel/Kernel.h"
 #include "mlir/Parser/Parser.h"
@@ -129,6 +130,12 @@ std::unique_ptr<ImportedModel> importMlir(mlir::MLIRContext &context,
     return nullptr;
   }
   auto model = std::make_unique<ImportedModel>();
+  // A file that cannot be opened has the parser's own message.
+  if (auto text = MemoryBuffer::getFile(path))
+    if (Error error = checkMlirText(path, (*text)->getBuffer())) {
+      (void)reportError(&context, std::move(error));
+      return nullptr;
+    }
   model->module =
       mlir::parseSourceFile<mlir::ModuleOp>(path, mlir::ParserConfig(&context));
   if (!model->module) {
