@@ -66,7 +66,7 @@ Bloom::Bloom(ConfigReader &config, const WeightTable &weights)
   positions = config.getInteger("seq_length", 1, kPositions, kUsualPositions);
   epsilon = config.getNumber("layer_norm_epsilon", 0.0, 1.0, 1e-5);
   divideHeads(config);
-  groups = {headSize, headSize, headSize};
+  setGroups(config, {headSize, headSize, headSize});
   addsNormed =
       config.getBool("apply_residual_connection_post_layernorm", false);
   isTied = config.getBool("tie_word_embeddings", true);

@@ -90,8 +90,10 @@ void Falcon::readHeads(ConfigReader &config, bool isNew) {
                   "is " + Twine(keyHeads) + ", which does not divide the " +
                       Twine(heads) + " heads",
                   "correct it");
-  if (keyHeads > 1) // a single group stands in order
-    groups = {heads / keyHeads * headSize, headSize, headSize};
+  setGroups(config, keyHeads > 1
+                        ? SmallVector<int64_t>{heads / keyHeads * headSize,
+                                               headSize, headSize}
+                        : SmallVector<int64_t>{}); // one stands in order
 }
 
 void Falcon::readNorms(ConfigReader &config, bool isNew) {

@@ -5,16 +5,20 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Keys and names of tensors as llama.cpp's converter writes them. Its queries
-// and keys of Llama are permuted to rotate adjacent pairs: `rope_interleaved`;
-// the norms of Gemma have their one already: `norm_adds_one`. Declined by name:
-// other architectures, partial rotary positions except Phi-3's, experts.
+// Keys as llama.cpp's converter writes them; GgufNames.cpp has the tensors'
+// names. What lies otherwise in such a file, fields say that no config.json
+// needs: its queries and keys of Llama are permuted to rotate adjacent pairs
+// (`rope_interleaved`), the norms of Gemma have their one already
+// (`norm_adds_one`), joint matrices have all queries first (`qkv_in_order`),
+// and those of GPT-2 are no Conv1D's (`has_conv1d`). Activations are in no
+// file: they are those of the families' checkpoints. Declined by name: other
+// architectures, partial rotary positions where the family has none, slopes of
+// ALiBi that begin elsewhere, experts.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/GgufModel.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Json.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
 #include <cmath>
 
@@ -40,11 +44,15 @@ private:
     return nullptr;
   }
   Error copy(StringRef from, StringRef to, bool required = true);
+  Error copyFields();
   Error checkRotation();
+  Error checkSlopes();
   Error addScaling();
   Error addLongScaling(const NamedWeight &shortFactors);
   Expected<json::Array> readFactors(const NamedWeight &tensor);
   Error addFamily();
+  Error addGemma2();
+  void addLayerNormFamily();
   void addTokens();
 
   const GgufFile &file;
@@ -72,7 +80,7 @@ Error ConfigMaker::copy(StringRef from, StringRef to, bool required) {
                    "convert the model again with a current converter");
 }
 
-/// All of a head is rotated, or of Phi-3 a part.
+/// All of a head is rotated, or of Phi-3 and GPT-NeoX a part.
 Error ConfigMaker::checkRotation() {
   std::optional<int64_t> rotated, size;
   if (const json::Value *value = find("rope.dimension_count"))
@@ -83,12 +91,17 @@ Error ConfigMaker::checkRotation() {
   std::optional<int64_t> heads = config.getInteger("num_attention_heads");
   if (!size && hidden && heads && *heads > 0)
     size = *hidden / *heads;
-  if (!rotated || !size || *rotated == *size)
+  const bool isNeox = architecture == "gptneox"; // a quarter where it is silent
+  if (!rotated && isNeox)
+    return copy("rope.dimension_count", "rotary_pct");
+  if (!rotated || !size || (*rotated == *size && !isNeox))
     return Error::success();
-  if (architecture == "phi3" && *rotated > 0 && *rotated < *size) {
+  if ((architecture == "phi3" || isNeox) && *rotated > 0 && *rotated <= *size) {
     // The share is cut to a whole number of elements: halfway to the next one.
-    config["partial_rotary_factor"] =
+    const double share =
         (static_cast<double>(*rotated) + 0.5) / static_cast<double>(*size);
+    config[isNeox ? "rotary_pct" : "partial_rotary_factor"] =
+        std::min(share, 1.0);
     return Error::success();
   }
   return makeError("A0236",
@@ -177,18 +190,22 @@ Error ConfigMaker::addScaling() {
   return Error::success();
 }
 
-/// What one architecture alone has.
-Error ConfigMaker::addFamily() {
-  if (findTensor("blk.0.attn_q.bias") && architecture == "llama")
-    config["attention_bias"] = true;
-  if (StringRef(architecture).starts_with("gemma")) {
-    config["norm_adds_one"] = false;
-    config["hidden_act"] = "gelu_pytorch_tanh";
-  }
-  if (architecture == "phi3")
-    return copy("attention.sliding_window", "sliding_window", false);
-  if (architecture != "gemma2")
+/// Slopes begin at 2^-8 in every family that has them.
+Error ConfigMaker::checkSlopes() {
+  constexpr double kUsual = 8;
+  const json::Value *most = find("attention.max_alibi_bias");
+  const double known = architecture == "bloom" ? kUsual : 0;
+  if (!most || most->getAsNumber() == known)
     return Error::success();
+  return makeError("A0236",
+                   path + ": '" + architecture +
+                       ".attention.max_alibi_bias' gives slopes that are not "
+                       "known; known is " +
+                       Twine(static_cast<int>(known)),
+                   kElse);
+}
+
+Error ConfigMaker::addGemma2() {
   config["hidden_activation"] = "gelu_pytorch_tanh";
   for (StringRef key : {"attn_logit_softcapping", "final_logit_softcapping"})
     if (Error error = copy(key, key))
@@ -207,6 +224,46 @@ Error ConfigMaker::addFamily() {
   return Error::success();
 }
 
+/// GPT-2, GPT-NeoX, Falcon, BLOOM.
+void ConfigMaker::addLayerNormFamily() {
+  const bool hasBias = findTensor("blk.0.attn_qkv.bias");
+  if (architecture == "gpt2") {
+    config["has_conv1d"] = false;
+    return;
+  }
+  config["qkv_in_order"] = true;
+  if (architecture == "gptneox") {
+    config["hidden_act"] = "gelu";
+    config["attention_bias"] = hasBias;
+    if (const json::Value *value = find("use_parallel_residual"))
+      config["use_parallel_residual"] = *value;
+  }
+  if (architecture == "falcon") {
+    // All that such files may hold are cases of the newest one.
+    config["new_decoder_architecture"] = true;
+    config["num_ln_in_parallel_attn"] =
+        findTensor("blk.0.attn_norm_2.weight") ? 2 : 1;
+    config["bias"] = hasBias;
+  }
+}
+
+/// What one architecture alone has.
+Error ConfigMaker::addFamily() {
+  if (findTensor("blk.0.attn_q.bias") && architecture == "llama")
+    config["attention_bias"] = true;
+  if (StringRef(architecture).starts_with("gemma")) {
+    config["norm_adds_one"] = false;
+    config["hidden_act"] = "gelu_pytorch_tanh";
+  }
+  if (architecture == "phi3")
+    return copy("attention.sliding_window", "sliding_window", false);
+  if (architecture == "gemma2")
+    return addGemma2();
+  if (is_contained({"gpt2", "gptneox", "falcon", "bloom"}, architecture))
+    addLayerNormFamily();
+  return Error::success();
+}
+
 void ConfigMaker::addTokens() {
   json::Array stops;
   for (StringRef key :
@@ -218,59 +275,122 @@ void ConfigMaker::addTokens() {
   config["eos_token_id"] = std::move(stops);
 }
 
-Expected<json::Object> ConfigMaker::run() {
-  architecture =
-      file.metadata.getString("general.architecture").value_or("").str();
-  StringRef known = StringSwitch<StringRef>(architecture)
-                        .Case("llama", "LlamaForCausalLM")
-                        .Case("qwen2", "Qwen2ForCausalLM")
-                        .Case("qwen3", "Qwen3ForCausalLM")
-                        .Case("gemma", "GemmaForCausalLM")
-                        .Case("gemma2", "Gemma2ForCausalLM")
-                        .Case("phi3", "Phi3ForCausalLM")
-                        .Default("");
-  if (known.empty())
+namespace {
+/// A key of the metadata and the field that it becomes.
+struct Field {
+  StringLiteral from, to;
+  bool required = true;
+};
+/// An architecture: its class and its fields.
+struct Architecture {
+  StringLiteral name, modelType, className;
+  ArrayRef<Field> fields;
+};
+} // namespace
+
+static constexpr Field kRmsFields[] = {
+    {"block_count", "num_hidden_layers"},
+    {"embedding_length", "hidden_size"},
+    {"feed_forward_length", "intermediate_size"},
+    {"context_length", "max_position_embeddings"},
+    {"attention.head_count", "num_attention_heads"},
+    {"attention.head_count_kv", "num_key_value_heads", false},
+    {"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
+    {"attention.key_length", "head_dim", false},
+    {"rope.freq_base", "rope_theta", false}};
+static constexpr Field kGpt2Fields[] = {
+    {"block_count", "n_layer"},
+    {"embedding_length", "n_embd"},
+    {"feed_forward_length", "n_inner"},
+    {"context_length", "n_positions"},
+    {"attention.head_count", "n_head"},
+    {"attention.layer_norm_epsilon", "layer_norm_epsilon"}};
+static constexpr Field kNeoxFields[] = {
+    {"block_count", "num_hidden_layers"},
+    {"embedding_length", "hidden_size"},
+    {"feed_forward_length", "intermediate_size"},
+    {"context_length", "max_position_embeddings"},
+    {"attention.head_count", "num_attention_heads"},
+    {"attention.layer_norm_epsilon", "layer_norm_eps"},
+    {"rope.freq_base", "rotary_emb_base", false}};
+static constexpr Field kFalconFields[] = {
+    {"block_count", "num_hidden_layers"},
+    {"embedding_length", "hidden_size"},
+    {"feed_forward_length", "ffn_hidden_size"},
+    {"context_length", "max_position_embeddings"},
+    {"attention.head_count", "num_attention_heads"},
+    {"attention.head_count_kv", "num_kv_heads"},
+    {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
+    {"rope.freq_base", "rope_theta", false}};
+static constexpr Field kBloomFields[] = {
+    {"block_count", "n_layer"},
+    {"embedding_length", "hidden_size"},
+    {"feed_forward_length", "n_inner"},
+    {"context_length", "seq_length"},
+    {"attention.head_count", "n_head"},
+    {"attention.layer_norm_epsilon", "layer_norm_epsilon"}};
+
+static constexpr Architecture kArchitectures[] = {
+    {"llama", "llama", "LlamaForCausalLM", kRmsFields},
+    {"qwen2", "qwen2", "Qwen2ForCausalLM", kRmsFields},
+    {"qwen3", "qwen3", "Qwen3ForCausalLM", kRmsFields},
+    {"gemma", "gemma", "GemmaForCausalLM", kRmsFields},
+    {"gemma2", "gemma2", "Gemma2ForCausalLM", kRmsFields},
+    {"phi3", "phi3", "Phi3ForCausalLM", kRmsFields},
+    {"gpt2", "gpt2", "GPT2LMHeadModel", kGpt2Fields},
+    {"gptneox", "gpt_neox", "GPTNeoXForCausalLM", kNeoxFields},
+    {"falcon", "falcon", "FalconForCausalLM", kFalconFields},
+    {"bloom", "bloom", "BloomForCausalLM", kBloomFields}};
+
+/// The architecture's class and numbers.
+Error ConfigMaker::copyFields() {
+  const Architecture *known =
+      find_if(kArchitectures, [&](const Architecture &row) {
+        return row.name == architecture;
+      });
+  if (known == std::end(kArchitectures)) {
+    std::string names;
+    for (const Architecture &row : kArchitectures)
+      names += (names.empty() ? "" : ", ") + row.name.str();
     return makeError("A0236",
                      path + ": the architecture " + quote(architecture) +
-                         " is not known; known are llama, qwen2, qwen3, gemma, "
-                         "gemma2, phi3",
+                         " is not known; known are " + names,
                      kElse);
-  const json::Value *experts = find("expert_count");
-  if (experts && experts->getAsInteger().value_or(1) != 0)
-    return makeError("A0236", path + ": models of experts are not known",
-                     kElse);
-  config = json::Object{{"architectures", json::Array{known}},
-                        {"model_type", architecture},
-                        {"hidden_act", "silu"},
-                        {"rope_interleaved", architecture == "llama"},
-                        {"tie_word_embeddings", !findTensor("output.weight")}};
+  }
   const NamedWeight *table = findTensor("token_embd.weight");
   if (!table || table->entry.shape.size() != 2)
     return makeError("A0237",
                      path + ": there is no tensor 'token_embd.weight' of two "
                             "dimensions",
                      "convert the model again with a current converter");
-  config["vocab_size"] = table->entry.shape[0];
-  struct Field {
-    StringLiteral from, to;
-    bool required;
-  };
-  static constexpr Field kFields[] = {
-      {"block_count", "num_hidden_layers", true},
-      {"embedding_length", "hidden_size", true},
-      {"feed_forward_length", "intermediate_size", true},
-      {"context_length", "max_position_embeddings", true},
-      {"attention.head_count", "num_attention_heads", true},
-      {"attention.head_count_kv", "num_key_value_heads", false},
-      {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true},
-      {"attention.key_length", "head_dim", false},
-      {"rope.freq_base", "rope_theta", false}};
-  for (const Field &field : kFields)
+  config = json::Object{{"architectures", json::Array{known->className}},
+                        {"model_type", known->modelType},
+                        {"vocab_size", table->entry.shape[0]},
+                        {"tie_word_embeddings", !findTensor("output.weight")}};
+  if (known->fields.data() == kRmsFields) {
+    config["hidden_act"] = "silu";
+    config["rope_interleaved"] = architecture == "llama";
+  }
+  for (const Field &field : known->fields)
     if (Error error = copy(field.from, field.to, field.required))
       return error;
+  return Error::success();
+}
+
+Expected<json::Object> ConfigMaker::run() {
+  architecture =
+      file.metadata.getString("general.architecture").value_or("").str();
+  const json::Value *experts = find("expert_count");
+  if (experts && experts->getAsInteger().value_or(1) != 0)
+    return makeError("A0236", path + ": models of experts are not known",
+                     kElse);
+  if (Error error = copyFields())
+    return error;
   if (Error error = addFamily())
     return error;
   if (Error error = checkRotation())
+    return error;
+  if (Error error = checkSlopes())
     return error;
   if (Error error = addScaling())
     return error;
@@ -318,51 +438,6 @@ json::Object makeGenerationConfig(const GgufFile &file) {
   if (!config.empty())
     config["do_sample"] = true;
   return config;
-}
-
-std::string renameTensor(StringRef architecture, StringRef name) {
-  static constexpr std::pair<StringLiteral, StringLiteral> kWhole[] = {
-      {"token_embd.weight", "model.embed_tokens.weight"},
-      {"output_norm.weight", "model.norm.weight"},
-      {"output.weight", "lm_head.weight"},
-      // Read into the configuration; as a tensor it is a buffer.
-      {"rope_freqs.weight", "model.rotary_emb.inv_freq"},
-      {"rope_factors_short.weight", "model.short.rotary_emb.inv_freq"},
-      {"rope_factors_long.weight", "model.long.rotary_emb.inv_freq"}};
-  static constexpr std::pair<StringLiteral, StringLiteral> kParts[] = {
-      {"attn_norm", "input_layernorm"},
-      {"attn_q", "self_attn.q_proj"},
-      {"attn_k", "self_attn.k_proj"},
-      {"attn_v", "self_attn.v_proj"},
-      {"attn_output", "self_attn.o_proj"},
-      {"attn_q_norm", "self_attn.q_norm"},
-      {"attn_k_norm", "self_attn.k_norm"},
-      {"attn_qkv", "self_attn.qkv_proj"},
-      {"ffn_norm", "post_attention_layernorm"},
-      {"post_attention_norm", "post_attention_layernorm"},
-      {"post_ffw_norm", "post_feedforward_layernorm"},
-      {"ffn_gate", "mlp.gate_proj"},
-      {"ffn_up", "mlp.up_proj"},
-      {"ffn_down", "mlp.down_proj"}};
-  for (const auto &[from, to] : kWhole)
-    if (name == from)
-      return to.str();
-  StringRef rest = name;
-  if (!rest.consume_front("blk."))
-    return name.str();
-  auto [index, part] = rest.split('.');
-  auto [module, ending] = part.rsplit('.');
-  auto getName = [&, index = index, ending = ending](StringRef of) {
-    return ("model.layers." + index + "." + of + "." + ending).str();
-  };
-  if (architecture == "gemma2" && module == "ffn_norm")
-    return getName("pre_feedforward_layernorm");
-  if (architecture == "phi3" && module == "ffn_up")
-    return getName("mlp.gate_up_proj");
-  for (const auto &[from, to] : kParts)
-    if (module == from)
-      return getName(to);
-  return name.str();
 }
 
 } // namespace attnc

@@ -17,7 +17,7 @@
 namespace attnc {
 
 /// The fields of config.json. Architectures: llama, qwen2, qwen3, gemma,
-/// gemma2, phi3. Errors are A0236 (not known) and A0237 (absent or of another
+/// gemma2, phi3, gpt2, gptneox, falcon, bloom. Errors are A0236 (not known) and A0237 (absent or of another
 /// kind).
 llvm::Expected<llvm::json::Object> makeConfig(const GgufFile &file,
                                               llvm::StringRef path);
@@ -39,8 +39,11 @@ llvm::Expected<std::string> makeTokenizerConfig(const GgufFile &file,
                                                 llvm::StringRef path);
 
 /// The tensor's name in a HuggingFace checkpoint of that architecture; the same
-/// name if it has none.
-std::string renameTensor(llvm::StringRef architecture, llvm::StringRef name);
+/// name if it has none. `hasTwoNorms`: before a layer of Falcon.
+std::string renameTensor(llvm::StringRef architecture, llvm::StringRef name,
+                         bool hasTwoNorms = false);
+/// Renames all tensors of a file so.
+void renameTensors(GgufFile &file);
 
 } // namespace attnc
 

@@ -50,6 +50,12 @@ private:
   Expected<json::Object> makeByteLevel();
   Expected<json::Object> makeSentencePiece();
   Expected<json::Array> makeMergesOfScores() const;
+  StringRef getSplits() const {
+    return file.metadata.getString("tokenizer.ggml.pre").value_or("default");
+  }
+  bool isLlama3() const {
+    return is_contained({"llama-bpe", "llama3", "llama-v3"}, getSplits());
+  }
   Expected<json::Value> makeSplits() const;
   json::Object makeVocabulary() const;
   json::Array makeAddedTokens() const;
@@ -127,7 +133,7 @@ json::Value TokenizerMaker::makePostProcessor() const {
       file.metadata.getString("tokenizer.ggml.model").value_or("") == "llama";
   std::optional<StringRef> first = getToken("bos_token_id");
   std::optional<StringRef> last = getToken("eos_token_id");
-  if (!getFlag("add_bos_token", isSentencePiece))
+  if (!getFlag("add_bos_token", isSentencePiece || isLlama3()))
     first.reset();
   if (!getFlag("add_eos_token", false))
     last.reset();
@@ -161,40 +167,60 @@ json::Value TokenizerMaker::makePostProcessor() const {
                       {"special_tokens", std::move(special)}};
 }
 
+static json::Object makeByteLevelSplit(bool usesRegex) {
+  return json::Object{{"type", "ByteLevel"},
+                      {"add_prefix_space", false},
+                      {"trim_offsets", true},
+                      {"use_regex", usesRegex}};
+}
+
+static json::Object makeSplit(StringRef pattern) {
+  return json::Object{{"type", "Split"},
+                      {"pattern", json::Object{{"Regex", pattern.str()}}},
+                      {"behavior", "Isolated"},
+                      {"invert", false}};
+}
+
+static json::Object makeDigits(bool individual) {
+  return json::Object{{"type", "Digits"}, {"individual_digits", individual}};
+}
+
+// How the splits of Llama 3 and of Qwen 2 begin and end.
+static constexpr StringLiteral kHead =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|";
+static constexpr StringLiteral kTail =
+    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+static constexpr StringLiteral kBloom = " ?[^(\\s|[.,!?…。，、।۔،])]+";
+
 /// The splits before BPE that `tokenizer.ggml.pre` names.
 Expected<json::Value> TokenizerMaker::makeSplits() const {
-  auto byteLevel = [](bool usesRegex) {
-    return json::Object{{"type", "ByteLevel"},
-                        {"add_prefix_space", false},
-                        {"trim_offsets", true},
-                        {"use_regex", usesRegex}};
+  StringRef name = getSplits();
+  auto sequence = [](json::Array steps) {
+    return json::Value(json::Object{{"type", "Sequence"},
+                                    {"pretokenizers", std::move(steps)}});
   };
-  auto split = [&](StringRef pattern) {
-    return json::Value(json::Object{
-        {"type", "Sequence"},
-        {"pretokenizers",
-         json::Array{
-             json::Object{{"type", "Split"},
-                          {"pattern", json::Object{{"Regex", pattern.str()}}},
-                          {"behavior", "Isolated"},
-                          {"invert", false}},
-             byteLevel(false)}}});
-  };
-  static constexpr StringLiteral kTail =
-      "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-  static constexpr StringLiteral kHead =
-      "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|";
-  StringRef name =
-      file.metadata.getString("tokenizer.ggml.pre").value_or("default");
-  if (name == "llama-bpe" || name == "llama3" || name == "llama-v3")
-    return split((kHead + "\\p{N}{1,3}" + kTail).str());
+  if (isLlama3())
+    return sequence(
+        json::Array{makeSplit((kHead + "\\p{N}{1,3}" + kTail).str()),
+                    makeByteLevelSplit(false)});
   if (name == "qwen2")
-    return split((kHead + "\\p{N}" + kTail).str());
-  if (name == "gpt-2" || name == "default")
-    return json::Value(byteLevel(true));
+    return sequence(json::Array{makeSplit((kHead + "\\p{N}" + kTail).str()),
+                                makeByteLevelSplit(false)});
+  if (is_contained({"smollm", "starcoder", "refact", "command-r"}, name))
+    return sequence(json::Array{makeDigits(true), makeByteLevelSplit(true)});
+  if (name == "falcon")
+    return sequence(json::Array{
+        json::Object{{"type", "Punctuation"}, {"behavior", "Contiguous"}},
+        makeByteLevelSplit(true), makeDigits(false),
+        makeSplit("[0-9][0-9][0-9]")});
+  if (name == "bloom")
+    return sequence(json::Array{makeSplit(kBloom), makeByteLevelSplit(false)});
+  if (is_contained({"gpt-2", "phi-2", "mpt", "olmo", "default"}, name))
+    return json::Value(makeByteLevelSplit(true));
   return fail("A0236", "the splits " + quote(name) +
                            " of the tokenizer are not known; known are "
-                           "llama-bpe, qwen2, gpt-2");
+                           "llama-bpe, qwen2, gpt-2, mpt, olmo, smollm, "
+                           "falcon, bloom");
 }
 
 Expected<json::Object> TokenizerMaker::makeByteLevel() {
@@ -204,8 +230,11 @@ Expected<json::Object> TokenizerMaker::makeByteLevel() {
   Expected<json::Value> splits = makeSplits();
   if (!splits)
     return splits.takeError();
+  // Neither is in the file: it goes by the tokenizers that such splits are of.
+  const bool composes = is_contained({"qwen2", "mpt", "olmo"}, getSplits());
   return json::Object{
-      {"normalizer", nullptr},
+      {"normalizer", composes ? json::Value(json::Object{{"type", "NFC"}})
+                              : json::Value(nullptr)},
       {"pre_tokenizer", std::move(*splits)},
       {"decoder", json::Object{{"type", "ByteLevel"},
                                {"add_prefix_space", true},
@@ -218,6 +247,7 @@ Expected<json::Object> TokenizerMaker::makeByteLevel() {
                              {"end_of_word_suffix", nullptr},
                              {"fuse_unk", false},
                              {"byte_fallback", false},
+                             {"ignore_merges", isLlama3()},
                              {"vocab", json::Value(makeVocabulary())},
                              {"merges", json::Array(*merges)}}}};
 }

@@ -51,6 +51,7 @@ private:
 
   double epsilon = 0;
   bool scalesScores = true, isTied = true;
+  WeightRecipe conv; ///< of a Conv1D's matrix, which has its inputs as rows
   Activation activation = nullptr;
 };
 } // namespace
@@ -68,6 +69,7 @@ Gpt2::Gpt2(ConfigReader &config, const WeightTable &weights)
   epsilon = config.getNumber("layer_norm_epsilon", 0.0, 1.0, 1e-5);
   scalesScores = config.getBool("scale_attn_weights", true);
   isTied = config.getBool("tie_word_embeddings", true);
+  conv.transpose = config.getBool("has_conv1d", true); // false in GGUF files
   config.refuseIfSet("scale_attn_by_inverse_layer_idx",
                      "scores divided by the layer's number");
   config.refuseIfSet("add_cross_attention", "attention to another model");
@@ -104,7 +106,7 @@ Value Gpt2::norm(Call &call, const std::string &tensor, Value rows) const {
 Value Gpt2::linear(Call &call, const std::string &tensor, Value rows,
                    int64_t inputs, int64_t outputs) const {
   Value matrix = weight(call, tensor + ".weight", {tensor + ".weight"},
-                        {outputs, inputs}, {/*transpose=*/true});
+                        {outputs, inputs}, conv);
   Value product = call.program.linear(tensor, rows, matrix);
   return call.program.addBias(tensor + ".add_bias", product,
                               weight(call, tensor + ".bias", {outputs}));
@@ -127,7 +129,7 @@ Value Gpt2::emitLayer(Call &call, int64_t index, Value rows) const {
   Value normed = norm(call, tensor + ".ln_1", rows);
   Value matrix =
       weight(call, tensor + ".attn.c_attn.weight",
-             {tensor + ".attn.c_attn.weight"}, {3 * hidden, hidden}, {true});
+             {tensor + ".attn.c_attn.weight"}, {3 * hidden, hidden}, conv);
   ProjectedHeads projected =
       program.qkvHeads(name + ".qkv", normed, matrix,
                        weight(call, tensor + ".attn.c_attn.bias", {3 * hidden}),

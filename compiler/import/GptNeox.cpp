@@ -43,7 +43,7 @@ GptNeox::GptNeox(ConfigReader &config, const WeightTable &weights)
   positions = config.getInteger("max_position_embeddings", 1, kPositions);
   epsilon = config.getNumber("layer_norm_eps", 0.0, 1.0, 1e-5);
   divideHeads(config);
-  groups = {headSize, headSize, headSize};
+  setGroups(config, {headSize, headSize, headSize});
   hasAttentionBias = config.getBool("attention_bias", true);
   isParallel = config.getBool("use_parallel_residual", true);
   isTied = config.getBool("tie_word_embeddings", false);

@@ -43,6 +43,11 @@ void NeoxLike::divideHeads(ConfigReader &config) {
   headSize = hidden / heads;
 }
 
+void NeoxLike::setGroups(ConfigReader &config, SmallVector<int64_t> ofAGroup) {
+  if (!config.getBool("qkv_in_order", false)) // as GGUF files have it
+    groups = std::move(ofAGroup);
+}
+
 void NeoxLike::findPrefix(StringRef usual) {
   std::string table = tableName.str() + ".weight";
   if (!weights.find(table) && weights.find(usual.str() + table))

@@ -34,6 +34,8 @@ protected:
   void readActivation(ConfigReader &config, llvm::StringRef key);
   /// Divides the model into heads, once `hidden` and `heads` are read.
   void divideHeads(ConfigReader &config);
+  /// What the rows of the joint matrix are, unless all queries come first.
+  void setGroups(ConfigReader &config, llvm::SmallVector<int64_t> ofAGroup);
   /// Takes off what stands before the names of this checkpoint's tensors.
   void findPrefix(llvm::StringRef usual);
 
@@ -51,13 +53,14 @@ protected:
   bool addsNormed = false;   ///< what a half is added to is its norm's result
   bool isTied = true;        ///< logits by the word table
   double epsilon = 0;
-  /// Rows of a group of the joint matrix: queries, key, value.
-  llvm::SmallVector<int64_t> groups;
   Activation activation = nullptr;
   Places places = Places::Rotary;
   RotarySettings rotary;
 
 private:
+  /// Rows of a group of the joint matrix: queries, key, value.
+  llvm::SmallVector<int64_t> groups;
+
   RotaryTables emitRotary(ProgramBuilder &program,
                           mlir::Value positions) const override;
   mlir::Value emitAlibi(const Call &call) const override;

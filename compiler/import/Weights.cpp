@@ -74,10 +74,7 @@ static Expected<std::vector<NamedWeight>> readTensors(ArrayRef<uint8_t> bytes,
   Expected<GgufFile> file = readGguf(bytes, path);
   if (!file)
     return file.takeError();
-  StringRef architecture =
-      file->metadata.getString("general.architecture").value_or("");
-  for (NamedWeight &tensor : file->tensors)
-    tensor.name = renameTensor(architecture, tensor.name);
+  renameTensors(*file);
   return std::move(file->tensors);
 }
 
