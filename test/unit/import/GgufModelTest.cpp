@@ -187,6 +187,73 @@ TEST(GgufConfig, Phi3) {
   EXPECT_THAT(model.refusal(), HasSubstr("5 of the 4 elements of a head"));
 }
 
+/// A model with layer norms.
+static Model makeNormedModel(StringRef architecture) {
+  Model model = makeModel(architecture);
+  model.file.metadata[(architecture + ".attention.layer_norm_epsilon").str()] =
+      1e-5;
+  return model;
+}
+
+TEST(GgufConfig, Gpt2) {
+  Model model = makeModel("gpt2");
+  EXPECT_THAT(model.refusal(),
+              HasSubstr("'gpt2.attention.layer_norm_epsilon' is absent"));
+  model = makeNormedModel("gpt2");
+  json::Object config = model.config();
+  EXPECT_EQ(config.getString("model_type"), "gpt2");
+  EXPECT_EQ(config.getInteger("n_inner"), 12);
+  EXPECT_EQ(config.getBoolean("has_conv1d"), false);
+  EXPECT_EQ(config.get("hidden_act"), nullptr);
+}
+
+TEST(GgufConfig, GptNeox) {
+  Model model = makeNormedModel("gptneox");
+  EXPECT_THAT(model.refusal(),
+              HasSubstr("'gptneox.rope.dimension_count' is absent"));
+  model.file.metadata["gptneox.rope.dimension_count"] = 2;
+  json::Object config = model.config();
+  EXPECT_EQ(config.getString("model_type"), "gpt_neox");
+  EXPECT_EQ(config.getNumber("rotary_pct"), 0.625);
+  EXPECT_EQ(config.getBoolean("qkv_in_order"), true);
+  EXPECT_EQ(config.getBoolean("attention_bias"), false);
+  EXPECT_EQ(config.get("use_parallel_residual"), nullptr);
+  model.file.metadata["gptneox.rope.dimension_count"] = 4;
+  model.file.metadata["gptneox.use_parallel_residual"] = false;
+  model.add("blk.0.attn_qkv.bias", {24});
+  config = model.config();
+  EXPECT_EQ(config.getNumber("rotary_pct"), 1.0);
+  EXPECT_EQ(config.getBoolean("attention_bias"), true);
+  EXPECT_EQ(config.getBoolean("use_parallel_residual"), false);
+}
+
+TEST(GgufConfig, Falcon) {
+  Model model = makeNormedModel("falcon");
+  EXPECT_THAT(model.refusal(),
+              HasSubstr("'falcon.attention.head_count_kv' is absent"));
+  model.file.metadata["falcon.attention.head_count_kv"] = 1;
+  json::Object config = model.config();
+  EXPECT_EQ(config.getBoolean("new_decoder_architecture"), true);
+  EXPECT_EQ(config.getInteger("num_ln_in_parallel_attn"), 1);
+  model.add("blk.0.attn_norm_2.weight", {8});
+  EXPECT_EQ(model.config().getInteger("num_ln_in_parallel_attn"), 2);
+  model.file.metadata["falcon.attention.max_alibi_bias"] = 8.0;
+  EXPECT_THAT(model.refusal(),
+              HasSubstr("'falcon.attention.max_alibi_bias' gives slopes that "
+                        "are not known; known is 0"));
+}
+
+TEST(GgufConfig, Bloom) {
+  Model model = makeNormedModel("bloom");
+  json::Object config = model.config();
+  EXPECT_EQ(config.getInteger("seq_length"), 32);
+  EXPECT_EQ(config.getInteger("n_inner"), 12);
+  model.file.metadata["bloom.attention.max_alibi_bias"] = 8.0;
+  EXPECT_EQ(model.refusal(), "");
+  model.file.metadata["bloom.attention.max_alibi_bias"] = 16.0;
+  EXPECT_THAT(model.refusal(), HasSubstr("known is 8"));
+}
+
 TEST(GgufConfig, Refused) {
   Model model;
   model.file.metadata["llama.rope.dimension_count"] = 2;
@@ -225,6 +292,23 @@ TEST(GgufNames, OfTensors) {
             "model.layers.0.post_feedforward_layernorm.weight");
   EXPECT_EQ(renameTensor("phi3", "blk.0.ffn_up.weight"),
             "model.layers.0.mlp.gate_up_proj.weight");
+  EXPECT_EQ(renameTensor("gpt2", "position_embd.weight"), "wpe.weight");
+  EXPECT_EQ(renameTensor("gptneox", "blk.2.attn_qkv.bias"),
+            "layers.2.attention.query_key_value.bias");
+  EXPECT_EQ(renameTensor("bloom", "token_embd_norm.bias"),
+            "word_embeddings_layernorm.bias");
+}
+
+TEST(GgufNames, NormsOfFalcon) {
+  Model model = makeModel("falcon");
+  model.add("blk.0.attn_norm.weight", {8});
+  renameTensors(model.file);
+  EXPECT_EQ(model.file.tensors[1].name, "h.0.input_layernorm.weight");
+  model.add("blk.1.attn_norm.weight", {8});
+  model.add("blk.1.attn_norm_2.weight", {8});
+  renameTensors(model.file);
+  EXPECT_EQ(model.file.tensors[2].name, "h.1.ln_mlp.weight");
+  EXPECT_EQ(model.file.tensors[3].name, "h.1.ln_attn.weight");
 }
 
 TEST(GgufTokenizer, ByteLevel) {
@@ -239,15 +323,32 @@ TEST(GgufTokenizer, ByteLevel) {
             3u);
   EXPECT_EQ(tokenizer.getObject("pre_tokenizer")->getString("type"),
             "ByteLevel");
-  for (StringRef name : {"llama-bpe", "qwen2"}) {
+  for (StringRef name : {"llama-bpe", "qwen2", "smollm", "falcon", "bloom"}) {
     model.file.metadata["tokenizer.ggml.pre"] = name;
-    EXPECT_EQ(model.tokenizer().getObject("pre_tokenizer")->getString("type"),
+    tokenizer = model.tokenizer();
+    EXPECT_EQ(tokenizer.getObject("pre_tokenizer")->getString("type"),
               "Sequence");
+    EXPECT_EQ(tokenizer.getObject("model")->getBoolean("ignore_merges"),
+              name == "llama-bpe");
+    EXPECT_EQ(tokenizer.getObject("normalizer") != nullptr, name == "qwen2");
   }
   model.file.metadata["tokenizer.ggml.pre"] = "tekken";
   EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("the splits 'tekken'"));
   model.file.metadata.erase("tokenizer.ggml.merges");
   EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("'tokenizer.ggml.merges'"));
+}
+
+TEST(GgufTokenizer, FirstTokenOfLlama3) {
+  Model model;
+  auto countAround = [&] {
+    json::Object tokenizer = model.tokenizer();
+    return tokenizer.getObject("post_processor")->getArray("single")->size();
+  };
+  EXPECT_EQ(countAround(), 1u);
+  model.file.metadata["tokenizer.ggml.pre"] = "llama-bpe";
+  EXPECT_EQ(countAround(), 2u);
+  model.file.metadata["tokenizer.ggml.add_bos_token"] = false;
+  EXPECT_EQ(countAround(), 1u);
 }
 
 TEST(GgufTokenizer, SentencePiece) {

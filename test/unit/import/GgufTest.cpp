@@ -84,7 +84,9 @@ TEST_F(Gguf, BlocksAreReadAsTheReferenceReadsThem) {
                                                         {"Q4_1", "3x512xf32"},
                                                         {"Q4_K", "3x512xf32"},
                                                         {"Q6_K", "3x512xf32"},
-                                                        {"F16", "2x5xf32"}})
+                                                        {"F16", "2x5xf32"},
+                                                        {"BF16", "2x300xf32"},
+                                                        {"F32", "2x5xf32"}})
     EXPECT_EQ(materialize(name, type), materialize(name + ".expected", type))
         << name;
 }
@@ -104,7 +106,7 @@ TEST_F(Gguf, Metadata) {
   EXPECT_EQ((*metadata.getArray("tokenizer.ggml.tokens"))[2].getAsString(),
             "ä");
   EXPECT_EQ((*metadata.getArray("test.numbers"))[1].getAsInteger(), -2);
-  EXPECT_EQ(file->tensors.size(), 12u);
+  EXPECT_EQ(file->tensors.size(), 16u);
 }
 
 TEST_F(Gguf, ValuesOfEveryType) {

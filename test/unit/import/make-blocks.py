@@ -41,6 +41,14 @@ for name, places in SCALES.items():
 numbers = random.normal(size=(2, 5)).astype(np.float32)
 writer.add_tensor("F16", numbers.astype(np.float16))
 writer.add_tensor("F16.expected", numbers.astype(np.float16).astype(np.float32))
+# Every pattern of bits but those that are no numbers, zeros and halves of ulps.
+bits = random.integers(0, 1 << 16, (2, 300), dtype=np.uint16)
+bits[(bits >> 7 & 0xFF) == 0xFF] = 0x8000
+kind = gguf.GGMLQuantizationType.BF16
+writer.add_tensor("BF16", bits.view(np.uint8), raw_dtype=kind)
+writer.add_tensor("BF16.expected", gguf.dequantize(bits.view(np.uint8), kind))
+writer.add_tensor("F32", numbers)
+writer.add_tensor("F32.expected", gguf.dequantize(numbers, gguf.GGMLQuantizationType.F32))
 writer.write_header_to_file()
 writer.write_kv_data_to_file()
 writer.write_tensors_to_file()
