@@ -121,8 +121,9 @@ attn_status openDevice(attn_model &model, const attn_options &options,
   const attn_abi_driver &driver =
       *findDeviceVariant(library, nullptr)->device->driver;
   attn_status status = driver.open(model, options, request.ordinal);
+  // Who lends a stream has a GPU, whose pointers are of no use to a processor.
   if (status == ATTN_OK || request.kind != DeviceRequest::Any ||
-      !holdsProcessorVariant(library))
+      options.stream || !holdsProcessorVariant(library))
     return status;
   char obstacle[300];
   Writer(obstacle, sizeof(obstacle)).print("%s", lastError());

@@ -51,8 +51,8 @@ struct attn_abi_driver {
   void (*describe)(const attn_model &model, attnrt::Writer &json);
 
   // Blocks of a session's states, all in the order of its calls.
-  /// NULL with the last error set if there is none.
-  unsigned char *(*takeBlock)(attn_session &session, uint64_t bytes);
+  attn_status (*takeBlock)(attn_session &session, uint64_t bytes,
+                           unsigned char *&block);
   void (*releaseBlock)(attn_session &session, unsigned char *block,
                        uint64_t bytes);
   attn_status (*copyBlock)(attn_session &session, unsigned char *to,

@@ -70,21 +70,20 @@ void SessionStates::close() {
 
 //===-- blocks ------------------------------------------------------------===//
 
-SessionStates::Block *SessionStates::newBlock(uint64_t bytes) {
+attn_status SessionStates::newBlock(uint64_t bytes, Block *&block) {
   size_t taken = kBlockHeader + (device ? 0 : bytes);
-  Block *block =
-      static_cast<Block *>(memory.allocate(taken, "the session's state"));
+  block = static_cast<Block *>(memory.allocate(taken, "the session's state"));
   if (!block)
-    return nullptr;
+    return ATTN_ERROR_OUT_OF_MEMORY;
   memset(static_cast<void *>(block), 0, kBlockHeader);
   block->data = reinterpret_cast<unsigned char *>(block) + kBlockHeader;
   if (!device)
-    return block;
-  block->data = device->model->driver().takeBlock(*device, bytes);
-  if (block->data)
-    return block;
-  memory.release(block, taken);
-  return nullptr;
+    return ATTN_OK;
+  attn_status status =
+      device->model->driver().takeBlock(*device, bytes, block->data);
+  if (status != ATTN_OK)
+    memory.release(block, taken);
+  return status;
 }
 
 void SessionStates::releaseBlock(Block *block, uint64_t bytes) {
@@ -129,17 +128,19 @@ attn_status SessionStates::writeBlock(int32_t group, Block *to,
   return ATTN_OK;
 }
 
-SessionStates::Block *SessionStates::takeBlock(int32_t group) {
-  Block *block = unused[group];
-  if (block)
+/// Sets `block` if there is one.
+attn_status SessionStates::takeBlock(int32_t group, Block *&block) {
+  block = unused[group];
+  if (block) {
     unused[group] = block->next;
-  else
-    block = newBlock(states->groups[group].block_bytes);
-  if (!block)
-    return nullptr;
+  } else {
+    attn_status status = newBlock(states->groups[group].block_bytes, block);
+    if (status != ATTN_OK)
+      return status;
+  }
   block->references = 1;
   block->next = nullptr;
-  return block;
+  return ATTN_OK;
 }
 
 void SessionStates::put(Table &table, int64_t index, Block *block) {
@@ -208,9 +209,10 @@ attn_status SessionStates::provide(int32_t group, int64_t sequence,
     bool isShared = block && block->references > 1;
     if (block && !isShared)
       continue;
-    Block *fresh = takeBlock(group);
-    if (!fresh)
-      return ATTN_ERROR_OUT_OF_MEMORY;
+    Block *fresh;
+    status = takeBlock(group, fresh);
+    if (status != ATTN_OK)
+      return status;
     // What other sequences left in it never shows behind this one's rows.
     status =
         isShared ? copyBlock(group, fresh, block) : clearBlock(group, fresh);

@@ -107,13 +107,13 @@ private:
     return (length + states->block_positions - 1) / states->block_positions;
   }
   attn_status openTable(int32_t group, int64_t sequence);
-  Block *newBlock(uint64_t bytes);
+  attn_status newBlock(uint64_t bytes, Block *&block);
   void releaseBlock(Block *block, uint64_t bytes);
   attn_status copyBlock(int32_t group, Block *to, const Block *from);
   attn_status clearBlock(int32_t group, Block *block);
   attn_status readBlock(int32_t group, void *to, const Block *from) const;
   attn_status writeBlock(int32_t group, Block *to, const void *from);
-  Block *takeBlock(int32_t group);
+  attn_status takeBlock(int32_t group, Block *&block);
   static void put(Table &table, int64_t index, Block *block);
   void dropBlock(int32_t group, Block *block);
   void drop(int32_t group, Table &table, int64_t index);

@@ -165,11 +165,10 @@ attn_status SessionStates::restore(int64_t sequence, int64_t length,
     Block *fresh = nullptr;
     int64_t missing = end - firstBlock(group, length);
     for (; status == ATTN_OK && missing > 0; --missing) {
-      Block *taken = takeBlock(group);
-      if (!taken) {
-        status = ATTN_ERROR_OUT_OF_MEMORY;
+      Block *taken;
+      status = takeBlock(group, taken);
+      if (status != ATTN_OK)
         break;
-      }
       taken->next = fresh;
       fresh = taken;
     }
@@ -188,9 +187,11 @@ attn_status SessionStates::restore(int64_t sequence, int64_t length,
     uint64_t size = states->groups[group].block_bytes;
     own.end = end;
     for (int64_t i = firstBlock(group, length); i < end; ++i, place += size) {
-      put(own, i, takeBlock(group));
+      Block *taken = nullptr; // there are enough
+      (void)takeBlock(group, taken);
+      put(own, i, taken);
       if (status == ATTN_OK)
-        status = writeBlock(group, own.blocks[i], place);
+        status = writeBlock(group, taken, place);
     }
   }
   if (status == ATTN_OK)

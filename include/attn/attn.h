@@ -138,7 +138,8 @@ typedef struct attn_options {
                           GPU, of its memory and of pinned memory too */
   void *stream;        /* a CUstream (cudaStream_t) of the device's primary
                           context, for all calls; NULL: each session has
-                          its own. Must outlive the model */
+                          its own. Must outlive the model. With one, "auto"
+                          takes no processor */
 } attn_options;
 
 /* Devices. On a GPU, NAME_* functions take host and device pointers alike, each

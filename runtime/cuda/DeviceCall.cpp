@@ -137,9 +137,8 @@ attn_status Call::inspectAll() {
 }
 
 attn_status Call::provide() {
-  if (!planMemory(model, entry, session.sizes, layout.arenaBytes, plan))
-    return fail(ATTN_ERROR_INVALID_ARGUMENT,
-                "%s: these sizes need more than 2^63 bytes", called.name);
+  // It was planned before, so it fits.
+  (void)planMemory(model, entry, session.sizes, layout.arenaBytes, plan);
   attn_status status = growMemory(session, plan);
   if (status == ATTN_OK && usesHost)
     status = growPinned(session, plan.arena);

@@ -46,7 +46,7 @@ bool planMemory(const attn_model &model, int32_t entry, const int64_t *sizes,
     plan.outputs = at;
   plan.arena = at;
   plan.total = at + aligned(arenaBytes);
-  return arenaBytes <= INT64_MAX && plan.total <= INT64_MAX;
+  return plan.total <= INT64_MAX;
 }
 
 /// Divides one block into the arrays of a session.

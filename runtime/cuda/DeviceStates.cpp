@@ -117,12 +117,14 @@ static attn_status inside(attn_session &session, const Body &body) {
   return status == ATTN_OK ? body(device, session.device->stream) : status;
 }
 
-unsigned char *takeBlock(attn_session &session, uint64_t bytes) {
-  Address block = 0;
-  attn_status status = inside(session, [&](Device &, Stream) {
-    return take(session, bytes, "the session's state", block);
+attn_status takeBlock(attn_session &session, uint64_t bytes,
+                      unsigned char *&block) {
+  return inside(session, [&](Device &, Stream) {
+    Address address;
+    attn_status status = take(session, bytes, "the session's state", address);
+    block = reinterpret_cast<unsigned char *>(address);
+    return status;
   });
-  return status == ATTN_OK ? reinterpret_cast<unsigned char *>(block) : nullptr;
 }
 
 void releaseBlock(attn_session &session, unsigned char *block, uint64_t bytes) {

@@ -170,11 +170,16 @@ attn_status Uploads::open() {
     }
     capacity = bytes > capacity ? bytes : capacity;
   }
+  if (!model.memory.reserve(capacity, "pinned memory to upload the weights"))
+    return ATTN_ERROR_OUT_OF_MEMORY;
   void *memory = nullptr;
   attn_status status =
       device.check(device.driver.allocateHost(&memory, capacity, 0),
                    "taking pinned memory to upload the weights");
-  pinned = static_cast<unsigned char *>(memory);
+  if (status == ATTN_OK)
+    pinned = static_cast<unsigned char *>(memory);
+  else
+    model.memory.unreserve(capacity);
   return status;
 }
 
@@ -184,6 +189,7 @@ Uploads::~Uploads() {
   // A copy that has failed may still read it.
   (void)device.driver.streamWait(nullptr);
   (void)device.driver.releaseHost(pinned);
+  model.memory.unreserve(capacity);
 }
 
 attn_status Uploads::send(Address to, uint64_t bytes) {

@@ -59,17 +59,16 @@ attn_status Driver::open(const char *name) {
 }
 
 void Driver::close() {
-  if (library)
-    dlclose(library);
+  dlclose(library);
   library = nullptr;
 }
 
 attn_status Driver::failed(Result error, const char *name,
                            const char *what) const {
-  const char *symbol = nullptr, *text = nullptr;
-  if (errorName(error, &symbol) || !symbol)
+  const char *symbol, *text;
+  if (errorName(error, &symbol))
     symbol = "CUDA_ERROR_UNKNOWN";
-  if (errorText(error, &text) || !text)
+  if (errorText(error, &text))
     text = "the driver has no text for it";
   return fail(error == kOutOfMemory ? ATTN_ERROR_OUT_OF_MEMORY
                                     : ATTN_ERROR_DEVICE,

@@ -64,8 +64,7 @@ struct DeviceSession {
   struct CachedGraph {
     cuda::GraphExec exec = nullptr;
     int64_t *words = nullptr; ///< a copy
-    size_t count = 0;
-    uint64_t hash = 0, lastUse = 0;
+    uint64_t lastUse = 0;
     int32_t entry = -1, uses = 0;
   };
   static constexpr int32_t kGraphs = 8;
@@ -135,7 +134,8 @@ attn_status openStates(attn_session &session);
 /// Enqueues what a call's kernels read of the states: the lengths, and tables
 /// that have changed.
 attn_status uploadStates(attn_session &session, const MemoryPlan &plan);
-unsigned char *takeBlock(attn_session &session, uint64_t bytes);
+attn_status takeBlock(attn_session &session, uint64_t bytes,
+                      unsigned char *&block);
 void releaseBlock(attn_session &session, unsigned char *block, uint64_t bytes);
 attn_status copyBlock(attn_session &session, unsigned char *to,
                       const unsigned char *from, uint64_t bytes);

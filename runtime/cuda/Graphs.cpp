@@ -18,14 +18,6 @@
 namespace attnrt {
 namespace cuda {
 
-static uint64_t hashOf(const int64_t *words, size_t count) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (size_t i = 0; i < count; ++i)
-    hash =
-        ((hash ^ static_cast<uint64_t>(words[i])) * 0x100000001b3) ^ hash >> 29;
-  return hash;
-}
-
 static void dropGraph(Device &device, DeviceSession::CachedGraph &graph) {
   if (graph.exec)
     (void)device.driver.graphExecDestroy(graph.exec);
@@ -45,12 +37,11 @@ static attn_status findGraph(attn_session &session, int32_t entry,
                              DeviceSession::CachedGraph *&found) {
   DeviceSession &mine = *session.device;
   Device &device = *session.model->device;
-  uint64_t hash = hashOf(mine.plan.words, mine.plan.count);
   size_t bytes = sizeof(int64_t) * mine.plan.count;
   DeviceSession::CachedGraph *oldest = &mine.graphs[0];
   for (DeviceSession::CachedGraph &graph : mine.graphs) {
-    if (graph.entry == entry && graph.hash == hash &&
-        graph.count == mine.plan.count &&
+    // Words of one entry are always as many.
+    if (graph.entry == entry &&
         memcmp(graph.words, mine.plan.words, bytes) == 0) {
       found = &graph;
       return ATTN_OK;
@@ -66,8 +57,6 @@ static attn_status findGraph(attn_session &session, int32_t entry,
   }
   dropGraph(device, *oldest);
   oldest->entry = entry;
-  oldest->hash = hash;
-  oldest->count = mine.plan.count;
   memcpy(oldest->words, mine.plan.words, bytes);
   found = oldest;
   return ATTN_OK;

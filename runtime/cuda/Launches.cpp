@@ -55,7 +55,7 @@ static int64_t evaluate(const attn_abi_expression &expression,
     case ATTN_OPERATION_MINIMUM:
       result = left < right ? left : right;
       break;
-    case ATTN_OPERATION_MAXIMUM:
+    default: // ATTN_OPERATION_MAXIMUM
       result = left > right ? left : right;
       break;
     }

@@ -12,10 +12,8 @@
 //===----------------------------------------------------------------------===//
 #include "DeviceToy.h"
 #include "StateToy.h"
-#include "stub/StubDriver.h"
 #include <cstdlib>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <string>
 
 using testing::AnyOf;
@@ -23,31 +21,8 @@ using testing::HasSubstr;
 
 namespace {
 
-class DeviceFaults : public testing::Test {
-protected:
-  void SetUp() override { stub_reset(); }
-  void TearDown() override { EXPECT_STREQ(stub_report(), ""); }
-};
-
-/// A model and a session of the toy, closed at the end.
-struct Opened {
-  attn_model *model = nullptr;
-  attn_session *session = nullptr;
-  attn_status status;
-
-  explicit Opened(const attn_options &options = devicetoy::options()) {
-    status = attnrt_open(&devicetoy::gpuOnly, &options, &model);
-    if (status == ATTN_OK)
-      status = attnrt_session_open(model, &session);
-  }
-  ~Opened() {
-    attnrt_session_close(session);
-    attnrt_close(model);
-  }
-  attn_status call(devicetoy::Call &call) {
-    return attnrt_call(session, 0, call.sizes, call.arguments().data());
-  }
-};
+using devicetoy::Opened;
+using DeviceFaults = toyparts::OnStub;
 
 TEST_F(DeviceFaults, ErrorsThatEndAContext) {
   for (int code : {4, 46, 214, 220, 700, 702, 709, 710, 714, 715, 716, 717, 718,

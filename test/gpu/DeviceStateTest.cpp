@@ -11,9 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "StateToy.h"
-#include "stub/StubDriver.h"
+#include "ToyParts.h"
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,17 +26,10 @@ namespace {
 using Rows = std::vector<int32_t>;
 
 /// A model with one session, and what it should remember.
-class Remembering {
+class Remembering : public toyparts::Opened {
 public:
-  explicit Remembering(attn_options options = statetoy::options()) {
-    status = attnrt_open(&library, &options, &model);
-    if (status == ATTN_OK)
-      status = attnrt_session_open(model, &session);
-  }
-  ~Remembering() {
-    attnrt_session_close(session);
-    attnrt_close(model);
-  }
+  explicit Remembering(const attn_options &wanted = statetoy::options())
+      : Opened(library, wanted) {}
 
   /// Appends; zeros are skipped.
   attn_status step(const std::vector<Rows> &rows) {
@@ -104,18 +96,11 @@ public:
     return result;
   }
 
-  attn_model *model = nullptr;
-  attn_session *session = nullptr;
-  attn_status status;
   Rows known[kSequences];
   bool right = true;
 };
 
-class DeviceStates : public testing::Test {
-protected:
-  void SetUp() override { stub_reset(); }
-  void TearDown() override { EXPECT_STREQ(stub_report(), ""); }
-};
+using DeviceStates = toyparts::OnStub;
 
 TEST_F(DeviceStates, SequencesGrowApart) {
   Remembering toy;
@@ -198,6 +183,43 @@ TEST_F(DeviceStates, MasksOnTheGpuAndLeftOut) {
   stub_device_free(memory);
 }
 
+TEST_F(DeviceStates, AMaskOnTheGpuThatDoesNotCome) {
+  Rows mask = {5, 0, 6};
+  void *memory = stub_device_memory(4 * mask.size());
+  stub_write(memory, mask.data(), 4 * mask.size());
+  for (const char *function :
+       {"cuMemHostAlloc", "cuMemcpyDtoHAsync_v2", "cuStreamSynchronize"}) {
+    Remembering fresh;
+    stub_fail(function, 0, 2);
+    EXPECT_EQ(fresh.call(memory, {{5, 0, 6}}, 3), ATTN_ERROR_OUT_OF_MEMORY)
+        << function;
+    EXPECT_EQ(fresh.length(0), 0);
+    ASSERT_EQ(fresh.call(memory, {{5, 0, 6}}, 3), ATTN_OK)
+        << attnrt_last_error();
+    EXPECT_TRUE(fresh.right) << function;
+  }
+  stub_device_free(memory);
+}
+
+TEST_F(DeviceStates, SavingNeedsPinnedMemory) {
+  Remembering toy;
+  ASSERT_EQ(toy.step({{5, 6, 7}}), ATTN_OK) << attnrt_last_error();
+  std::string bytes;
+  attn_session *other = nullptr;
+  ASSERT_EQ(attnrt_session_open(toy.model, &other), ATTN_OK);
+  ASSERT_EQ(toy.save(0, bytes), ATTN_OK);
+  ASSERT_EQ(attnrt_session_load(other, 0, bytes.data(), bytes.size()), ATTN_OK)
+      << attnrt_last_error();
+  size_t needed = 0;
+  stub_fail("cuMemHostAlloc", 0, 2);
+  EXPECT_EQ(attnrt_session_save(other, 0, bytes.data(), bytes.size(), &needed),
+            ATTN_ERROR_OUT_OF_MEMORY);
+  EXPECT_EQ(attnrt_session_save(other, 0, bytes.data(), bytes.size(), &needed),
+            ATTN_OK)
+      << attnrt_last_error();
+  attnrt_session_close(other);
+}
+
 TEST_F(DeviceStates, TheCallersStream) {
   attn_options wanted = options();
   wanted.stream = stub_stream();
@@ -265,7 +287,7 @@ TEST_F(DeviceStates, AForkedChildIsRefused) {
     uint64_t calls = stub_calls(nullptr);
     attnrt_session_close(toy.session);
     attnrt_close(toy.model);
-    _exit(refused && stub_calls(nullptr) == calls ? 0 : 1);
+    toyparts::endChild(refused && stub_calls(nullptr) == calls ? 0 : 1);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);

@@ -10,9 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "DeviceToy.h"
-#include "stub/StubDriver.h"
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,38 +20,7 @@ using testing::HasSubstr;
 
 namespace {
 
-class Device : public testing::Test {
-protected:
-  void SetUp() override { stub_reset(); }
-  void TearDown() override { EXPECT_STREQ(stub_report(), ""); }
-};
-
-/// A model and a session, closed at the end.
-struct Opened {
-  attn_model *model = nullptr;
-  attn_session *session = nullptr;
-  attn_status status;
-
-  explicit Opened(const attn_options &options,
-                  const attn_abi_library &library = gpuOnly) {
-    status = attnrt_open(&library, &options, &model);
-    if (status == ATTN_OK)
-      status = attnrt_session_open(model, &session);
-  }
-  ~Opened() {
-    attnrt_session_close(session);
-    attnrt_close(model);
-  }
-  attn_status call(Call &call, bool withMask = true, bool withTotal = true) {
-    return attnrt_call(session, 0, call.sizes,
-                       call.arguments(withMask, withTotal).data());
-  }
-  std::string info() {
-    char text[4096];
-    EXPECT_EQ(attnrt_info(model, text, sizeof(text), nullptr), ATTN_OK);
-    return text;
-  }
-};
+using Device = toyparts::OnStub;
 
 attn_options optionsFor(const char *device) {
   attn_options result = options();
@@ -62,7 +29,7 @@ attn_options optionsFor(const char *device) {
 }
 
 TEST_F(Device, Calls) {
-  Opened opened(options());
+  Opened opened;
   ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
   for (int64_t batch : {1, 33, 64, 2})
     for (int64_t seq : {1, 17}) {
@@ -73,14 +40,14 @@ TEST_F(Device, Calls) {
 }
 
 TEST_F(Device, ArgumentsLeftOut) {
-  Opened opened(options());
+  Opened opened;
   Call call(7, 9);
   ASSERT_EQ(opened.call(call, false, false), ATTN_OK) << attnrt_last_error();
   EXPECT_TRUE(call.isRight(false, false));
 }
 
 TEST_F(Device, CallsSeenBeforeAreGraphs) {
-  Opened opened(options());
+  Opened opened;
   for (int round = 0; round < 4; ++round) {
     Call call(5, 8);
     ASSERT_EQ(opened.call(call), ATTN_OK) << attnrt_last_error();
@@ -96,7 +63,7 @@ TEST_F(Device, CallsSeenBeforeAreGraphs) {
 }
 
 TEST_F(Device, GraphsAreBounded) {
-  Opened opened(options());
+  Opened opened;
   for (int round = 0; round < 3; ++round)
     for (int64_t batch = 1; batch <= 12; ++batch)
       for (int twice = 0; twice < 2; ++twice) {
@@ -111,7 +78,7 @@ TEST_F(Device, GraphsAreBounded) {
 }
 
 TEST_F(Device, DevicePointers) {
-  Opened opened(options());
+  Opened opened;
   Call call(9, 4);
   void *ids = stub_device_memory(4 * call.ids.size());
   void *out = stub_device_memory(4 * call.out.size());
@@ -128,7 +95,7 @@ TEST_F(Device, DevicePointers) {
 }
 
 TEST_F(Device, RefusesWrongDevicePointers) {
-  Opened opened(options());
+  Opened opened;
   Call call(9, 4);
   auto *memory = static_cast<char *>(stub_device_memory(4096));
   void *arguments[] = {memory + 4, nullptr, call.out.data(), nullptr};
@@ -144,7 +111,7 @@ TEST_F(Device, RefusesWrongDevicePointers) {
 }
 
 TEST_F(Device, RefusesBadArgumentsAsEverywhere) {
-  Opened opened(options());
+  Opened opened;
   Call call(2, 2);
   call.ids[3] = kTable;
   EXPECT_EQ(opened.call(call), ATTN_ERROR_INVALID_ARGUMENT);
@@ -197,7 +164,7 @@ TEST_F(Device, AStreamNeedsAGpu) {
 }
 
 TEST_F(Device, SessionBytesAreExact) {
-  Opened opened(options());
+  Opened opened;
   Call call(20, 30);
   uint64_t bytes = 0;
   ASSERT_EQ(attnrt_session_bytes(opened.model, 0, call.sizes, &bytes), ATTN_OK);
@@ -219,7 +186,7 @@ TEST_F(Device, MemoryLimits) {
 }
 
 TEST_F(Device, TooLittleMemoryOnTheGpu) {
-  Opened opened(options());
+  Opened opened;
   Call small(2, 2), large(64, 64);
   ASSERT_EQ(opened.call(small), ATTN_OK);
   stub_machine(-1, 0, 16384, 0);
@@ -309,7 +276,7 @@ TEST_F(Device, VariantsByName) {
 }
 
 TEST_F(Device, ALostDeviceStaysLost) {
-  Opened opened(options());
+  Opened opened;
   Call call(4, 4);
   ASSERT_EQ(opened.call(call), ATTN_OK);
   stub_fail("cuStreamSynchronize", 0, 700);
@@ -327,7 +294,7 @@ TEST_F(Device, ALostDeviceStaysLost) {
 }
 
 TEST_F(Device, AForkedChildIsRefused) {
-  Opened opened(options());
+  Opened opened;
   Call call(4, 4);
   ASSERT_EQ(opened.call(call), ATTN_OK);
   pid_t child = fork();
@@ -337,7 +304,7 @@ TEST_F(Device, AForkedChildIsRefused) {
     uint64_t calls = stub_calls(nullptr);
     attnrt_session_close(opened.session);
     attnrt_close(opened.model);
-    _exit(refused && stub_calls(nullptr) == calls ? 0 : 1);
+    toyparts::endChild(refused && stub_calls(nullptr) == calls ? 0 : 1);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);

@@ -10,12 +10,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "DeviceToy.h"
+#include "ToyParts.h"
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <string>
 
 namespace devicetoy {
 namespace {
@@ -130,15 +127,6 @@ struct Launches {
 
 const Launches launches;
 
-/// Read once: images are part of a library.
-const std::string &image() {
-  static const std::string text = [] {
-    std::ifstream file(GPU_KERNELS "/toy.ll");
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  }();
-  return text;
-}
-
 const attn_abi_kernel kernels[] = {{"count", 32, 0},
                                    {"copy", 32, 60 * 1024},
                                    {"sum", 32, 0},
@@ -151,7 +139,7 @@ const attn_abi_device_weight deviceWeights[] = {
 struct Variants {
   attn_abi_image images[2];
   attn_abi_device devices[2];
-  attn_abi_phase zeros[1] = {{writeZeros, "zeros", 0, {}}};
+  attn_abi_phase zeros[1] = {};
   int32_t slots[4] = {-1, Mask, -1, Total};
   attn_abi_schedule gpu{}, processor{};
   attn_abi_variant both[3], alone[1];
@@ -159,9 +147,10 @@ struct Variants {
   Variants() {
     // A cubin that no driver takes comes first.
     static const unsigned char broken[] = "broken";
-    auto *text = reinterpret_cast<const unsigned char *>(image().c_str());
+    static const std::string image = toyparts::readKernels("toy.ll");
+    auto *text = reinterpret_cast<const unsigned char *>(image.c_str());
     images[0] = {broken, sizeof(broken), 80, 0};
-    images[1] = {text, image().size() + 1, 80, ATTN_IMAGE_PTX};
+    images[1] = {text, image.size() + 1, 80, ATTN_IMAGE_PTX};
     for (attn_abi_device &device : devices)
       device = {
           &attnrt_cuda,      80, 0, images, 2, kernels, 5, deviceWeights, 2,
@@ -171,6 +160,8 @@ struct Variants {
     gpu.plan = processor.plan = plan;
     gpu.slot_count = processor.slot_count = SlotCount;
     gpu.argument_slots = processor.argument_slots = slots;
+    zeros[0].run = writeZeros;
+    zeros[0].name = "zeros";
     processor.phases = zeros;
     processor.phase_count = 1;
     both[0] = {"sm_90a", 0, &gpu, &devices[0]};
@@ -240,29 +231,21 @@ float roundedToBfloat(float value) {
   return value;
 }
 
-/// A safetensors file of the two tensors.
-std::vector<unsigned char> weightsFile() {
-  std::string header =
-      "{\"__metadata__\":{\"attn.abi\":\"" + std::to_string(ATTN_ABI_VERSION) +
-      "\",\"attn.layout\":\"layout01\",\"attn.content\":\"content01\"},"
-      "\"table\":{\"dtype\":\"F32\",\"shape\":[7,1,16],\"data_offsets\":[0,448]"
-      "},\"scale\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[448,468]"
-      "}}";
-  header.resize((8 + header.size() + 63) / 64 * 64 - 8, ' ');
-  std::vector<unsigned char> file(8 + header.size() + 468);
-  uint64_t length = header.size();
-  memcpy(file.data(), &length, 8);
-  memcpy(file.data() + 8, header.data(), header.size());
-  auto *values = file.data() + 8 + header.size();
-  for (int64_t i = 0; i < kPadded; ++i) {
-    float value = i < kTable ? tableAt(i) : NAN; // padding must not be read
-    memcpy(values + 4 * i, &value, 4);
-  }
-  for (int64_t k = 0; k < kWidth; ++k) {
-    float value = scaleAt(k);
-    memcpy(values + 448 + 4 * k, &value, 4);
-  }
-  return file;
+std::vector<unsigned char> bytesOf(const std::vector<float> &values) {
+  auto *bytes = reinterpret_cast<const unsigned char *>(values.data());
+  return {bytes, bytes + sizeof(float) * values.size()};
+}
+
+toyparts::WeightsInMemory weightsFile() {
+  std::vector<float> table, scale;
+  for (int64_t i = 0; i < kPadded; ++i) // padding must not be read
+    table.push_back(i < kTable ? tableAt(i) : NAN);
+  for (int64_t k = 0; k < kWidth; ++k)
+    scale.push_back(scaleAt(k));
+  return {"layout01",
+          "content01",
+          {{"table", "F32", "7,1,16", bytesOf(table)},
+           {"scale", "F32", "5", bytesOf(scale)}}};
 }
 
 } // namespace
@@ -270,17 +253,36 @@ std::vector<unsigned char> weightsFile() {
 const attn_abi_library gpuOnly = libraryOf(variants.alone, 1);
 const attn_abi_library both = libraryOf(variants.both, 3);
 attn_options options() {
-  static const std::vector<unsigned char> file = weightsFile();
-  static void *aligned = [] {
-    void *memory = aligned_alloc(64, (file.size() + 63) / 64 * 64);
-    memcpy(memory, file.data(), file.size());
-    return memory;
-  }();
-  attn_options result = ATTN_OPTIONS_INIT;
-  result.weights_data = aligned;
-  result.weights_size = file.size();
-  result.threads = 1;
-  return result;
+  static const toyparts::WeightsInMemory weights = weightsFile();
+  return weights.options();
+}
+
+Changed::Changed() : library(gpuOnly) {
+  variant = library.variants[0];
+  device = *variant.device;
+  schedule = *variant.schedules;
+  images.assign(device.images, device.images + device.image_count);
+  kernels.assign(device.kernels, device.kernels + device.kernel_count);
+  sizes.assign(library.sizes, library.sizes + library.size_count);
+  const attn_abi_device_schedule &given = *device.schedules;
+  phases.assign(given.phases, given.phases + given.phase_count);
+  for (const attn_abi_device_phase &phase : phases)
+    launches.emplace_back(phase.launches, phase.launches + phase.launch_count);
+}
+
+const attn_abi_library &Changed::prepare() {
+  for (size_t i = 0; i < launches.size(); ++i)
+    phases[i].launches = launches[i].data();
+  deviceSchedule = {phases.data(), int32_t(phases.size())};
+  device.schedules = &deviceSchedule;
+  device.images = images.data();
+  device.image_count = int32_t(images.size());
+  device.kernels = kernels.data();
+  variant.device = &device;
+  variant.schedules = &schedule;
+  library.sizes = sizes.data();
+  library.variants = &variant;
+  return library;
 }
 
 Call::Call(int64_t batch, int64_t seq)

@@ -15,8 +15,7 @@
 #ifndef ATTNC_TEST_GPU_DEVICETOY_H
 #define ATTNC_TEST_GPU_DEVICETOY_H
 
-#include "attn/abi.h"
-#include <vector>
+#include "ToyParts.h"
 
 namespace devicetoy {
 
@@ -40,6 +39,38 @@ struct Call {
   std::vector<void *> arguments(bool withMask = true, bool withTotal = true);
   /// Whether the outputs are what they should be.
   bool isRight(bool withMask = true, bool withTotal = true) const;
+};
+
+/// The toy, open.
+struct Opened : toyparts::Opened {
+  explicit Opened(const attn_options &wanted = devicetoy::options(),
+                  const attn_abi_library &library = gpuOnly)
+      : toyparts::Opened(library, wanted) {}
+  attn_status call(Call &call, bool withMask = true, bool withTotal = true) {
+    return attnrt_call(session, 0, call.sizes,
+                       call.arguments(withMask, withTotal).data());
+  }
+};
+
+/// The toy with tables that a test may change.
+struct Changed {
+  std::vector<attn_abi_image> images;
+  std::vector<attn_abi_kernel> kernels;
+  std::vector<attn_abi_size> sizes;
+  std::vector<std::vector<attn_abi_launch>> launches; ///< by phase
+  std::vector<attn_abi_device_phase> phases;
+  attn_abi_schedule schedule;
+
+  Changed();
+  Changed(const Changed &) = delete;
+  /// The library, once everything is changed.
+  const attn_abi_library &prepare();
+
+private:
+  attn_abi_device_schedule deviceSchedule;
+  attn_abi_device device;
+  attn_abi_variant variant;
+  attn_abi_library library;
 };
 
 } // namespace devicetoy

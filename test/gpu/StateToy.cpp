@@ -10,11 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "StateToy.h"
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <iterator>
-#include <string>
+#include "ToyParts.h"
 
 namespace statetoy {
 namespace {
@@ -28,14 +24,6 @@ int64_t plan(int64_t *sizes, int32_t, int64_t *offsets, int64_t *scratchOffset,
   *scratchOffset = (4 * sizes[Batch] * sizes[Seq] + 63) / 64 * 64;
   *scratchStride = 0;
   return *scratchOffset;
-}
-
-const std::string &image() {
-  static const std::string text = [] {
-    std::ifstream file(GPU_KERNELS "/states.ll");
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  }();
-  return text;
 }
 
 const attn_abi_expression none = {nullptr, 0};
@@ -57,7 +45,12 @@ const attn_abi_argument arguments[] = {
     {"out", ATTN_F32, ATTN_ARGUMENT_OUTPUT, 1, onlyRows, 0, 0, 0}};
 const int32_t callerSizes[] = {Batch, Seq};
 const attn_abi_state_group groups[] = {{0, 128}};
-const attn_abi_state stateTable[] = {{"rows", 0, 64}};
+const attn_abi_state rows = [] {
+  attn_abi_state result{};
+  result.name = "rows";
+  result.offset = 64;
+  return result;
+}();
 const attn_abi_states states = [] {
   attn_abi_states result{};
   result.positions = kPositions;
@@ -65,7 +58,7 @@ const attn_abi_states states = [] {
   result.sequences = kSequences;
   result.groups = groups;
   result.group_count = 1;
-  result.states = stateTable;
+  result.states = &rows;
   result.state_count = 1;
   result.fingerprint = "states01";
   return result;
@@ -79,8 +72,9 @@ struct Tables {
   attn_abi_entry entries[1] = {};
 
   Tables() {
-    auto *text = reinterpret_cast<const unsigned char *>(image().c_str());
-    images[0] = {text, image().size() + 1, 80, ATTN_IMAGE_PTX};
+    static const std::string image = toyparts::readKernels("states.ll");
+    auto *text = reinterpret_cast<const unsigned char *>(image.c_str());
+    images[0] = {text, image.size() + 1, 80, ATTN_IMAGE_PTX};
     device.driver = &attnrt_cuda;
     device.chip = 80;
     device.images = images;
@@ -123,25 +117,8 @@ const attn_abi_library library = [] {
 }();
 
 attn_options options() {
-  // A safetensors file without tensors.
-  static const std::string file = [] {
-    std::string header = "{\"__metadata__\":{\"attn.abi\":\"" +
-                         std::to_string(ATTN_ABI_VERSION) +
-                         "\",\"attn.layout\":\"layout02\",\"attn.content\":"
-                         "\"content02\"}}";
-    header.resize((8 + header.size() + 63) / 64 * 64 - 8, ' ');
-    uint64_t length = header.size();
-    return std::string(reinterpret_cast<const char *>(&length), 8) + header;
-  }();
-  static void *aligned = [] {
-    void *memory = aligned_alloc(64, (file.size() + 63) / 64 * 64);
-    memcpy(memory, file.data(), file.size());
-    return memory;
-  }();
-  attn_options result = ATTN_OPTIONS_INIT;
-  result.weights_data = aligned;
-  result.weights_size = file.size();
-  result.threads = 1;
+  static const toyparts::WeightsInMemory none("layout02", "content02", {});
+  attn_options result = none.options();
   result.device = "cuda";
   return result;
 }

@@ -131,6 +131,46 @@ static std::string findIr(StringRef image) {
   return "";
 }
 
+/// A module as the emulator runs it. Kept: the same image is often loaded
+/// again.
+struct Image {
+  std::shared_ptr<emulator::Program> program;
+  std::map<std::string, std::vector<size_t>> parameterBytes; ///< of kernels
+};
+
+/// Sets `problem` if there is no program for the IR.
+static const Image &compile(const std::string &ir, std::string &problem) {
+  static std::map<std::string, Image> known;
+  Image &image = known[ir];
+  if (image.program)
+    return image;
+  auto context = std::make_unique<llvm::LLVMContext>();
+  llvm::SMDiagnostic diagnostic;
+  auto parsed =
+      llvm::parseIR(llvm::MemoryBufferRef(ir, "image"), diagnostic, *context);
+  if (!parsed) {
+    problem = ir.empty() ? "no LLVM IR for these kernels"
+                         : diagnostic.getMessage().str();
+    return image;
+  }
+  for (const llvm::Function &function : *parsed) {
+    if (function.getCallingConv() != llvm::CallingConv::PTX_Kernel)
+      continue;
+    std::vector<size_t> &bytes = image.parameterBytes[function.getName().str()];
+    for (const llvm::Argument &argument : function.args())
+      bytes.push_back(parsed->getDataLayout().getTypeAllocSize(
+          argument.hasByValAttr() ? argument.getParamByValType()
+                                  : argument.getType()));
+  }
+  auto program =
+      emulator::Program::create(std::move(parsed), std::move(context));
+  if (program)
+    image.program = std::move(*program);
+  else
+    problem = llvm::toString(program.takeError());
+  return image;
+}
+
 } // namespace attnc::stub
 
 extern "C" {
@@ -138,35 +178,17 @@ extern "C" {
 Result cuModuleLoadDataEx(cuda::ModuleHandle *module, const void *image,
                           unsigned count, int *options, void **values) {
   STUB_FUNCTION(cuModuleLoadDataEx, true);
-  std::string ir = findIr(static_cast<const char *>(image));
-  auto context = std::make_unique<llvm::LLVMContext>();
-  llvm::SMDiagnostic diagnostic;
-  auto parsed =
-      llvm::parseIR(llvm::MemoryBufferRef(ir, "image"), diagnostic, *context);
-  std::string problem = ir.empty() ? "no LLVM IR for these kernels"
-                        : parsed   ? ""
-                                   : diagnostic.getMessage().str();
+  std::string problem;
+  const Image &compiled =
+      compile(findIr(static_cast<const char *>(image)), problem);
   auto made = std::make_unique<ModuleState>();
-  if (parsed) {
-    for (const llvm::Function &function : *parsed) {
-      if (function.getCallingConv() != llvm::CallingConv::PTX_Kernel)
-        continue;
-      auto kernel = std::make_unique<FunctionState>();
-      kernel->module = made.get();
-      kernel->name = function.getName().str();
-      for (const llvm::Argument &argument : function.args())
-        kernel->parameterBytes.push_back(
-            parsed->getDataLayout().getTypeAllocSize(
-                argument.hasByValAttr() ? argument.getParamByValType()
-                                        : argument.getType()));
-      made->functions[kernel->name] = std::move(kernel);
-    }
-    auto program =
-        emulator::Program::create(std::move(parsed), std::move(context));
-    if (program)
-      made->program = std::move(*program);
-    else
-      problem = llvm::toString(program.takeError());
+  made->program = compiled.program;
+  for (const auto &[name, bytes] : compiled.parameterBytes) {
+    auto kernel = std::make_unique<FunctionState>();
+    kernel->module = made.get();
+    kernel->name = name;
+    kernel->parameterBytes = bytes;
+    made->functions[name] = std::move(kernel);
   }
   if (!made->program) {
     for (unsigned i = 0; i + 1 < count; ++i)

@@ -27,7 +27,7 @@ using cuda::Address;
 using cuda::Result;
 
 struct ModuleState {
-  std::unique_ptr<emulator::Program> program;
+  std::shared_ptr<emulator::Program> program;
   std::map<std::string, std::unique_ptr<struct FunctionState>> functions;
 };
 
