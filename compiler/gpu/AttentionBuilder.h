@@ -40,6 +40,8 @@ protected:
 
   void chooseTile();
   void chooseSplits();
+  /// Of a packed call: one more than there are sequences.
+  SizeExpr getOffsetCount();
   /// The grid over queries, heads and batches.
   llvm::SmallVector<GridSize> getGrid();
   Work findWork();

@@ -72,6 +72,16 @@ void AttentionBuilder::allocate() {
 
 //===-- what to work on ---------------------------------------------------===//
 
+/// Whether one less is a sum without negative numbers.
+static bool isPlusOne(const SizeExpr &expr) {
+  auto constant = expr.getTerms().find({});
+  return constant != expr.getTerms().end() && constant->second > 0;
+}
+
+SizeExpr AttentionBuilder::getOffsetCount() {
+  return attn::getNamedShape(op.getOffsets().getType())[0];
+}
+
 AttentionBuilder::Work AttentionBuilder::findWork() {
   auto keyShape = attn::getNamedShape(op.getKey().getType());
   auto queryShape = attn::getNamedShape(op.getQuery().getType());
@@ -89,7 +99,10 @@ AttentionBuilder::Work AttentionBuilder::findWork() {
   if (op.isPacked()) {
     Value index = e.wide(work.batch);
     Value start = e.load(op.getOffsets(), index);
-    Value end = e.load(op.getOffsets(), e.add(index, e.i64(1)));
+    Value next = e.add(index, e.i64(1));
+    if (!isPlusOne(getOffsetCount()))
+      next = e.minimum(next, e.sub(e.size64(getOffsetCount()), e.i64(1)));
+    Value end = e.load(op.getOffsets(), next);
     work.queryStart = work.keyStart = start;
     work.queryCount = work.keyCount = e.sub(end, start);
   } else {
@@ -311,7 +324,11 @@ SmallVector<GridSize> AttentionBuilder::getGrid() {
   SizeExpr longest = shape[hasHeads() && !op.isPacked() ? 1 : 0], batches = 1;
   if (op.isPacked()) {
     longest = *SizeExpr::parse(*op.getLengthBound());
-    batches = attn::getNamedShape(op.getOffsets().getType())[0] + SizeExpr(-1);
+    // Launch tables know no negative numbers: where offsets are not counted as
+    // `n + 1`, a block too many finds a sequence without rows.
+    batches = getOffsetCount();
+    if (isPlusOne(batches))
+      batches = batches + SizeExpr(-1);
   } else if (hasHeads()) {
     batches = shape[0];
   }

@@ -134,7 +134,7 @@ private:
   }
   Constant *none() { return wordsOf({}); }
 
-  /// max(1, ceil(count / unit)); 0 where the condition does not hold.
+  /// ceil(count / unit); 0 where the condition does not hold.
   Constant *grid(const gpu::GridDim &dim,
                  const std::optional<gpu::LaunchCondition> &where) {
     std::vector<int64_t> words;
@@ -142,8 +142,6 @@ private:
     if (dim.unit != 1)
       words.insert(words.end(), {ATTN_OPERATION_NUMBER, dim.unit,
                                  ATTN_OPERATION_CEIL_DIVIDE});
-    words.insert(words.end(),
-                 {ATTN_OPERATION_NUMBER, 1, ATTN_OPERATION_MAXIMUM});
     if (!where)
       return wordsOf(words);
     // Differences are at least 0, and the lesser of them and 1 is what counts.

@@ -20,6 +20,9 @@
 namespace attnrt {
 namespace cuda {
 
+/// What bases and strides of tensor maps are multiples of, in bytes.
+static constexpr unsigned long long kMapAlignment = 16;
+
 static int64_t evaluate(const attn_abi_expression &expression,
                         const int64_t *sizes, int64_t otherwise) {
   if (expression.length == 0)
@@ -233,13 +236,24 @@ private:
     unsigned box[5], ones[5];
     const int64_t *words = at;
     Address base = *words++;
+    bool isEmpty = false;
     for (int32_t axis = 0; axis < map.rank; ++axis) {
       extents[axis] = *words++;
+      isEmpty |= extents[axis] == 0;
       box[axis] = map.box[axis];
       ones[axis] = 1;
     }
     for (int32_t axis = 0; axis + 1 < map.rank; ++axis)
       strides[axis] = *words++;
+    // The driver refuses a tensor of nothing. Kernels copy nothing from one
+    // (they walk no keys where there are none), so any element stands for it.
+    if (isEmpty) {
+      base = mine.memory;
+      for (int32_t axis = 0; axis < map.rank; ++axis) {
+        extents[axis] = 1;
+        strides[axis] = kMapAlignment;
+      }
+    }
     int swizzle = map.swizzle == 128  ? 3
                   : map.swizzle == 64 ? 2
                                       : map.swizzle == 32;

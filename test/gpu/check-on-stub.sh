@@ -16,8 +16,9 @@
 # between its kernels) and language models (gpt2, llama:
 # names of test/data/decoders), which are held to the variant for processors in
 # products of f32 and of bf16, one of them with narrow weights and narrow caches,
-# another with adapters; products with weights of every format (products) and all
-# forms of attention with states (cached).
+# another with adapters; products with weights of every format (products), all
+# forms of attention with states (cached), and all forms of attention without, of
+# every head size and format (attention).
 # Needs Python with NumPy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -37,7 +38,8 @@ done
 [ ${#cases[@]} -gt 0 ] ||
   cases=(encoder encoder_bf16 attention_d64 window_d64 alibi_d64 grouped_d64 cross_d64 product
          stored_d64 stored_grouped_d32 stored_causal_d96 own_d128
-         own_window_d64_f16 gpt2 llama qwen2 qwen2-window products cached)
+         own_window_d64_f16 gpt2 llama qwen2 qwen2-window products cached
+         attention)
 
 # Whatever a process did wrong or still holds at its end fails it.
 export ATTNC_STUB_STRICT=1
@@ -106,6 +108,11 @@ for target in $targets; do
           "$folder-$cache" "$target" $format --cache $cache \
           --stub "$build/stub-driver" || failed=$((failed + 1))
       done
+      continue
+    fi
+    if [ "$name" = attention ]; then
+      $python test/gpu/check-attention.py "${attnc:-$build/bin/attnc}" "$folder" \
+        --targets "$target" --stub "$build/stub-driver" || failed=$((failed + 1))
       continue
     fi
     if [ "$name" = products ]; then
