@@ -242,10 +242,11 @@ Error Evaluation::evaluate(attn::AttentionOp op) {
   const llvm::StringRef format = isNarrow() ? weights.formats.attention : "f32";
   if (format != "f32")
     for (Tensor *side : {&query, &key, &value})
-      *side = narrowRows(*side, format, side->columns());
+      *side =
+          narrowRows(*side, format, side->columns(), drawAttentionRounding());
   AttentionRun run(op, query, key, value, gather(op.getScoreCaptures()),
                    gather(op.getMaskCaptures()), drawNoise());
-  run.narrow(format, drawRounding());
+  run.narrow(format, drawAttentionRounding());
   run.run(parallel, sequences, result.numberData());
   return setChecked(op.getResult(), std::move(result));
 }

@@ -38,7 +38,20 @@ bool Evaluation::isTiedTable(Value value) {
   return known->second = looked && multiplied;
 }
 
+kernel::PrecisionAttr Evaluation::findPrecision(Value weight) const {
+  auto get = weight.getDefiningOp<attn::GetWeightOp>();
+  if (!weights.products || !get)
+    return {};
+  auto declared = SymbolTable::lookupNearestSymbolFrom<attn::WeightOp>(
+      get, get.getWeightAttr());
+  return weights.products->lookup(
+      cast<StringAttr>(declared.getSources()[0]).getValue());
+}
+
 Tensor Evaluation::narrowWeight(Value value) {
+  const kernel::PrecisionAttr own = findPrecision(value);
+  if (weights.products && !own)
+    return get(value); // of f32
   const std::optional<Noise> noise = drawRounding();
   Operation *declared = nullptr;
   if (auto get = value.getDefiningOp<attn::GetWeightOp>(); get && !noise)
@@ -50,9 +63,20 @@ Tensor Evaluation::narrowWeight(Value value) {
   const int64_t columns = weight.shape[0], depth = weight.shape[1];
   Tensor rounded = weight.asNumbers().copy();
   NarrowFormats formats = weights.formats;
-  if (formats.weights == "i4" && isTiedTable(value))
+  if (own) {
+    formats.weights = stringifyFormat(own.getWeights());
+    formats.group = own.getGroup();
+  } else if (formats.weights == "i4" && isTiedTable(value)) {
     formats.weights = "i8"; // as ChoosePrecision has it
+  }
   parallel.forRange(columns, depth, [&](int64_t begin, int64_t end) {
+    if (own && !noise) {
+      const double *from = rounded.numberData() + begin * depth;
+      const std::vector<float> singles(from, from + (end - begin) * depth);
+      llvm::copy(keepWeights(singles, end - begin, depth, own),
+                 rounded.numberData() + begin * depth);
+      return;
+    }
     for (int64_t column = begin; column < end; ++column)
       roundColumn(formats, rounded.numberData() + column * depth, depth,
                   {noise ? &*noise : nullptr, uint64_t(column * depth)});
@@ -63,12 +87,35 @@ Tensor Evaluation::narrowWeight(Value value) {
 }
 
 Tensor Evaluation::narrowRows(const Tensor &tensor, llvm::StringRef format,
-                              int64_t columns) {
-  const std::optional<Noise> noise = drawRounding();
+                              int64_t columns, std::optional<Noise> draw) {
   Tensor rounded = tensor.asNumbers().copy();
   for (int64_t at = 0, count = rounded.numElements(); at < count; at += columns)
     roundTo(format, rounded.numberData() + at, columns,
-            {noise ? &*noise : nullptr, uint64_t(at)});
+            {draw ? &*draw : nullptr, uint64_t(at)});
+  return rounded;
+}
+
+Tensor Evaluation::narrowInput(const Tensor &input, Value weight,
+                               int64_t depth) {
+  NarrowFormats formats;
+  formats.weights = weights.formats.activations;
+  const kernel::PrecisionAttr own = findPrecision(weight);
+  if (own)
+    formats.weights = stringifyFormat(own.getActivations());
+  else if (weights.products)
+    return input;
+  // Beside weights in groups, rows of i8 are in the same groups.
+  if (own && formats.weights == "i8")
+    formats.group = own.getGroup();
+  const std::optional<Noise> noise = drawRounding();
+  Tensor rounded = input.asNumbers().copy();
+  for (int64_t at = 0, count = rounded.numElements(); at < count; at += depth)
+    if (formats.group)
+      roundColumn(formats, rounded.numberData() + at, depth,
+                  {noise ? &*noise : nullptr, uint64_t(at)});
+    else
+      roundRow(formats.weights, rounded.numberData() + at, depth,
+               {noise ? &*noise : nullptr, uint64_t(at)});
   return rounded;
 }
 
@@ -78,7 +125,7 @@ Tensor Evaluation::project(const Tensor &input, int64_t depth, Value stored,
   Tensor weight = get(stored);
   if (isNarrow()) {
     weight = narrowWeight(stored);
-    left = narrowRows(left, weights.formats.activations, depth);
+    left = narrowInput(left, stored, depth);
   }
   Tensor result = Tensor::numbers(resultShape);
   // The weight is [N, K]; the product wants [K, N].
@@ -191,8 +238,10 @@ Error Evaluation::evaluate(attn::MergeHeadsOp op) {
 Error Evaluation::evaluate(attn::MatmulOp op) {
   Tensor lhs = get(op.getLhs()).asNumbers(), rhs = get(op.getRhs()).asNumbers();
   if (isNarrow()) { // it may have become a part of an attention
-    lhs = narrowRows(lhs, weights.formats.attention, lhs.columns());
-    rhs = narrowRows(rhs, weights.formats.attention, rhs.columns());
+    lhs = narrowRows(lhs, weights.formats.attention, lhs.columns(),
+                     drawAttentionRounding());
+    rhs = narrowRows(rhs, weights.formats.attention, rhs.columns(),
+                     drawAttentionRounding());
   }
   int64_t rank = lhs.rank();
   int64_t rows = lhs.shape[rank - 2], depth = lhs.shape[rank - 1];

@@ -26,7 +26,8 @@ struct WeightCache {
 
   const WeightTable *table; ///< null for programs without weights
   llvm::DenseMap<mlir::Operation *, Tensor> tensors;
-  NarrowFormats formats; ///< of narrow runs
+  NarrowFormats formats;                    ///< of narrow runs
+  const ProductFormats *products = nullptr; ///< or of single products
   /// `tensors` in them, to the nearest.
   llvm::DenseMap<mlir::Operation *, Tensor> narrowed;
   /// Whether a weight is looked up and multiplied by.
@@ -110,12 +111,18 @@ private:
   /// unless its rounding is drawn.
   Tensor narrowWeight(mlir::Value weight);
   bool isTiedTable(mlir::Value value);
+  /// Where products have formats of their own, that of a weight's product, or
+  /// null.
+  kernel::PrecisionAttr findPrecision(mlir::Value weight) const;
+  /// The rows beside a weight, in the product's format.
+  Tensor narrowInput(const Tensor &input, mlir::Value weight, int64_t depth);
   /// Rows of so many numbers in a format.
   Tensor narrowRows(const Tensor &tensor, llvm::StringRef format,
-                    int64_t columns);
+                    int64_t columns, std::optional<Noise> draw);
   bool isNarrow() const {
     return precision == Precision::Narrow ||
-           precision == Precision::NarrowDrawn;
+           precision == Precision::NarrowDrawn ||
+           precision == Precision::Rounded;
   }
   /// Stores a result after checking its shape against the type's; adds errors
   /// to it if the run's precision says so.
@@ -124,6 +131,8 @@ private:
   std::optional<Noise> drawNoise();
   /// What decides how one tensor is rounded, if the run's precision says so.
   std::optional<Noise> drawRounding();
+  /// The same for what attention multiplies.
+  std::optional<Noise> drawAttentionRounding();
 
   const Parallel &parallel;
   WeightCache &weights;

@@ -107,7 +107,7 @@ Error Evaluation::setChecked(Value value, Tensor tensor) {
 }
 
 std::optional<Noise> Evaluation::drawNoise() {
-  if (precision != Precision::Single)
+  if (precision != Precision::Single && precision != Precision::Rounded)
     return std::nullopt;
   // Apart from the keys of other seeds by more than a run draws.
   return Noise((seed << 32) + drawn++);
@@ -116,6 +116,12 @@ std::optional<Noise> Evaluation::drawNoise() {
 std::optional<Noise> Evaluation::drawRounding() {
   if (precision != Precision::NarrowDrawn)
     return std::nullopt;
+  return Noise((seed << 32) + drawn++);
+}
+
+std::optional<Noise> Evaluation::drawAttentionRounding() {
+  if (precision != Precision::Rounded)
+    return drawRounding();
   return Noise((seed << 32) + drawn++);
 }
 
@@ -329,6 +335,10 @@ void Interpreter::setSeed(uint64_t seed) { state->seed = seed; }
 void Interpreter::setFormats(const NarrowFormats &formats) {
   state->weights.formats = formats;
   state->weights.narrowed.clear();
+}
+
+void Interpreter::setProducts(const ProductFormats &products) {
+  state->weights.products = &products;
 }
 
 Expected<std::vector<TensorValue>>

@@ -14,6 +14,7 @@
 
 #include "compiler/import/Weights.h"
 #include "compiler/interpret/NarrowProducts.h"
+#include "compiler/interpret/ProductFormats.h"
 #include "compiler/interpret/SessionState.h"
 #include "dialects/attn/Attn.h"
 #include <map>
@@ -35,8 +36,11 @@ struct TensorValue {
 /// costs. `Narrow` rounds both sides of every product as setFormats says, to
 /// the nearest, and nothing else: what narrow formats lose. `NarrowDrawn`
 /// rounds them one way or the other as the seed says (NarrowProducts.h): what
-/// formats might have lost.
-enum class Precision { Double, Single, Narrow, NarrowDrawn };
+/// formats might have lost. `Rounded` stands for narrow code: sides are rounded
+/// as in `Narrow`, and results have errors as in `Single`. What attention
+/// multiplies in bf16 is rounded by chance there, since code rounds scores
+/// before their sum divides them.
+enum class Precision { Double, Single, Narrow, NarrowDrawn, Rounded };
 
 class Interpreter {
 public:
@@ -49,6 +53,9 @@ public:
   void setSeed(uint64_t seed);
   /// The formats of runs in Precision::Narrow and NarrowDrawn.
   void setFormats(const NarrowFormats &formats);
+  /// The formats of single products, instead of one for all: weights are then
+  /// rounded as a library keeps them. They have to outlive the runs.
+  void setProducts(const ProductFormats &products);
 
   /// Runs an entry. `sizes` gives every size that the entry takes; inputs in
   /// the entry's order. Fails with a message on a wrong count, shape, type, an

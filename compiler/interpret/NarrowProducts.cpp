@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // bf16 rounds to 8 bits, ties to even. i8 rounds to steps of the largest
-// magnitude / 127, i4 to steps of the number of largest magnitude / -8, from -8
+// magnitude / 127, in rows of products to 254 between the lowest number and the
+// highest, i4 to steps of the number of largest magnitude / -8, from -8
 // to 7 of them; a compiler may find a better step for a group of i4. Numbers
 // that are not finite stay as they are.
 //
@@ -61,6 +62,27 @@ void roundTo(llvm::StringRef format, double *numbers, int64_t count,
     roundToSteps(numbers, count, std::fabs(largest) / 127, -127, 127, draw);
   else
     roundToSteps(numbers, count, largest / -8, -8, 7, draw);
+}
+
+void roundRow(llvm::StringRef format, double *numbers, int64_t count,
+              Draw draw) {
+  if (format != "i8")
+    return roundTo(format, numbers, count, draw);
+  double lowest = 0, highest = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    lowest = std::min(lowest, numbers[i]);
+    highest = std::max(highest, numbers[i]);
+  }
+  // 254 steps leave room for both roundings of the last one.
+  const double step = highest / 254 - lowest / 254;
+  if (!std::isfinite(step) || step == 0)
+    return;
+  const double zero = std::nearbyint(-lowest / step);
+  for (int64_t i = 0; i < count; ++i)
+    if (std::isfinite(numbers[i])) {
+      const double whole = toWhole(numbers[i] / step + zero, draw, i);
+      numbers[i] = (std::clamp(whole, 0.0, 255.0) - zero) * step;
+    }
 }
 
 void roundColumn(const NarrowFormats &formats, double *numbers, int64_t depth,

@@ -52,6 +52,11 @@ struct Draw {
 void roundTo(llvm::StringRef format, double *numbers, int64_t count,
              Draw draw = {});
 
+/// The same for a row of a product that has one scale. Steps of i8 lie between
+/// its lowest and its highest number, 0 among them.
+void roundRow(llvm::StringRef format, double *numbers, int64_t count,
+              Draw draw = {});
+
 /// The same for all weights of one column of a product.
 void roundColumn(const NarrowFormats &formats, double *numbers, int64_t depth,
                  Draw draw = {});

@@ -188,8 +188,17 @@ public:
     return std::all_of(words.begin() + count, words.end(),
                        [](uint32_t word) { return word == kPattern; });
   }
-  bool operator==(const GuardedOutput &other) const {
-    return words == other.words;
+  /// The same bits; among NaNs any sign and payload, for which of its operands
+  /// an instruction hands on is the register allocator's choice.
+  bool isSame(const GuardedOutput &other, bool isFloat) const {
+    auto isNaN = [](uint32_t word) {
+      return (word & 0x7FFFFFFF) > 0x7F800000 && word != kPattern;
+    };
+    return std::equal(words.begin(), words.end(), other.words.begin(),
+                      other.words.end(), [&](uint32_t left, uint32_t right) {
+                        return left == right ||
+                               (isFloat && isNaN(left) && isNaN(right));
+                      });
   }
 
 private:
@@ -208,7 +217,8 @@ public:
   EntryVerifier(Interpreter &interpreter, attn::EntryOp entry,
                 const VerifyOptions &options, VerifyCall call)
       : interpreter(interpreter), entry(entry), call(call),
-        relative(getRelativeBound(entry, options.formats)), options(options),
+        relative(getRelativeBound(entry, options.formats)),
+        singleRelative(getRelativeBound(entry, {})), options(options),
         keeps(!entry.getBody().getOps<attn::AppendOp>().empty() ||
               !entry.getBody().getOps<attn::PastOp>().empty()) {
     auto wanted = options.outputs.find(entry.getSymName().str());
@@ -237,7 +247,8 @@ private:
   /// Sees the results of the reference in so many runs of other seeds.
   void runAgain(Precision precision, unsigned runs,
                 llvm::function_ref<void(ArrayRef<TensorValue>)> see);
-  Allowances measureRounding(ArrayRef<TensorValue> expected);
+  Allowances measureRounding(ArrayRef<TensorValue> expected,
+                             Precision precision);
   Allowances measureFormats(ArrayRef<TensorValue> expected, Precision precision,
                             unsigned runs, double times);
   /// What elements of outputs may be off beyond `relative`, in one of several
@@ -246,11 +257,14 @@ private:
                                     ArrayRef<TensorValue> expected);
   void compare(ArrayRef<TensorValue> expected, ArrayRef<GuardedOutput> outputs,
                VerifyCase &result);
+  void compareOwn(ArrayRef<TensorValue> exact, ArrayRef<GuardedOutput> outputs,
+                  VerifyCase &result);
 
   Interpreter &interpreter;
   attn::EntryOp entry;
   VerifyCall call;
-  double relative;
+  double relative;       ///< of the library's formats
+  double singleRelative; ///< of f32
   const VerifyOptions &options;
   bool keeps;                  ///< the entry appends to states or reads them
   ArrayRef<SessionStep> steps; ///< before the case's call
@@ -350,7 +364,10 @@ std::string EntryVerifier::callLibrary(MutableArrayRef<PlannedInput> inputs,
     std::string name = entry.getResultName(result).str();
     if (!outputs[index].isGuardIntact() || !again[index].isGuardIntact())
       return "wrote behind the end of output '" + name + "'";
-    if (!(outputs[index] == again[index]))
+    bool isFloat =
+        isa<FloatType>(cast<RankedTensorType>(entry.getResultTypes()[result])
+                           .getElementType());
+    if (!outputs[index].isSame(again[index], isFloat))
       return "two calls gave different bits in output '" + name + "'";
   }
   return "";
@@ -390,12 +407,13 @@ void EntryVerifier::runAgain(
   }
 }
 
-Allowances EntryVerifier::measureRounding(ArrayRef<TensorValue> expected) {
+Allowances EntryVerifier::measureRounding(ArrayRef<TensorValue> expected,
+                                          Precision precision) {
   constexpr unsigned kRuns = 8;
   Allowances squares;
   for (const TensorValue &value : expected)
     squares.emplace_back(value.numbers.size());
-  runAgain(Precision::Single, kRuns, [&](ArrayRef<TensorValue> results) {
+  runAgain(precision, kRuns, [&](ArrayRef<TensorValue> results) {
     for (auto [result, value, sums] :
          llvm::zip_equal(results, expected, squares))
       addSquares(result, value, sums);
@@ -427,10 +445,10 @@ EntryVerifier::measure(unsigned way, ArrayRef<TensorValue> expected) {
   const bool isNarrow = options.formats.isNarrow();
   if (way == 0)
     return isNarrow ? measureFormats(expected, Precision::Narrow, 1, 4)
-                    : measureRounding(expected);
+                    : measureRounding(expected, Precision::Single);
   if (way > 1 || !isNarrow)
     return std::nullopt;
-  Allowances allowances = measureRounding(expected);
+  Allowances allowances = measureRounding(expected, Precision::Single);
   for (auto [sums, more] : llvm::zip_equal(
            allowances, measureFormats(expected, Precision::NarrowDrawn, 8, 3)))
     llvm::transform(llvm::zip_equal(sums, more), sums.begin(), [](auto pair) {
@@ -470,6 +488,43 @@ void EntryVerifier::compare(ArrayRef<TensorValue> expected,
   }
 }
 
+/// Against the reference with the library's roundings.
+void EntryVerifier::compareOwn(ArrayRef<TensorValue> exact,
+                               ArrayRef<GuardedOutput> outputs,
+                               VerifyCase &result) {
+  std::vector<TensorValue> own, simulated;
+  runAgain(Precision::Narrow, 1,
+           [&](ArrayRef<TensorValue> values) { own = values.vec(); });
+  runAgain(Precision::Rounded, 1,
+           [&](ArrayRef<TensorValue> values) { simulated = values.vec(); });
+  const NarrowFormats &formats = options.formats;
+  const bool isRepeated = formats.activations == "f32" &&
+                          formats.attention == "f32" && formats.cache == "f32";
+  std::optional<Allowances> allowances; // made when a bound is exceeded
+  for (auto [index, number] : llvm::enumerate(results)) {
+    if (own[number].isInteger)
+      continue;
+    const float *got = outputs[index].numbers();
+    result.outputs[index].own =
+        measureOwnRounding(got, exact[number].numbers, own[number].numbers,
+                           simulated[number].numbers, singleRelative);
+    if (!isRepeated)
+      continue;
+    OutputError error =
+        compareNumbers(got, own[number].numbers, singleRelative, {});
+    if (!(error.usedShare <= 1)) {
+      if (!allowances)
+        allowances = measureRounding(own, Precision::Rounded);
+      error = compareNumbers(got, own[number].numbers, singleRelative,
+                             (*allowances)[number]);
+    }
+    if (!(error.usedShare <= 1) && result.failure.empty())
+      result.failure = "output '" + result.outputs[index].output +
+                       "' is off by more than f32 makes of the library's own "
+                       "weights";
+  }
+}
+
 std::optional<VerifyCase> EntryVerifier::run(const InputPlan &planned,
                                              uint64_t seed,
                                              ArrayRef<SessionStep> before) {
@@ -494,6 +549,8 @@ std::optional<VerifyCase> EntryVerifier::run(const InputPlan &planned,
   result.failure = callLibrary(made, outputs);
   if (result.failure.empty())
     compare(*expected, outputs, result);
+  if (result.failure.empty() && options.products)
+    compareOwn(*expected, outputs, result);
   return result;
 }
 
@@ -515,6 +572,8 @@ verifyLibrary(ModuleOp module, const WeightTable *weights,
   auto start = std::chrono::steady_clock::now();
   Interpreter interpreter(module, weights, options.threads);
   interpreter.setFormats(options.formats);
+  if (options.products)
+    interpreter.setProducts(*options.products);
   VerifyReport report;
   for (auto entry : module.getOps<attn::EntryOp>()) {
     if (!options.outputs.empty() &&
@@ -542,6 +601,7 @@ verifyLibrary(ModuleOp module, const WeightTable *weights,
     return llvm::createStringError(
         llvm::inconvertibleErrorCode(),
         "error[A0740]: the model and the library have no entry in common");
+  report.own = summarizeOwnRounding(report);
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();

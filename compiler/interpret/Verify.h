@@ -57,8 +57,8 @@
 //
 // The more formats lose, the less of mistakes is seen: with 15 products 4 E is
 // 1.2 for i4 and 0.2 for weights and rows of i8, so that in a small language
-// model one projection of the wrong sign may pass with i4. Kernels of narrow
-// products are held to much narrower bounds one by one, in test/unit/cpu.
+// model one projection of the wrong sign passes with i4. Therefore a second
+// reference repeats the library's roundings: OwnRounding.h.
 //
 // A cache of bf16 or i8 gives keys and values the same e as rows of products in
 // that format; both products of every attention that reads it count: with A of
@@ -74,6 +74,7 @@
 #define ATTNC_COMPILER_INTERPRET_VERIFY_H
 
 #include "compiler/interpret/Interpreter.h"
+#include "compiler/interpret/OwnRounding.h"
 #include "llvm/Support/JSON.h"
 
 namespace attnc {
@@ -89,6 +90,9 @@ struct VerifyOptions {
   unsigned threads = 0; ///< of the reference; 0: all
   /// What the library multiplies in.
   NarrowFormats formats;
+  /// The same by product; then the library's roundings are repeated, too
+  /// (OwnRounding.h).
+  std::optional<ProductFormats> products;
   /// Bounds of sizes as the library has them, where they are narrower.
   std::map<std::string, std::pair<int64_t, int64_t>> sizeBounds;
   /// Outputs that the library has, by entry and in its order; an entry that is
@@ -122,6 +126,8 @@ struct OutputError {
   double usedShare = 0; ///< error / bound there; above 1: failed
   bool rounded = false; ///< the bound includes the rounded reference
   double scale = 0;     ///< root mean square of the reference
+  /// Against the reference with the library's roundings, where it ran.
+  std::optional<OwnRounding> own;
 };
 
 struct VerifyCase {
@@ -133,6 +139,8 @@ struct VerifyCase {
 
 struct VerifyReport {
   std::vector<VerifyCase> cases;
+  /// Of libraries with narrow products.
+  std::vector<OwnRoundingSummary> own;
   double seconds = 0;
 
   bool passed() const;

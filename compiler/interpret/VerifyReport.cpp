@@ -44,7 +44,12 @@ static std::map<std::string, Worst> collect(const VerifyReport &report) {
   return worst;
 }
 
-bool VerifyReport::passed() const { return !cases.empty() && failures() == 0; }
+bool VerifyReport::passed() const {
+  return !cases.empty() && failures() == 0 &&
+         llvm::all_of(own, [](const OwnRoundingSummary &summary) {
+           return summary.passed();
+         });
+}
 
 size_t VerifyReport::failures() const {
   return llvm::count_if(
@@ -58,6 +63,7 @@ void VerifyReport::print(llvm::raw_ostream &os) const {
        << format("%.0f", worst.maxUlp) << "; at most "
        << format("%.0f%%", 100 * worst.usedShare) << " of what is allowed ("
        << worst.where << "), " << worst.cases << " cases\n";
+  printOwnRounding(own, os);
   constexpr size_t kMostFailures = 20;
   size_t printed = 0;
   for (const VerifyCase &run : cases) {
@@ -105,11 +111,18 @@ llvm::json::Value VerifyReport::toJson() const {
                             {"failure", run.failure},
                             {"outputs", std::move(errors)}});
   }
-  return Object{{"passed", passed()},
+  Object report{{"passed", passed()},
                 {"cases", int64_t(cases.size())},
                 {"seconds", seconds},
                 {"outputs", std::move(outputs)},
                 {"failures", std::move(failed)}};
+  if (!own.empty()) {
+    llvm::json::Array summaries;
+    for (const OwnRoundingSummary &summary : own)
+      summaries.push_back(summary.toJson());
+    report["own_roundings"] = std::move(summaries);
+  }
+  return report;
 }
 
 } // namespace attnc

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/package/Description.h"
 #include "compiler/Target.h"
+#include "compiler/package/DescribeProducts.h"
 #include "compiler/package/DescribeStates.h"
 #include "compiler/schedule/StateLayout.h"
 #include "dialects/attn/EntryStorage.h"
@@ -142,6 +143,8 @@ private:
     VariantDescription description;
     description.name = target->name.str();
     description.cpuFeatures = target->cpuFeatures;
+    if (!target->isGpu())
+      description.products = describeProducts(variant);
     for (auto kernel : variant.getBody().front().getOps<kernel::FuncOp>())
       if (kernel::PrecisionAttr precision = kernel.getPrecisionAttr()) {
         if (isa<attn::AttentionOp>(kernel.getComputeOp())) {
@@ -289,6 +292,8 @@ void writeVariant(json::OStream &json, const VariantDescription &variant,
   if (variant.group)
     json.attribute("group", variant.group);
   json.attribute("attention", variant.attention);
+  if (!variant.products.empty())
+    writeProducts(json, variant.products);
   json.attributeArray("memory", [&] {
     for (size_t i = 0; i < entries.size(); ++i)
       json.object([&, &schedule = variant.schedules[i], &entry = entries[i]] {

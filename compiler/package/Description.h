@@ -103,6 +103,13 @@ struct DeviceDescription {
   std::vector<Image> images; ///< in the order of preference
 };
 
+/// Narrow products with weights that come from `sources`, tensors of the model.
+struct ProductsDescription {
+  std::string weights, activations; ///< formats
+  int64_t group;                    ///< weights that share a scale; 0: columns
+  std::vector<std::string> sources;
+};
+
 struct VariantDescription {
   std::string name;
   uint64_t cpuFeatures;
@@ -112,6 +119,7 @@ struct VariantDescription {
   std::string weights = "f32", activations = "f32";
   std::string attention = "f32"; ///< f32 or bf16
   int64_t group = 0;             ///< of weights of i4
+  std::vector<ProductsDescription> products;
 };
 
 struct WeightDescription {

@@ -87,19 +87,28 @@ Error callLibrary(const Library &library, StringRef entryName,
   return Error::success();
 }
 
-/// What the variant that runs multiplies in.
-Expected<NarrowFormats> getFormats(const Library &library) {
+/// The description of the variant that runs.
+Expected<const json::Object *> getVariant(const Library &library) {
   Expected<json::Value> info = library.info();
   if (!info)
     return info.takeError();
   std::optional<StringRef> running = info->getAsObject()->getString("variant");
-  NarrowFormats formats;
   const json::Array *variants = library.description().getArray("variants");
-  for (const json::Value &value : *variants) {
-    const json::Object &variant = *value.getAsObject();
-    if (variant.getString("name") != running)
-      continue;
-    // The description outlives the comparison.
+  for (const json::Value &value : *variants)
+    if (value.getAsObject()->getString("name") == running)
+      return value.getAsObject();
+  return nullptr;
+}
+
+/// What the variant that runs multiplies in; the description outlives the
+/// comparison.
+Expected<NarrowFormats> getFormats(const Library &library) {
+  Expected<const json::Object *> found = getVariant(library);
+  if (!found)
+    return found.takeError();
+  NarrowFormats formats;
+  if (*found) {
+    const json::Object &variant = **found;
     formats.weights = variant.getString("weights").value_or("f32");
     if (formats.weights == "stored") // the numbers that the model has
       formats.weights = "f32";
@@ -113,6 +122,26 @@ Expected<NarrowFormats> getFormats(const Library &library) {
   if (const json::Object *states = library.description().getObject("states"))
     formats.cache = states->getString("format").value_or("f32");
   return formats;
+}
+
+/// The formats of single products, where the library tells them and nothing
+/// stands beside the products: adapters add to them, and a library that serves
+/// GPUs too has its tables once more in f32.
+Expected<std::optional<ProductFormats>>
+getProducts(const Library &library, mlir::MLIRContext *context) {
+  Expected<const json::Object *> found = getVariant(library);
+  if (!found)
+    return found.takeError();
+  const json::Array *products =
+      *found ? (*found)->getArray("products") : nullptr;
+  if (!products || library.description().getArray("adapters"))
+    return std::nullopt;
+  for (const json::Value &value : *library.description().getArray("variants"))
+    if (const Target *target =
+            Target::find(value.getAsObject()->getString("name").value_or(""));
+        target && target->isGpu())
+      return std::nullopt;
+  return readProductFormats(context, *products);
 }
 
 VerifyOptions makeOptions(const Library &library) {
@@ -147,6 +176,11 @@ Expected<VerifyReport> compare(const Library &library,
     return formats.takeError();
   VerifyOptions options = makeOptions(library);
   options.formats = *formats;
+  Expected<std::optional<ProductFormats>> products =
+      getProducts(library, (*model.module)->getContext());
+  if (!products)
+    return products.takeError();
+  options.products = std::move(*products);
   bool terminal = sys::Process::StandardErrIsDisplayed() && !json;
   auto progress = [&](const VerifyCase &tried) {
     if (verbose)

@@ -1,0 +1,105 @@
+//===- UnpackPanelsTest.cpp - weights as a library has them ---------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What is packed and read back is the same number in f32, the nearest one in
+// bf16, and half a step off at most in i8 and i4, at every tail of a panel.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/package/UnpackPanels.h"
+#include "compiler/package/PackWeights.h"
+#include <cmath>
+#include <gtest/gtest.h>
+#include <random>
+
+namespace attnc::test {
+namespace {
+
+using kernel::Format;
+
+struct Shape {
+  int64_t columns, depth;
+};
+
+class UnpackPanels : public ::testing::TestWithParam<Shape> {
+protected:
+  UnpackPanels() {
+    context.loadDialect<kernel::KernelDialect>();
+    std::mt19937 random(3);
+    std::normal_distribution<float> normal(0, 0.05f);
+    weights.resize(GetParam().columns * GetParam().depth);
+    for (float &weight : weights)
+      weight = normal(random);
+  }
+
+  std::vector<double> keep(Format format, int64_t group) {
+    auto [columns, depth] = GetParam();
+    auto panels = kernel::PanelsAttr::get(&context, 16, format, group);
+    return unpackPanels(packPanels(weights, columns, depth, panels), columns,
+                        depth, panels);
+  }
+
+  mlir::MLIRContext context;
+  std::vector<float> weights;
+};
+
+TEST_P(UnpackPanels, SinglesAreKept) {
+  std::vector<double> kept = keep(Format::f32, 0);
+  ASSERT_EQ(kept.size(), weights.size());
+  for (size_t i = 0; i < kept.size(); ++i)
+    EXPECT_EQ(kept[i], weights[i]);
+}
+
+TEST_P(UnpackPanels, Bf16IsTheNearest) {
+  std::vector<double> kept = keep(Format::bf16, 0);
+  for (size_t i = 0; i < kept.size(); ++i) {
+    int exponent;
+    std::frexp(weights[i], &exponent);
+    EXPECT_LE(std::fabs(kept[i] - weights[i]), std::ldexp(1.0, exponent - 9));
+    EXPECT_EQ(std::nearbyint(std::ldexp(kept[i], 8 - exponent)),
+              std::ldexp(kept[i], 8 - exponent));
+  }
+}
+
+/// Numbers that share a scale are whole steps of one, the nearest ones but at
+/// the ends, where a step that loses less of the others may clip.
+TEST_P(UnpackPanels, BytesAndNibblesAreWholeSteps) {
+  auto [columns, depth] = GetParam();
+  struct Kind {
+    Format format;
+    int64_t group;
+    double steps;
+  };
+  for (Kind kind : {Kind{Format::i8, 0, 127}, Kind{Format::i8, 8, 127},
+                    Kind{Format::i4, 8, 7}, Kind{Format::i4, 32, 7}}) {
+    std::vector<double> kept = keep(kind.format, kind.group);
+    const int64_t group = kind.group ? kind.group : depth;
+    for (int64_t column = 0; column < columns; ++column)
+      for (int64_t k = 0; k < depth; k += group) {
+        double largest = 0, squares = 0, lost = 0;
+        for (int64_t i = k; i < std::min(k + group, depth); ++i) {
+          const double weight = weights[column * depth + i];
+          largest = std::max(largest, std::fabs(weight));
+          squares += weight * weight;
+          lost += std::pow(kept[column * depth + i] - weight, 2);
+        }
+        // Half a step of all of them at most, whichever steps were chosen.
+        EXPECT_LE(std::sqrt(lost / std::min(group, depth - k)),
+                  0.55 * largest / kind.steps)
+            << "column " << column << " from " << k << ", i"
+            << (kind.format == Format::i8 ? 8 : 4) << " in " << kind.group;
+        EXPECT_LT(lost, squares / 4);
+      }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, UnpackPanels,
+                         ::testing::Values(Shape{1, 8}, Shape{16, 32},
+                                           Shape{17, 64}, Shape{33, 40},
+                                           Shape{48, 72}));
+
+} // namespace
+} // namespace attnc::test
