@@ -58,14 +58,18 @@ bool GroupAttentionBuilder::canBuild(ProgramBuilder &e, attn::AttentionOp op) {
 
 /// Registers and shared memory decide: with heads of up to 64, three groups and
 /// 128 keys; of up to 128, two groups; of more, half of the keys. There, three
-/// quarters of the time and more are products, whoever has its turn.
+/// quarters of the time and more are products, whoever has its turn. Regions
+/// that read memory keep addresses beside the scores: of three groups, which
+/// have 160 registers a thread, they spill up to 20 bytes at heads of 32.
 GroupAttentionBuilder::GroupAttentionBuilder(ProgramBuilder &e,
                                              attn::AttentionOp op)
     : AttentionBuilder(e, op), stages(2) {
   const int64_t size = op.getHeadSize();
   t.headSize = t.valueSize = size;
   t.keys = size <= 128 ? 128 : 64;
-  consumers = size <= 64 ? 3 : 2;
+  const bool readsMemory =
+      !op.getScoreCaptures().empty() || !op.getMaskCaptures().empty();
+  consumers = size <= 64 && !readsMemory ? 3 : 2;
   takesTurns = size <= 128;
   t.queries = kGroupRows * consumers;
   t.warps = 4 * consumers;
