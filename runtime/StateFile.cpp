@@ -8,7 +8,8 @@
 //
 // NAME_session_save and NAME_session_load: a header that tells which weights
 // and which layout of states the bytes belong to, then for each group the
-// blocks that the sequence still needs. Bytes come from outside: nothing of
+// blocks that the sequence still needs, with zeros behind its length: what was
+// cut off, or refused, is nobody's. Bytes come from outside: nothing of
 // them is used before the header's facts and the checksum are right.
 //
 //===----------------------------------------------------------------------===//
@@ -66,6 +67,25 @@ static Header makeHeader(const attn_abi_library &library, int64_t length,
   return header;
 }
 
+/// Clears what a block of a group holds for positions from `first` on.
+static void clearBehind(const attn_abi_states &states, int32_t group,
+                        unsigned char *block, int64_t first) {
+  const int64_t left = states.block_positions - first;
+  for (int32_t i = 0; i < states.state_count; ++i) {
+    const attn_abi_state &state = states.states[i];
+    unsigned char *line = block + state.offset;
+    auto clearLine = [&](int64_t width) {
+      memset(line + first * width, 0, left * width);
+      line += states.block_positions * width;
+    };
+    for (int64_t head = 0; state.group == group && head < state.heads; ++head) {
+      for (int64_t j = 0; j < state.lines; ++j)
+        clearLine(state.width);
+      clearLine(state.scale_bytes);
+    }
+  }
+}
+
 attn_status SessionStates::save(int64_t sequence, void *buffer, size_t capacity,
                                 size_t *needed) const {
   attn_status status = check(sequence);
@@ -94,6 +114,10 @@ attn_status SessionStates::save(int64_t sequence, void *buffer, size_t capacity,
       status = readBlock(group, place, table(group, sequence).blocks[i]);
       if (status != ATTN_OK)
         return status;
+      // The last block may have room left.
+      if (int64_t rows = length - i * states->block_positions;
+          rows < states->block_positions)
+        clearBehind(*states, group, place, rows);
       header.checksum = addToChecksum(header.checksum, place, size);
     }
   }

@@ -63,6 +63,39 @@ static std::string fingerprint(const StatesDescription &states,
                /*LowerCase=*/true);
 }
 
+/// How a state lies in its blocks, as the programs that use it say.
+static kernel::BlocksAttr findLayout(mlir::ModuleOp module, attn::StateOp op) {
+  kernel::BlocksAttr layout;
+  module.walk([&](kernel::StateOp use) {
+    if (use.getState() != op.getSymName())
+      return mlir::WalkResult::advance();
+    layout = use.getLayout();
+    return mlir::WalkResult::interrupt();
+  });
+  return layout ? layout : getBlocks(op);
+}
+
+static StatesDescription::State describe(mlir::ModuleOp module,
+                                         const StatePlace &place) {
+  attn::StateOp op = place.state;
+  kernel::BlocksAttr blocks = findLayout(module, op);
+  mlir::RankedTensorType row = op.getType().getRow();
+  const int64_t heads = row.getDimSize(0), columns = row.getDimSize(1);
+  const int64_t elements = blocks.getRowElements(columns);
+  StatesDescription::State state;
+  state.name = op.getSymName().str();
+  state.group = static_cast<int32_t>(place.group);
+  state.offset = place.offset;
+  state.heads = heads;
+  // Transposed, a line is one element of all positions.
+  state.lines = blocks.getTransposed() ? elements : 1;
+  const int64_t positionBytes = elements * blocks.getElementBytes();
+  state.width = static_cast<int32_t>(positionBytes / state.lines);
+  state.scaleBytes = static_cast<int32_t>(
+      blocks.getHeadBytes(columns) / blocks.getPositions() - positionBytes);
+  return state;
+}
+
 /// Takes ids and a mask to logits, of the last positions or of all.
 static bool givesLogits(const EntryDescription &entry, StringRef name,
                         size_t rank) {
@@ -100,8 +133,7 @@ void describeStates(mlir::ModuleOp module, LibraryDescription &library) {
     attn::StateOp state = place.state;
     narrowest = std::max(narrowest, state.getFormat());
     states.positions = state.getPositions();
-    states.states.push_back({state.getSymName().str(),
-                             static_cast<int32_t>(place.group), place.offset});
+    states.states.push_back(describe(module, place));
   }
   states.format = stringifyStateFormat(narrowest).str();
   states.sequences = countSequences(module, library);

@@ -49,6 +49,8 @@ struct StatesDescription {
     std::string name;
     int32_t group;
     int64_t offset;
+    int64_t heads, lines; ///< as in attn_abi_state
+    int32_t width, scaleBytes;
   };
   int64_t positions = 0, blockPositions = 0, sequences = 0;
   std::string format = "f32"; ///< they are kept in it, or wider

@@ -149,7 +149,11 @@ private:
                  sizeof(attn_abi_state_group)));
     for (const StatesDescription::State &state : described.states)
       states.push_back(record({text(state.name), number(state.group, i32),
-                               number(state.offset, i64)},
+                               number(state.offset, i64),
+                               number(state.heads, i64),
+                               number(state.lines, i64),
+                               number(state.width, i32),
+                               number(state.scaleBytes, i32)},
                               sizeof(attn_abi_state)));
     return place(
         record({number(described.positions, i64),

@@ -166,10 +166,14 @@ typedef struct attn_abi_state_group {
   uint64_t block_bytes; /* a multiple of 64 */
 } attn_abi_state_group;
 
+/* In a block heads follow each other, each of `lines` lines and a line of scales.
+ * A line has `width` bytes for every position (that of scales scale_bytes). */
 typedef struct attn_abi_state {
   const char *name; /* "layer.0.key" */
   int32_t group;
   int64_t offset; /* bytes, in a block of the group */
+  int64_t heads, lines;
+  int32_t width, scale_bytes;
 } attn_abi_state;
 
 /* What sessions keep between calls. */

@@ -112,6 +112,13 @@ class Model:
         self.fresh()
         expected = [self.run(ids)[0], self.run([3])[0]]
         if not self.golden.get("window"):
+            longer = session.save(0)
+            session.truncate(0, len(ids))
+            kept = session.save(0)
+            check(kept != longer, "a truncation saves what it cut off")
+            self.fresh()
+            self.run(ids)
+            check(session.save(0) == kept, "what was cut off is in a saved one")
             session.truncate(0, len(ids) - 2)
             check(self.run(ids[-2:])[0] == expected[0], "a truncation differs")
             session.truncate(0, len(ids))

@@ -131,7 +131,7 @@ const attn_abi_weight weightTable[] = {{"table", ATTN_F32, toy::kTable * 4}};
 
 const attn_abi_state_group groups[] = {{0, 64}};
 const attn_abi_state_group windowGroups[] = {{kHidden, 64}};
-const attn_abi_state stateTable[] = {{"tokens", 0, 0}};
+const attn_abi_state stateTable[] = {{"tokens", 0, 0, 1, 1, 4, 0}};
 const attn_abi_states states = {kPositions, kBlock,     kSequences, groups,
                                 1,          stateTable, 1,          "speaker"};
 const attn_abi_states windowStates = {

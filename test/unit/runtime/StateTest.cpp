@@ -24,7 +24,8 @@ namespace {
 // third one forgets what is 6 positions back.
 constexpr int64_t kBlock = 4, kPositions = 30, kSequences = 3;
 const attn_abi_state_group groups[] = {{0, 64}, {6, 64}};
-const attn_abi_state stateList[] = {{"a", 0, 0}, {"b", 0, 32}, {"c", 1, 0}};
+const attn_abi_state stateList[] = {
+    {"a", 0, 0, 1, 1, 8, 0}, {"b", 0, 32, 1, 1, 8, 0}, {"c", 1, 0, 1, 1, 8, 0}};
 const attn_abi_states states = {kPositions, kBlock,    kSequences, groups,
                                 2,          stateList, 3,          "layout"};
 const int64_t maskDims[] = {-1, -2};
@@ -231,6 +232,62 @@ TEST_F(States, SavedSequencesHoldNothingOfOthers) {
   EXPECT_EQ(session.reserve(3, 14), ATTN_OK);
   EXPECT_EQ(append(session, {0, 0, 9}, 200), ATTN_OK);
   EXPECT_FALSE(holdsSecret(save(2)));
+}
+
+/// What was cut off, or belonged to a call that failed, is in no saved file.
+TEST_F(States, SavedSequencesEndAtTheirLength) {
+  const auto save = [&](int64_t sequence) {
+    size_t needed = 0;
+    EXPECT_EQ(session.save(sequence, nullptr, 0, &needed), ATTN_OK);
+    std::vector<unsigned char> data(needed);
+    EXPECT_EQ(session.save(sequence, data.data(), needed, nullptr), ATTN_OK);
+    return data;
+  };
+  EXPECT_EQ(append(session, {5}, 100), ATTN_OK);
+  const std::vector<unsigned char> before = save(0);
+  EXPECT_EQ(append(session, {2}, 700, /*commits=*/false), ATTN_OK);
+  EXPECT_EQ(save(0), before);
+  EXPECT_EQ(append(session, {3}, 900), ATTN_OK);
+  EXPECT_EQ(session.truncate(0, 5), ATTN_OK);
+  EXPECT_EQ(save(0), before);
+  // The session itself keeps what it may need again.
+  EXPECT_EQ(rows(session, 0, 0), Rows(5, 100));
+}
+
+/// Two heads, each of three lines of two bytes a position and scales of four.
+TEST_F(States, SavedSequencesEndInEveryLine) {
+  constexpr int64_t kHeads = 2, kLines = 3, kWidth = 2, kScale = 4, kOffset = 8,
+                    kLength = 3;
+  constexpr int64_t kHead = kBlock * (kLines * kWidth + kScale);
+  static const attn_abi_state_group group = {0, 128};
+  static const attn_abi_state laid = {"laid", 0,      kOffset, kHeads,
+                                      kLines, kWidth, kScale};
+  static const attn_abi_states described = {
+      kPositions, kBlock, kSequences, &group, 1, &laid, 1, "lines"};
+  attn_abi_library library = makeLibrary("content");
+  library.states = &described;
+  attnrt::SessionStates states(memory, library);
+  ASSERT_EQ(states.open(), ATTN_OK);
+  const int64_t sizes[] = {1, kLength};
+  const int32_t mask[kLength] = {1, 1, 1};
+  ASSERT_EQ(states.prepare(entry, sizes, mask), ATTN_OK);
+  memset(states.views()[0].tables[0][0], 0xFF, 128);
+  states.commit();
+  size_t needed = 0;
+  ASSERT_EQ(states.save(0, nullptr, 0, &needed), ATTN_OK);
+  std::vector<unsigned char> data(needed);
+  ASSERT_EQ(states.save(0, data.data(), needed, nullptr), ATTN_OK);
+  const unsigned char *block = data.data() + needed - 128;
+  for (int64_t at = 0; at < kHeads * kHead; ++at) {
+    const int64_t inHead = at % kHead, scales = kBlock * kLines * kWidth;
+    const int64_t position = inHead < scales
+                                 ? inHead % (kBlock * kWidth) / kWidth
+                                 : (inHead - scales) / kScale;
+    EXPECT_EQ(block[kOffset + at], position < kLength ? 0xFF : 0) << at;
+  }
+  EXPECT_EQ(block[0], 0xFF); // another state's
+  EXPECT_EQ(block[kOffset + kHeads * kHead], 0xFF);
+  EXPECT_EQ(states.load(1, data.data(), needed), ATTN_OK);
 }
 
 TEST_F(States, NothingIsTakenAfterReserve) {
