@@ -5,10 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Looks at the sources of a weight and reads the scales off their blocks: both
-// formats begin a block with its scale, a half. Declined: sources of several
-// types, those that an adapter changes, and recipes that transpose, join
-// columns, regroup rows or add to elements.
+// Looks at the sources of a weight and reads the scales off their blocks: Q8_0
+// and Q4_0 begin a block with its scale, a half. Numbers of bf16 stand alone,
+// and may be moved by any recipe. Declined: sources of several types, those
+// that an adapter changes, recipes that add to elements, and with blocks those
+// that transpose, join columns or regroup rows; f16, which no layout of ours
+// holds.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/StoredWeights.h"
@@ -21,8 +23,7 @@ namespace attnc {
 
 StringRef getStoredFormat(const WeightTable &table, attn::WeightOp weight) {
   auto type = cast<mlir::RankedTensorType>(weight.getType());
-  if (type.getRank() != 2 || weight.getTranspose() || weight.getGroups() ||
-      weight.getPlus() || weight.getConcat().value_or(0) != 0)
+  if (type.getRank() != 2 || weight.getPlus())
     return "";
   std::optional<WeightType> common;
   for (auto name : weight.getSources().getAsRange<mlir::StringAttr>()) {
@@ -33,6 +34,11 @@ StringRef getStoredFormat(const WeightTable &table, attn::WeightOp weight) {
       return "";
     common = source->type;
   }
+  if (common == WeightType::BF16)
+    return "bf16";
+  if (weight.getTranspose() || weight.getGroups() ||
+      weight.getConcat().value_or(0) != 0)
+    return "";
   if (common == WeightType::Q8_0)
     return "i8";
   return common == WeightType::Q4_0 ? "i4" : "";

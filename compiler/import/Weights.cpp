@@ -413,8 +413,8 @@ Error WeightTable::check(attn::WeightOp weight) const {
   if (stored && getStoredFormat(*this, weight) != stored.getValue())
     return makeError("A0223",
                      "the program keeps @" + weight.getSymName() +
-                         " as its file does, in blocks of " +
-                         stored.getValue() + "; these files have none for it",
+                         " as its file does, in " + stored.getValue() +
+                         "; these files have none of it",
                      "give the weights that the program was made from, or drop "
                      "'attn.stored'");
   if (std::optional<StringRef> expected = weight.getDigest()) {

@@ -175,9 +175,10 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
         declared->getAttrOfType<StringAttr>(attn::AttnDialect::kStoredAttr);
     if (!format)
       return {};
-    return kernel::PrecisionAttr::get(
-        &getContext(), *kernel::symbolizeFormat(format.getValue()), Format::f32,
-        kStoredGroup, /*stored=*/true);
+    const Format own = *kernel::symbolizeFormat(format.getValue());
+    return kernel::PrecisionAttr::get(&getContext(), own, Format::f32,
+                                      own == Format::bf16 ? 0 : kStoredGroup,
+                                      /*stored=*/true);
   }
 
   /// Precisions, by weight, for one kernel, or for clones of it.

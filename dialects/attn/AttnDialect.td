@@ -46,8 +46,8 @@ def Attn_Dialect : Dialect {
     static constexpr llvm::StringLiteral kStageAttr = "attn.stage";
     /// Module attribute: token ids at which a model stops by itself.
     static constexpr llvm::StringLiteral kStopTokensAttr = "attn.stop_tokens";
-    /// Of an attn.weight, "i8" or "i4": its sources' rows lie in groups of 32
-    /// numbers with a scale, each a whole number of steps of that format.
+    /// Of an attn.weight, "bf16", "i8" or "i4": its sources' numbers are of that
+    /// format; with i8 and i4 whole steps of a scale for every 32 of a row.
     static constexpr llvm::StringLiteral kStoredAttr = "attn.stored";
     /// Entry argument: inclusive bounds of an integer input's elements.
     static constexpr llvm::StringLiteral kRangeAttr = "attn.range";

@@ -285,10 +285,10 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
   if (name == kStoredAttr) {
     auto format = dyn_cast<StringAttr>(attribute.getValue());
     if (!isa<WeightOp>(op) || !format ||
-        (format.getValue() != "i8" && format.getValue() != "i4"))
+        !llvm::is_contained({"bf16", "i8", "i4"}, format.getValue()))
       return op->emitOpError()
-             << "expects '" << name << "' on an attn.weight, \"i8\" or "
-             << "\"i4\"; got " << attribute.getValue();
+             << "expects '" << name << "' on an attn.weight, \"bf16\", "
+             << "\"i8\" or \"i4\"; got " << attribute.getValue();
   }
   if (name == kStopTokensAttr && !isa<DenseI32ArrayAttr>(attribute.getValue()))
     return op->emitOpError()

@@ -1,27 +1,31 @@
 #!/usr/bin/env python3
 # Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""GGUF's Q8_0 and Q4_0 kept as they are, against the same file widened to f32.
+"""Q8_0, Q4_0 and bf16 kept as they are, against the same file widened to f32.
 
-    python3 check-stored.py ATTNC OUT
+    python3 check-stored.py ATTNC OUT FOLDER
 
-Writes a random Llama with matrices in Q8_0, in Q4_0, in both, and with scales and
-steps that no quantizer makes; compiles each with --weights=stored, --weights=f32
-and nothing said; logits must have the same bits, and the weights file of the
-first must be smaller. Needs nothing but Python.
+Writes a random Llama as GGUF with matrices in Q8_0, in Q4_0, in BF16, in several of
+them, and with scales and steps that no quantizer makes; compiles each with
+--weights=stored, --weights=f32 and nothing said; logits must have the same bits,
+and the weights file of the first must be smaller. The same for FOLDER, a tiny
+language model in f32, once its tensors are cut to bf16 (and to f16, which stays
+f32: no layout holds it), where nothing said means f32. Needs nothing but Python.
 """
+import json
 import os
 import random
+import shutil
 import struct
 import subprocess
 import sys
 
 from attn_session import Library
 
-F32, Q4_0, Q8_0 = 0, 2, 8
+F32, Q4_0, Q8_0, BF16 = 0, 2, 8, 30
 UINT32, FLOAT32, STRING = 4, 6, 8
 WIDTH, HIDDEN, HEADS, KEY_HEADS, WORDS, LAYERS = 64, 96, 4, 2, 100, 2
-NAMES = {Q8_0: "Q8_0", Q4_0: "Q4_0"}
+NAMES = {Q8_0: "Q8_0", Q4_0: "Q4_0", BF16: "BF16"}
 
 
 def text(value):
@@ -32,8 +36,15 @@ def half(value):
     return struct.pack("<e", value)
 
 
+def brains(values):
+    """Numbers cut to bf16."""
+    return b"".join(struct.pack("<f", value)[2:] for value in values)
+
+
 def pack_blocks(kind, count, draw, unusual):
     """Blocks of random steps; unusual ones never reach the largest step."""
+    if kind == BF16:
+        return brains(draw.uniform(-0.2, 0.2) for _ in range(count))
     blocks = []
     for _ in range(count // 32):
         scale = half(draw.uniform(-0.02, 0.02) if kind == Q4_0 else draw.uniform(0, 0.002))
@@ -97,19 +108,57 @@ def write_model(path, kinds, unusual):
         file.write(head + b"\0" * (-len(head) % 32) + body)
 
 
-def logits(attnc, model, out, *options):
+def convert(folder, out, kind):
+    """The folder with its tensors in a narrow format."""
+    os.makedirs(out, exist_ok=True)
+    shutil.copy(os.path.join(folder, "config.json"), out)
+    with open(os.path.join(folder, "model.safetensors"), "rb") as file:
+        data = file.read()
+    length = struct.unpack("<Q", data[:8])[0]
+    header, body = json.loads(data[8:8 + length]), data[8 + length:]
+    header.pop("__metadata__", None)
+    narrow = b""
+    for entry in header.values():
+        start, end = entry["data_offsets"]
+        values = struct.unpack("<%df" % ((end - start) // 4), body[start:end])
+        new = brains(values) if kind == "BF16" else b"".join(map(half, values))
+        entry.update(dtype=kind, data_offsets=[len(narrow), len(narrow) + len(new)])
+        narrow += new
+    head = json.dumps(header).encode()
+    with open(os.path.join(out, "model.safetensors"), "wb") as file:
+        file.write(struct.pack("<Q", len(head)) + head + narrow)
+    with open(os.path.join(out, "config.json")) as file:
+        return json.load(file)["vocab_size"]
+
+
+def logits(attnc, model, out, *options, words=WORDS):
     subprocess.run([attnc, "compile", "-q", model, "-o", out, "--name", "m", *options],
                    check=True)
     session = Library(os.path.join(out, "libm.so")).session()
-    ids = [1 + 37 * i % (WORDS - 1) for i in range(40)]
-    rows = [bytes(session.run("decode", [ids[:33]], WORDS)[0])]
+    ids = [1 + 37 * i % (words - 1) for i in range(40)]
+    rows = [bytes(session.run("decode", [ids[:33]], words)[0])]
     for token in ids[33:]:
-        rows.append(bytes(session.run("decode", [[token]], WORDS)[0]))
+        rows.append(bytes(session.run("decode", [[token]], words)[0]))
     return rows, os.path.getsize(os.path.join(out, "m.weights"))
 
 
-def main(attnc, out):
-    for kinds in ((Q8_0,), (Q4_0,), (Q8_0, Q4_0)):
+def check_folder(attnc, folder, out, kind):
+    model = os.path.join(out, "folder-" + kind)
+    words = convert(folder, model, kind)
+    stored, small = logits(attnc, model, model + "-stored", "--weights=stored", words=words)
+    widened, large = logits(attnc, model, model + "-default", words=words)
+    assert len(set(widened)) > 1, kind + ": all logits are alike"
+    assert stored == widened, kind + ": stored weights give other bits"
+    # Products of few columns, and the table, stay f32.
+    assert small < large if kind == "BF16" else small == large, \
+        "%s: %d of %d bytes" % (kind, small, large)
+    print("folder of %s: equal bits, %d of %d bytes" % (kind, small, large))
+
+
+def main(attnc, out, folder):
+    for kind in ("BF16", "F16"):
+        check_folder(attnc, folder, out, kind)
+    for kinds in ((Q8_0,), (Q4_0,), (BF16,), (Q8_0, Q4_0), (Q8_0, BF16)):
         for unusual in (False, True):
             name = "+".join(NAMES[kind] for kind in kinds) + "-unusual" * unusual
             model = os.path.join(out, name + ".gguf")

@@ -9,9 +9,12 @@ attn.weight @a from ["a"] : tensor<96x96xf32> {attn.stored = "i8"}
 attn.weight @b from ["b"] : tensor<96x96xf32> {attn.stored = "i4"}
 attn.weight @c from ["c"] : tensor<96x96xf32>
 attn.weight @d from ["d"] : tensor<96x96xf32> {attn.stored = "i8"}
+attn.weight @e from ["e"] : tensor<96x96xf32> {attn.stored = "bf16"}
 attn.weight @head from ["head"] : tensor<2x96xf32> {attn.stored = "i8"}
 
 // CHECK: kernel.func @linear_96x96({{.*}}#kernel.panels<48, i8, group 32>}) {{.*}} precision #kernel.precision<weights = i8, activations = f32, group = 32, stored = true> scratch
+// Numbers of bf16 have no scales.
+// CHECK: kernel.func @[[BRAIN:[a-z0-9_]+]]({{.*}}#kernel.panels<48, bf16>}) {{.*}} precision #kernel.precision<weights = bf16, activations = f32, stored = true>
 // CHECK: kernel.func @[[PLAIN:.*]]({{.*}}#kernel.panels<48>})
 // CHECK-NOT: precision
 // CHECK: kernel.func @[[FOUR:.*]]({{.*}}#kernel.panels<48, i4, group 32>}) {{.*}} precision #kernel.precision<weights = i4, activations = f32, group = 32, stored = true>
@@ -21,17 +24,20 @@ attn.weight @head from ["head"] : tensor<2x96xf32> {attn.stored = "i8"}
 // CHECK: kernel.dispatch @[[FOUR]] ins
 // CHECK: kernel.dispatch @[[PLAIN]] ins
 // CHECK: kernel.dispatch @linear_96x96 ins
+// CHECK: kernel.dispatch @[[BRAIN]] ins
 // BLAS-NOT: precision
 attn.entry @step(%x: !x {attn.name = "x"}) -> (!few {attn.name = "y"}) sizes ["tokens"] {
   %a = attn.get_weight @a : tensor<96x96xf32>
   %b = attn.get_weight @b : tensor<96x96xf32>
   %c = attn.get_weight @c : tensor<96x96xf32>
   %d = attn.get_weight @d : tensor<96x96xf32>
+  %e = attn.get_weight @e : tensor<96x96xf32>
   %h = attn.get_weight @head : tensor<2x96xf32>
   %0 = attn.linear %x, %a : !x, tensor<96x96xf32> -> !x
   %1 = attn.linear %0, %b : !x, tensor<96x96xf32> -> !x
   %2 = attn.linear %1, %c : !x, tensor<96x96xf32> -> !x
   %3 = attn.linear %2, %d : !x, tensor<96x96xf32> -> !x
-  %4 = attn.linear %3, %h : !x, tensor<2x96xf32> -> !few
+  %brain = attn.linear %3, %e : !x, tensor<96x96xf32> -> !x
+  %4 = attn.linear %brain, %h : !x, tensor<2x96xf32> -> !few
   attn.return %4 : !few
 }

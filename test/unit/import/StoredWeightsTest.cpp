@@ -23,7 +23,8 @@ namespace {
 /// A file of tensors [2, 64]: two blocks in each row.
 class StoredWeights : public ImportFixture {
 protected:
-  static constexpr uint32_t kF32 = 0, kQ4_0 = 2, kQ8_0 = 8;
+  static constexpr uint32_t kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ8_0 = 8,
+                            kBF16 = 30;
 
   void SetUp() override {
     ImportFixture::SetUp();
@@ -31,6 +32,8 @@ protected:
     addBlocks("a", kQ8_0, {0x3c00, 0xc000, 0x0001, 0x3800});
     addBlocks("b", kQ8_0, {0x4000, 0x4200, 0x4400, 0x4500});
     addBlocks("four", kQ4_0, {0x3c00, 0x4000, 0x4200, 0xb800});
+    addTensor("brain", kBF16, {64, 2}, std::string(2 * 64 * 2, '\1'));
+    addTensor("half", kF16, {64, 2}, std::string(2 * 64 * 2, '\1'));
     addTensor("wide", kF32, {64, 2}, std::string(2 * 64 * 4, '\0'));
     addTensor("row", kQ8_0, {64}, std::string(2 * 34, '\1'));
     addTensor("cube", kQ8_0, {32, 2, 2}, std::string(4 * 34, '\1'));
@@ -95,7 +98,20 @@ TEST_F(StoredWeights, Formats) {
   EXPECT_EQ(getFormat(R"(from ["a"] : tensor<2x64xf32>)"), "i8");
   EXPECT_EQ(getFormat(R"(from ["four"] : tensor<2x64xf32>)"), "i4");
   EXPECT_EQ(getFormat(R"(from ["a", "b"] concat 0 : tensor<4x64xf32>)"), "i8");
+  // bf16 stays however its numbers are moved.
+  EXPECT_EQ(getFormat(R"(from ["brain"] : tensor<2x64xf32>)"), "bf16");
+  EXPECT_EQ(getFormat(R"(from ["brain"] transpose : tensor<64x2xf32>)"),
+            "bf16");
+  EXPECT_EQ(getFormat(R"(from ["brain"] groups [1, 1] : tensor<2x64xf32>)"),
+            "bf16");
+  EXPECT_EQ(
+      getFormat(R"(from ["brain", "brain"] concat 1 : tensor<2x128xf32>)"),
+      "bf16");
+  EXPECT_EQ(getFormat(R"(from ["brain"] plus 1.0 : tensor<2x64xf32>)"), "");
   // Of two formats, or of none.
+  EXPECT_EQ(getFormat(R"(from ["half"] : tensor<2x64xf32>)"), "");
+  EXPECT_EQ(getFormat(R"(from ["a", "brain"] concat 0 : tensor<4x64xf32>)"),
+            "");
   EXPECT_EQ(getFormat(R"(from ["a", "four"] concat 0 : tensor<4x64xf32>)"), "");
   EXPECT_EQ(getFormat(R"(from ["wide"] : tensor<2x64xf32>)"), "");
   EXPECT_EQ(getFormat(R"(from ["absent"] : tensor<2x64xf32>)"), "");
@@ -163,7 +179,7 @@ TEST_F(StoredWeights, OfOtherFilesAreRefused) {
   // Without blocks there are no scales to read.
   EXPECT_THAT(check(R"(from ["wide"] : tensor<2x64xf32> {attn.stored = "i8"})"),
               HasSubstr("error[A0223]: the program keeps @w as its file does, "
-                        "in blocks of i8; these files have none for it"));
+                        "in i8; these files have none of it"));
   EXPECT_THAT(check(R"(from ["four"] : tensor<2x64xf32> {attn.stored = "i8"})"),
               HasSubstr("error[A0223]"));
   EXPECT_EQ(check(R"(from ["a"] : tensor<2x64xf32> {attn.stored = "i8"})"), "");
