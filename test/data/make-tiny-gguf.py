@@ -26,8 +26,8 @@ from safetensors.numpy import load_file
 MODELS = {"llama": "llama", "llama3": "llama",
           "llama-linear": "llama", "qwen2": "qwen2", "qwen3": "qwen3",
           "gemma": "gemma", "gemma2": "gemma2", "phi3": "phi3", "phi3-long": "phi3",
-          "smollm": "llama", "gpt2": "gpt2", "gpt2-untied": "gpt2", "dialogpt": "gpt2",
-          "gpt-neox": "gptneox", "gpt-neox-serial": "gptneox", "falcon": "falcon",
+          "smollm": "llama", "gpt2": "gpt2", "dialogpt": "gpt2",
+          "gpt-neox": "gptneox", "falcon": "falcon",
           "falcon-new": "falcon", "falcon-new-one": "falcon", "bloom": "bloom"}
 PARTS = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q",

@@ -351,6 +351,51 @@ TEST(GgufTokenizer, FirstTokenOfLlama3) {
   EXPECT_EQ(countAround(), 1u);
 }
 
+/// A tokenizer.json that tests of the runtime hold to HuggingFace's tokenizers,
+/// as a converter writes it into a GGUF file, and what comes back.
+TEST(GgufTokenizer, ComesBackAsItWas) {
+  constexpr std::pair<const char *, const char *> kKnown[] = {
+      {"gpt2", "gpt-2"},      {"llama3", "llama-bpe"}, {"qwen2", "qwen2"},
+      {"falcon", "falcon"},   {"bloom", "bloom"},      {"starcoder", "smollm"},
+      {"starcoder", "refact"}};
+  for (const auto &[folder, splits] : kKnown) {
+    SCOPED_TRACE(folder);
+    auto buffer = MemoryBuffer::getFile(
+        (ATTNC_TEST_DATA "/text/trained/" + Twine(folder) + "/tokenizer.json")
+            .str());
+    ASSERT_TRUE(bool(buffer));
+    json::Value value = cantFail(json::parse((*buffer)->getBuffer()));
+    const json::Object &original = *value.getAsObject();
+    const json::Object &bpe = *original.getObject("model");
+    std::vector<std::pair<int64_t, std::string>> words;
+    for (const auto &[word, id] : *bpe.getObject("vocab"))
+      words.push_back({*id.getAsInteger(), word.str()});
+    llvm::sort(words);
+    json::Array tokens, merges;
+    for (const auto &[id, word] : words)
+      tokens.push_back(word);
+    for (const json::Value &merge : *bpe.getArray("merges"))
+      if (const json::Array *pair = merge.getAsArray())
+        merges.push_back(((*pair)[0].getAsString()->str() + " " +
+                          (*pair)[1].getAsString()->str()));
+      else
+        merges.push_back(merge);
+    Model model;
+    model.file.metadata["tokenizer.ggml.pre"] = splits;
+    model.file.metadata["tokenizer.ggml.tokens"] = std::move(tokens);
+    model.file.metadata["tokenizer.ggml.merges"] = json::Array(merges);
+    model.file.metadata.erase("tokenizer.ggml.token_type");
+    json::Object tokenizer = model.tokenizer();
+    for (StringRef part : {"normalizer", "pre_tokenizer"})
+      EXPECT_EQ(*tokenizer.get(part), *original.get(part)) << part.str();
+    const json::Object &made = *tokenizer.getObject("model");
+    EXPECT_EQ(*made.get("vocab"), *bpe.get("vocab"));
+    EXPECT_EQ(made.getBoolean("ignore_merges"),
+              bpe.getBoolean("ignore_merges"));
+    EXPECT_EQ(*made.get("merges"), json::Value(std::move(merges)));
+  }
+}
+
 TEST(GgufTokenizer, SentencePiece) {
   Model model;
   model.file.metadata["tokenizer.ggml.model"] = "llama";

@@ -12,8 +12,10 @@
 #include "Sample.h"
 
 #include <cmath>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <map>
+#include <sstream>
 #include <vector>
 
 namespace {
@@ -138,6 +140,45 @@ TEST_F(Sampling, PenaltyCountsATokenOnce) {
   // 4 / 2 = 2 stays the largest, -1 * 2 = -2.
   EXPECT_EQ(choose({4, 1.5f, -1}, {0, 2, -5, 99}), 0);
   EXPECT_EQ(choose({-1, -1.5f}, {0}), 1);
+}
+
+/// test/data/make-sampling.py: settings, logits, tokens seen, probabilities.
+TEST_F(Sampling, ProbabilitiesAreThoseOfTransformers) {
+  std::ifstream file(ATTNC_TEST_DATA "/sampling.tsv");
+  ASSERT_TRUE(file.is_open());
+  auto readList = [&](auto &list) {
+    std::string field;
+    std::getline(file, field, '\t');
+    std::istringstream words(field);
+    for (typename std::decay_t<decltype(list)>::value_type value;
+         words >> value;)
+      list.push_back(value);
+  };
+  int cases = 0;
+  for (; file >> options.temperature >> options.top_k >> options.top_p >>
+         options.min_p >> options.repetition_penalty;
+       ++cases) {
+    file.ignore(); // the tab
+    std::vector<float> logits;
+    std::vector<int32_t> seen;
+    readList(logits);
+    readList(seen);
+    std::vector<double> shares(logits.size()), expected(logits.size());
+    for (double &share : expected)
+      file >> share;
+    sampler.start(options);
+    int32_t token = -1;
+    ASSERT_EQ(sampler.guess(logits.data(), static_cast<int64_t>(logits.size()),
+                            seen.data(), seen.size(), shares.data(), token),
+              ATTN_OK);
+    for (size_t i = 0; i < shares.size(); ++i) {
+      EXPECT_EQ(shares[i] > 0, expected[i] > 0) << cases << ", token " << i;
+      // Penalized logits are rounded to f32.
+      EXPECT_NEAR(shares[i], expected[i], 1e-6) << cases << ", token " << i;
+    }
+    EXPECT_GT(expected[token], 0) << cases;
+  }
+  EXPECT_EQ(cases, 60);
 }
 
 } // namespace
