@@ -32,10 +32,13 @@ public:
         bits(32 / panels.getPack()) {
     constexpr int64_t kWordBytes = 4;
     Value panel = e.div(id, e.i64(width));
-    Value lane = e.sub(id, e.mul(panel, e.i64(width)));
+    lane = e.sub(id, e.mul(panel, e.i64(width)));
     Value start = e.mul(panel, e.i64(panels.getPanelBytes(depth) / kWordBytes));
     words = e.at(table, e.add(start, lane));
-    scales = e.at(words, e.i64(panels.getScaleOffset(depth) / kWordBytes));
+    // Those of columns are the lane's own from here on, as words are.
+    Value first = panels.getGroup() ? start : e.add(start, lane);
+    scales = e.at(
+        table, e.add(first, e.i64(panels.getScaleOffset(depth) / kWordBytes)));
   }
 
   /// Numbers from `column` on, as f32.
@@ -84,15 +87,30 @@ private:
   Value loadScales(Value steps, Value mask) {
     if (!panels.getGroup())
       return e.splat(e.loadF32(scales));
-    Value groups = arith::MulIOp::create(
-        e.b, e.loc, divide(steps, panels.getGroup()), e.splat(e.i32(width)));
-    return e.gatherAt(scales, groups, mask);
+    // Pairs of halves are gathered, of which a lane takes its own.
+    Value places =
+        add(arith::MulIOp::create(e.b, e.loc, divide(steps, panels.getGroup()),
+                                  e.splat(e.i32(width))),
+            e.splat(e.toI32(lane)));
+    Value pairs = e.gatherAt(scales, divide(places, 2), mask, e.b.getI32Type());
+    Value isOdd = arith::AndIOp::create(e.b, e.loc, places, e.splat(e.i32(1)));
+    Value bits = arith::ShRUIOp::create(
+        e.b, e.loc, pairs,
+        arith::ShLIOp::create(e.b, e.loc, isOdd, e.splat(e.i32(4))));
+    const int64_t lanes = e.lanes;
+    Value halves = arith::BitcastOp::create(
+        e.b, e.loc, VectorType::get({lanes}, e.b.getF16Type()),
+        arith::TruncIOp::create(
+            e.b, e.loc, VectorType::get({lanes}, e.b.getI16Type()), bits));
+    return arith::ExtFOp::create(e.b, e.loc, e.vectorType(), halves);
   }
 
   KernelEmitter &e;
   kernel::PanelsAttr panels;
   int64_t width, bits;
-  Value words, scales; ///< of the row's lane
+  Value lane;   ///< of the row in its panel
+  Value words;  ///< of the lane
+  Value scales; ///< of the lane, or of groups of all lanes
 };
 
 /// The layout of a table that products read too; null: plain rows.

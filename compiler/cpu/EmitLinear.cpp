@@ -27,8 +27,8 @@
 //
 // Weights that are stored narrower become f32 in registers, once per tile: a
 // shift for bf16, shifts and a conversion for i8 and i4. Rows that are narrower
-// too have their own tiles (EmitNarrow.cpp), and the provider "openblas"
-// multiplies plain row-major weights (EmitOpenBlas.cpp).
+// too have their own tiles (EmitNarrow.cpp, EmitGroups.cpp), and the provider
+// "openblas" multiplies plain row-major weights (EmitOpenBlas.cpp).
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/EmitLinear.h"
@@ -101,8 +101,10 @@ void LinearEmitter::emit() {
   std::tie(rowFrom, rowTo) = workersRows(rowTiles);
   Value stripFrom = e.i64(0), stripTo = strips;
   const bool hasRegion = !op.getRowEpilogue().empty();
-  // Every worker would narrow all rows to have strips of them.
-  Value byRows = narrow && hasRegion ? Value() : sharesRows(rowTiles, strips);
+  // Every worker would narrow all rows to have strips of them, which is little
+  // only where one row or two meet weights of few bits.
+  const bool needsRows = narrow && !narrow->isGrouped() && hasRegion;
+  Value byRows = needsRows ? Value() : sharesRows(rowTiles, strips);
   if (byRows) {
     auto [from, to] = e.workerRange(strips);
     auto choose = [&](Value whenRows, Value otherwise) -> Value {
@@ -117,7 +119,9 @@ void LinearEmitter::emit() {
     e.ifThen(e.lessThan(rowFrom, rowTo), [&] { configureTiles(); });
   e.loop(rowFrom, rowTo, blockRows, [&](Value blockFrom) {
     Value blockTo = e.minimum(e.add(blockFrom, e.i64(blockRows)), rowTo);
-    if (narrow)
+    if (narrow && narrow->isGrouped())
+      emitGroupedRows(blockFrom, blockTo);
+    else if (narrow)
       emitNarrowRows(blockFrom, blockTo);
     if (blockDepth == depth)
       emitDepthBlock(blockFrom, blockTo, stripFrom, stripTo, e.i64(0));
@@ -196,8 +200,11 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
   strip.column = e.mul(strip.index, e.i64(tileColumns));
   strip.weight = e.at(e.pointerOf(op.getWeight()),
                       e.add(panelStart, e.mul(part, e.i64(tileColumns))));
-  strip.scales =
-      e.at(strip.weight, e.i64(panels.getScaleOffset(depth) / kWordBytes));
+  Value scalesAt =
+      e.add(e.mul(panelStart, e.i64(kWordBytes)),
+            e.add(e.i64(panels.getScaleOffset(depth)),
+                  e.mul(part, e.i64(tileColumns * panels.getScaleBytes()))));
+  strip.scales = e.atBytes(e.pointerOf(op.getWeight()), scalesAt);
   // Each tile fetches its share of the next panel, so that all of it has come
   // after every strip of this one: several lines per iteration if tiles are
   // few.
@@ -218,7 +225,9 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
       e.add(blockFrom, e.mul(e.div(span, e.i64(tileRows)), e.i64(tileRows)));
   auto emitRows = [&](Value row, int64_t count) {
     Value rowInBlock = e.sub(row, blockFrom);
-    if (narrow)
+    if (narrow && narrow->isGrouped())
+      emitGroupedTile(strip, row, rowInBlock, count);
+    else if (narrow)
       emitNarrowTile(strip, row, rowInBlock, count);
     else
       emitTile(strip, row, rowInBlock, count);
@@ -235,6 +244,7 @@ void LinearEmitter::emitStrip(Strip strip, Value blockFrom, Value blockTo) {
 
 int64_t LinearEmitter::tileIterations() {
   const int64_t steps = !narrow               ? unroll
+                        : narrow->isGrouped() ? panels.getGroup()
                         : narrow->usesTiles() ? kTileWords * pack
                                               : kWords * pack;
   return std::max<int64_t>(blockDepth / steps, 1);
@@ -244,10 +254,11 @@ Value LinearEmitter::prefetchedLines(Value span, int64_t stripWords) {
   // A few rows of whole panels are done as fast as the processor's own
   // prefetchers stream; ours only take turns from them. Weights that are
   // widened first take too many instructions for loads to run ahead.
-  const bool usesTiles = narrow && narrow->usesTiles();
-  const int64_t fewest = widens || usesTiles || panelWidth > tileColumns ? 1
+  const bool isBusy =
+      widens || (narrow && (narrow->usesTiles() || narrow->isGrouped()));
+  const int64_t fewest = isBusy || panelWidth > tileColumns ? 1
                          : pack > 1 ? tileRows
-                                    : kRowsToPrefetch;
+                                    : e.model.getRowsToPrefetch();
   Value iterations = e.mul(e.ceilDiv(span, tileRows), e.i64(tileIterations()));
   const int64_t lines = llvm::divideCeil(stripWords, kLine);
   Value each = e.div(e.add(iterations, e.i64(lines - 1)), iterations);
@@ -307,7 +318,7 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
   };
   const int64_t number = count * vectors;
   Value singlesFrom = strip.depthFrom;
-  if (widens && !strip.widened && number <= kFewSums &&
+  if (widens && !strip.widened && number <= e.model.getFewSums() &&
       blockDepth >= 2 * kChain) {
     // So few sums would wait for each other: two chains at a time.
     Value span = e.sub(strip.depthTo, strip.depthFrom);

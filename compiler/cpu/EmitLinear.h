@@ -50,11 +50,6 @@ private:
   static constexpr int64_t kWordBytes = 4;
   static constexpr int64_t kLine = 16; ///< words per cache line
   static constexpr unsigned kPrefetchToL2 = 2;
-  /// Rows from which f32 panels are prefetched entirely.
-  static constexpr int64_t kRowsToPrefetch = 3;
-  /// Vectors of sums that do not hide the latency of multiply-adds, when each
-  /// weight takes several instructions besides.
-  static constexpr int64_t kFewSums = 4;
   /// Words of depth in an iteration of a narrow tile, and of a tile of AMX.
   static constexpr int64_t kWords = 4, kTileWords = 16;
 
@@ -84,6 +79,9 @@ private:
   mlir::Value loadWeights(const Strip &strip, mlir::Value k, int64_t step,
                           unsigned vector);
   mlir::Value lookUpNibbles(mlir::Value words, int64_t part);
+  /// The scales of a group, a lane per column, as f32.
+  mlir::Value loadGroupScales(const Strip &strip, mlir::Value group,
+                              unsigned vector);
   /// Where a vector of it is kept as f32.
   mlir::Value widenedPlace(const Strip &strip, mlir::Value k, int64_t step,
                            unsigned vector);
@@ -115,19 +113,50 @@ private:
   void emitNarrowRows(mlir::Value blockFrom, mlir::Value blockTo);
   void
   overRow(llvm::function_ref<void(mlir::Value index, mlir::Value mask)> body);
-  mlir::Value emitLargest(mlir::Value input);
-  void emitBytes(mlir::Value input, mlir::Value out, mlir::Value scalePlace);
+  std::pair<mlir::Value, mlir::Value> emitRange(mlir::Value input);
+  void emitBytes(mlir::Value input, mlir::Value out, mlir::Value scalePlace,
+                 mlir::Value zeroPlace);
   void emitBf16(mlir::Value input, mlir::Value out);
   void emitNarrowTile(const Strip &strip, mlir::Value row,
                       mlir::Value rowInBlock, int64_t count);
-  llvm::SmallVector<mlir::Value> firstSums(const Strip &strip, int64_t count,
-                                           unsigned vectors);
+  llvm::SmallVector<mlir::Value> firstSums(const Strip &strip,
+                                           mlir::Value rowInBlock,
+                                           int64_t count, unsigned vectors);
+  /// A row's zero in all lanes.
+  mlir::Value rowZero(mlir::Value rowInBlock);
+  /// What a row's zero takes from a vector of its sums.
+  mlir::Value ofZero(const Strip &strip, mlir::Value zero, unsigned vector);
   void multiplyWord(mlir::Value rowsAt, mlir::Value weight, mlir::Value word,
                     unsigned vectors, llvm::MutableArrayRef<mlir::Value> sums);
   void multiplyShorts(
       llvm::function_ref<mlir::Value(int64_t row, mlir::Value word)> rowWord,
       llvm::ArrayRef<mlir::Value> weights, mlir::Value word,
       llvm::MutableArrayRef<mlir::Value> sums);
+  /// Products of rows in groups of i8 (EmitGroups.cpp).
+  mlir::Value
+  foldVectors(int64_t count, mlir::Value initial,
+              llvm::function_ref<mlir::Value(mlir::Value sum, mlir::Value index,
+                                             mlir::Value mask)>
+                  fold);
+  void emitGroupedRows(mlir::Value blockFrom, mlir::Value blockTo);
+  mlir::Value rowFactors(mlir::Value rowInBlock, int64_t row,
+                         mlir::Value group);
+  void emitRowGroup(mlir::Value input, mlir::Value out, mlir::Value factors,
+                    int64_t count);
+  void storeSteps(mlir::Value q, mlir::Value out, mlir::Value index);
+  void emitGroupedTile(const Strip &strip, mlir::Value row,
+                       mlir::Value rowInBlock, int64_t count);
+  /// Adds group `index` of depth, of `steps` steps, to the sums of a tile.
+  void addGroup(const Strip &strip, mlir::Value rowInBlock, mlir::Value index,
+                int64_t steps, unsigned vectors,
+                llvm::MutableArrayRef<mlir::Value> sums);
+  void multiplyUnit(const Strip &strip, mlir::Value rowsAt, mlir::Value first,
+                    int64_t count, unsigned vectors,
+                    llvm::MutableArrayRef<mlir::Value> sums);
+  mlir::Value makePositive(mlir::Value words, int64_t part);
+  void multiplyPositive(mlir::Value weights, mlir::Value x, mlir::Value &sum,
+                        mlir::Value &pair);
+  mlir::Value addPairs(mlir::Value sum, mlir::Value pairs);
   /// The same by tiles of AMX (EmitTiles.cpp).
   void configureTiles();
   /// Tiles of sums: `down` of rows by `across` of columns from `column` on.

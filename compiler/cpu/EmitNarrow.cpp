@@ -9,18 +9,22 @@
 // costs a few percent of the products; every activation has one reader, so that
 // nothing is converted twice. Then, tile by tile as in EmitLinear.cpp:
 //
-//   i8, VNNI     vpdpbusd multiplies u8 by i8. Rows are stored + 128, and sums
-//                begin at the panel's -128 * (sum of the column's weights).
-//   i8, others   vpmaddwd on i16: vpmaddubsw saturates. Rows are i16, each four
-//                as (0, 2, 1, 3), and a word of weights splits by shifts into
-//                steps (0, 2) and (1, 3).
+//   i8, VNNI     vpdpbusd multiplies u8 by i8. Sums begin at the row's zero
+//                times the panel's -(sum of the column's weights).
+//   i8, others   vpmaddwd on i16: vpmaddubsw saturates. Rows are i16 without
+//                their zero, each four as (0, 2, 1, 3), and a word of weights
+//                splits by shifts into steps (0, 2) and (1, 3).
 //   bf16         vdpbf16ps multiplies pairs and adds them to f32 sums.
-//   tiles        EmitTiles.cpp, on rows of i8 or bf16 as they are.
+//   tiles        EmitTiles.cpp, on rows of u8 or bf16 as they are.
 //
-// A row of i8 is round(x * (127 / max|x|)), ties to even, with the scale max|x|
-// / 127. max|x| is that of the bits as integers, so that a NaN becomes the
-// scale and shows in every result of the row. Rows below 2^-100 count as zeros.
-// Sums of i8 are exact: all targets give the same bits up to the epilogues.
+// A row of i8 spends its steps on the numbers that it has, from the lowest to
+// the highest, with 0 among them: u = round(x / scale + zero) from 0 to 255,
+// ties to even, where scale = (highest - lowest) / 254 and zero = round(-lowest
+// / scale). The 255th step is what both roundings may add up to; nothing needs
+// a clamp. Lowest and highest are found on the bits as integers, so that a NaN
+// becomes the scale and shows in every result of the row. Rows of a scale below
+// 2^-107 count as zeros. Sums of integers are exact: all targets give the same
+// bits up to the epilogues.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/EmitLinear.h"
@@ -38,6 +42,7 @@ static constexpr float kRounder = 12582912.0f;
 void LinearEmitter::emitNarrowRows(Value blockFrom, Value blockTo) {
   Value scratch = e.scratch();
   Value scales = e.at(scratch, e.i64(narrow->scaleOffset / kWordBytes));
+  Value zeros = e.at(scratch, e.i64(narrow->zeroOffset / kWordBytes));
   e.loop(blockFrom, blockTo, 1, [&](Value row) {
     Value inBlock = e.sub(row, blockFrom);
     Value input =
@@ -47,7 +52,7 @@ void LinearEmitter::emitNarrowRows(Value blockFrom, Value blockTo) {
     if (narrow->isBf16())
       emitBf16(input, out);
     else
-      emitBytes(input, out, e.at(scales, inBlock));
+      emitBytes(input, out, e.at(scales, inBlock), e.at(zeros, inBlock));
   });
 }
 
@@ -61,47 +66,64 @@ void LinearEmitter::overRow(
     body(e.i64(whole), e.tailMask(e.i64(depth - whole)));
 }
 
-/// The largest magnitude of a row as the bits of an f32.
-Value LinearEmitter::emitLargest(Value input) {
-  Value magnitude = e.splat(e.i32(0x7fffffff));
-  auto larger = [&](Value most, Value index, Value mask) -> Value {
+/// The lowest and the highest number of a row, 0 among them. As integers, the
+/// bits of positive numbers are the largest of signed ones, those of negative
+/// numbers the largest of unsigned ones.
+std::pair<Value, Value> LinearEmitter::emitRange(Value input) {
+  auto wider = [&](ValueRange range, Value index,
+                   Value mask) -> SmallVector<Value> {
     Value bits = e.loadVector(e.at(input, index), mask, e.b.getI32Type());
-    bits = arith::AndIOp::create(e.b, e.loc, bits, magnitude);
-    return arith::MaxSIOp::create(e.b, e.loc, most, bits);
+    return {arith::MaxUIOp::create(e.b, e.loc, range[0], bits),
+            arith::MaxSIOp::create(e.b, e.loc, range[1], bits)};
   };
   const int64_t whole = depth / e.lanes * e.lanes;
-  Value most =
-      e.loop(e.i64(0), e.i64(whole), e.lanes, e.splat(e.i32(0)),
-             [&](Value index, ValueRange carried) {
-               return SmallVector<Value>{larger(carried[0], index, Value())};
-             })[0];
+  SmallVector<Value> zeros = {e.splat(e.i32(INT32_MIN)), e.splat(e.i32(0))};
+  SmallVector<Value> range = e.loop(e.i64(0), e.i64(whole), e.lanes, zeros,
+                                    [&](Value index, ValueRange carried) {
+                                      return wider(carried, index, Value());
+                                    });
   if (whole < depth)
-    most = larger(most, e.i64(whole), e.tailMask(e.i64(depth - whole)));
-  return vector::ReductionOp::create(e.b, e.loc, vector::CombiningKind::MAXSI,
-                                     most);
+    range = wider(range, e.i64(whole), e.tailMask(e.i64(depth - whole)));
+  auto reduce = [&](Value vector, vector::CombiningKind kind) -> Value {
+    Value bits = vector::ReductionOp::create(e.b, e.loc, kind, vector);
+    return arith::BitcastOp::create(e.b, e.loc, e.b.getF32Type(), bits);
+  };
+  return {reduce(range[0], vector::CombiningKind::MAXUI),
+          reduce(range[1], vector::CombiningKind::MAXSI)};
 }
 
-void LinearEmitter::emitBytes(Value input, Value out, Value scalePlace) {
-  Value largest = arith::BitcastOp::create(e.b, e.loc, e.b.getF32Type(),
-                                           emitLargest(input));
+void LinearEmitter::emitBytes(Value input, Value out, Value scalePlace,
+                              Value zeroPlace) {
+  auto [lowest, highest] = emitRange(input);
+  // Each by itself, so that their difference does not overflow.
+  Value part = e.f32(1.0f / 254.0f);
+  Value scale = arith::SubFOp::create(
+      e.b, e.loc, arith::MulFOp::create(e.b, e.loc, highest, part),
+      arith::MulFOp::create(e.b, e.loc, lowest, part));
   // False for a NaN, which then spreads.
   Value isZero = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OLT,
-                                       largest, e.f32(0x1p-100f));
-  Value inverse = arith::DivFOp::create(e.b, e.loc, e.f32(127.0f), largest);
+                                       scale, e.f32(0x1p-107f));
+  Value inverse = arith::DivFOp::create(e.b, e.loc, e.f32(1.0f), scale);
   inverse = arith::SelectOp::create(e.b, e.loc, isZero, e.f32(0.0f), inverse);
-  e.store(arith::MulFOp::create(e.b, e.loc, largest, e.f32(1.0f / 127.0f)),
-          scalePlace);
+  Value zero = e.fma(arith::NegFOp::create(e.b, e.loc, lowest), inverse,
+                     e.f32(kRounder));
+  e.store(scale, scalePlace);
 
   const bool bytes = narrow->product != NarrowRows::ShortsToWord;
   auto type =
       VectorType::get({int64_t(e.lanes)}, e.b.getIntegerType(bytes ? 8 : 16));
-  Value factor = e.splat(inverse), rounder = e.splat(e.f32(kRounder));
+  Value factor = e.splat(inverse), addend = e.splat(zero);
+  Value zeroBits = arith::BitcastOp::create(e.b, e.loc, e.b.getI32Type(), zero);
+  if (bytes)
+    e.store(arith::SubIOp::create(e.b, e.loc, zeroBits,
+                                  e.i32(llvm::bit_cast<int32_t>(kRounder))),
+            zeroPlace);
   overRow([&](Value index, Value mask) {
     Value x = e.loadVector(e.at(input, index), mask);
     Value bits = arith::BitcastOp::create(e.b, e.loc, e.indexVectorType(),
-                                          e.fma(x, factor, rounder));
-    if (narrow->product == NarrowRows::BytesToWord)
-      bits = arith::XOrIOp::create(e.b, e.loc, bits, e.splat(e.i32(0x80)));
+                                          e.fma(x, factor, addend));
+    if (!bytes)
+      bits = arith::SubIOp::create(e.b, e.loc, bits, e.splat(zeroBits));
     Value narrowed = arith::TruncIOp::create(e.b, e.loc, type, bits);
     if (!bytes) {
       SmallVector<int64_t> order;
@@ -152,7 +174,7 @@ void LinearEmitter::emitNarrowTile(const Strip &strip, Value row,
                    now);
     return now;
   };
-  SmallVector<Value> sums = firstSums(strip, count, vectors);
+  SmallVector<Value> sums = firstSums(strip, rowInBlock, count, vectors);
   const int64_t whole = words / kWords * kWords;
   sums = e.loop(e.i64(0), e.i64(whole), kWords, sums,
                 [&](Value word, ValueRange carried) {
@@ -182,20 +204,32 @@ void LinearEmitter::emitNarrowTile(const Strip &strip, Value row,
                       isBuffered ? out : Value());
 }
 
-SmallVector<Value> LinearEmitter::firstSums(const Strip &strip, int64_t count,
+SmallVector<Value> LinearEmitter::firstSums(const Strip &strip,
+                                            Value rowInBlock, int64_t count,
                                             unsigned vectors) {
   if (narrow->product == NarrowRows::Bf16ToFloat)
     return SmallVector<Value>(count * vectors, e.splat(e.f32(0)));
   if (narrow->product == NarrowRows::ShortsToWord)
     return SmallVector<Value>(count * vectors, e.splat(e.i32(0)));
-  SmallVector<Value> row, sums;
-  for (unsigned v = 0; v < vectors; ++v)
-    row.push_back(
-        e.loadVector(e.at(strip.scales, e.i64(panelWidth + v * e.lanes)), {},
-                     e.b.getI32Type()));
-  for (int64_t r = 0; r < count; ++r)
-    sums.append(row);
+  SmallVector<Value> sums;
+  for (int64_t r = 0; r < count; ++r) {
+    Value zero = rowZero(e.add(rowInBlock, e.i64(r)));
+    for (unsigned v = 0; v < vectors; ++v)
+      sums.push_back(ofZero(strip, zero, v));
+  }
   return sums;
+}
+
+Value LinearEmitter::rowZero(Value rowInBlock) {
+  Value place = e.at(e.scratch(),
+                     e.add(e.i64(narrow->zeroOffset / kWordBytes), rowInBlock));
+  return e.splat(e.loadI32(place));
+}
+
+Value LinearEmitter::ofZero(const Strip &strip, Value zero, unsigned vector) {
+  Value place = e.at(strip.scales, e.i64(panelWidth + vector * e.lanes));
+  Value weights = e.loadVector(place, {}, e.b.getI32Type());
+  return arith::MulIOp::create(e.b, e.loc, zero, weights);
 }
 
 /// `name(sum, operands...)`, operands seen as vectors of `element`.

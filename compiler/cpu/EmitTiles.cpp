@@ -158,15 +158,19 @@ void LinearEmitter::finishTiles(const Strip &strip, const TilePart &part) {
     Value out =
         e.at(e.outputs[0],
              e.add(e.mul(e.add(part.row, r), e.i64(columns)), strip.column));
-    Value scale;
-    if (!narrow->isBf16())
+    Value scale, zero;
+    if (!narrow->isBf16()) {
       scale = e.splat(e.loadF32(e.at(scales, r)));
+      zero = rowZero(e.add(part.rowInBlock, r));
+    }
     for (unsigned v = 0; v < vectors; ++v) {
       Value sum = e.loadVector(
           e.at(sums, e.add(e.mul(r, e.i64(panelWidth)), e.i64(v * e.lanes))),
           {}, type);
-      if (scale)
+      if (scale) {
+        sum = arith::AddIOp::create(e.b, e.loc, sum, ofZero(strip, zero, v));
         sum = finishBytes(strip, sum, scale, v);
+      }
       e.storeVector(sum, e.at(out, e.i64(v * e.lanes)), columnMask(strip, v));
     }
   });

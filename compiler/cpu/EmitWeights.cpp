@@ -98,15 +98,24 @@ Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
     if (!panels.getGroup())
       return number; // the sum is scaled
     // An iteration lies in one group: both are multiples of a word.
-    Value group = e.div(k, e.i64(panels.getGroup()));
-    Value scale = e.loadVector(e.at(
-        strip.scales, e.add(e.mul(group, e.i64(panelWidth)), e.i64(column))));
-    return arith::MulFOp::create(e.b, e.loc, number, scale);
+    return arith::MulFOp::create(
+        e.b, e.loc, number,
+        loadGroupScales(strip, e.div(k, e.i64(panels.getGroup())), vector));
   }
   case kernel::Format::f32:
     break;
   }
   llvm_unreachable("f32 is above");
+}
+
+Value LinearEmitter::loadGroupScales(const Strip &strip, Value group,
+                                     unsigned vector) {
+  Value place =
+      e.add(e.mul(group, e.i64(panelWidth)), e.i64(int64_t(vector) * e.lanes));
+  Value half = e.loadVector(
+      e.atBytes(strip.scales, e.mul(place, e.i64(panels.getScaleBytes()))), {},
+      e.b.getF16Type());
+  return arith::ExtFOp::create(e.b, e.loc, e.vectorType(), half);
 }
 
 void LinearEmitter::emitWideningStrip(const Strip &strip, Value blockFrom,

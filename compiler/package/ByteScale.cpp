@@ -15,9 +15,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/ByteScale.h"
+#include "compiler/package/GuessLanes.h"
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 using namespace llvm;
 
@@ -25,43 +25,61 @@ namespace attnc {
 
 namespace {
 constexpr float kMost = 127;
-/// Steps of the largest number in the guesses.
-constexpr float kFewestSteps = 121, kMostSteps = 128, kBetween = 0.25f;
-
-struct Fit {
-  float scale, error;
-};
+/// Steps of the largest number in the guesses: the plain choice, then 121 to
+/// 128.
+constexpr float kFewestSteps = 121, kBetween = 0.25f;
+constexpr size_t kBetweens = 28;
+constexpr size_t kGuesses = 1 + kBetweens + 1;
+constexpr size_t kVectors = (kGuesses + kGuessLanes - 1) / kGuessLanes;
+/// Vectors whose sums need not wait for each other.
+constexpr size_t kAtOnce = 2;
+static_assert(kVectors % kAtOnce == 0);
 } // namespace
 
-/// The scale that fits best the steps that `steps` for a number of 1 give.
-static Fit fit(ArrayRef<float> numbers, float steps) {
-  // Adding it leaves a whole number in the low bits of an f32.
-  constexpr float kRounder = 12582912.0f;
-  // Several sums, so that one addition need not wait for the other.
-  constexpr size_t kSums = 16;
-  float rests[kSums] = {}, products[kSums] = {}, squares[kSums] = {};
-  auto add = [&](float number, size_t sum) {
-    const float y = number * steps;
-    float q = std::min(std::max(y, -kMost), kMost);
-    q = (q + kRounder) - kRounder;
-    const float r = y - q;
-    rests[sum] += r * r;
-    products[sum] += r * q;
-    squares[sum] += q * q;
-  };
-  size_t i = 0;
-  for (; i + kSums <= numbers.size(); i += kSums)
-    for (size_t sum = 0; sum < kSums; ++sum)
-      add(numbers[i + sum], sum);
-  for (; i < numbers.size(); ++i)
-    add(numbers[i], i % kSums);
-  auto total = [](const float (&sums)[kSums]) {
-    return std::accumulate(sums, sums + kSums, 0.0f);
-  };
-  // The largest number is some 120 steps at least, so that there is no 0 / 0.
-  const float better = total(products) / total(squares);
-  return {(1 + better) / steps,
-          (total(rests) - better * total(products)) / (steps * steps)};
+/// Guess `index`; the plain choice again where there are no more.
+static float getSteps(size_t index) {
+  if (index == 0 || index >= kGuesses)
+    return kMost;
+  return kFewestSteps + kBetween * float(index - 1);
+}
+
+/// The best scale of numbers whose largest magnitude is `largest`.
+static inline __attribute__((always_inline)) float
+search(ArrayRef<float> numbers, float largest) {
+  float bestScale = 0, bestError = 0;
+  for (size_t first = 0; first < kVectors; first += kAtOnce) {
+    GuessLanes steps[kAtOnce], rests[kAtOnce] = {}, products[kAtOnce] = {},
+                               squares[kAtOnce] = {};
+    for (size_t i = 0; i < kAtOnce * kGuessLanes; ++i)
+      steps[i / kGuessLanes][i % kGuessLanes] =
+          getSteps(first * kGuessLanes + i) / largest;
+    for (float number : numbers)
+      for (size_t v = 0; v < kAtOnce; ++v) {
+        const GuessLanes y = spreadGuess(number) * steps[v];
+        const GuessLanes q = roundGuess(y, -kMost, kMost);
+        const GuessLanes r = y - q;
+        rests[v] += r * r;
+        products[v] += r * q;
+        squares[v] += q * q;
+      }
+    for (size_t i = 0; i < kAtOnce * kGuessLanes; ++i) {
+      const size_t v = i / kGuessLanes, lane = i % kGuessLanes;
+      const float step = steps[v][lane], product = products[v][lane];
+      // The largest number is some 120 steps at least: there is no 0 / 0.
+      const float better = product / squares[v][lane];
+      const float error = (rests[v][lane] - better * product) / (step * step);
+      if (first + i == 0 || error < bestError) {
+        bestError = error;
+        bestScale = (1 + better) / step;
+      }
+    }
+  }
+  return bestScale;
+}
+
+__attribute__((target("avx2"))) static float searchWide(ArrayRef<float> numbers,
+                                                        float largest) {
+  return search(numbers, largest);
 }
 
 float getFullByteScale(ArrayRef<float> numbers) {
@@ -80,11 +98,8 @@ float findByteScale(ArrayRef<float> numbers) {
   constexpr float kTiny = 0x1p-50f, kHuge = 0x1p50f;
   if (!(largest >= kTiny && largest <= kHuge))
     return full;
-  Fit best = fit(numbers, kMost / largest);
-  for (float steps = kFewestSteps; steps <= kMostSteps; steps += kBetween)
-    if (Fit found = fit(numbers, steps / largest); found.error < best.error)
-      best = found;
-  return best.scale;
+  static const bool isWide = __builtin_cpu_supports("avx2");
+  return (isWide ? searchWide : search)(numbers, largest);
 }
 
 } // namespace attnc

@@ -15,9 +15,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/FourBitScale.h"
-#include <algorithm>
+#include "compiler/package/GuessLanes.h"
 #include <cmath>
-#include <numeric>
 
 using namespace llvm;
 
@@ -25,40 +24,59 @@ namespace attnc {
 
 namespace {
 constexpr float kLeast = -8, kMost = 7;
-/// Steps of the largest number in the guesses: 6 to 10.
-constexpr float kFewestSteps = 6, kMostSteps = 10, kBetween = 0.125f;
-
-struct Fit {
-  float scale = 0, gain = -1;
-};
+/// Steps of the largest number in the guesses: the plain choice, then 6 to 10
+/// of either sign.
+constexpr float kFewestSteps = 6, kBetween = 0.125f;
+constexpr size_t kBetweens = 32;
+constexpr size_t kGuesses = 1 + 2 * (kBetweens + 1);
+constexpr size_t kVectors = (kGuesses + kGuessLanes - 1) / kGuessLanes;
+/// Vectors whose sums need not wait for each other.
+constexpr size_t kAtOnce = 3;
+static_assert(kVectors % kAtOnce == 0);
 } // namespace
 
-/// The scale that fits the steps which `steps` for a number of 1 give; numbers
-/// are times `unit` first.
-static Fit fit(ArrayRef<float> numbers, float unit, float steps) {
-  // Adding it leaves a whole number in the low bits of an f32.
-  constexpr float kRounder = 12582912.0f;
-  // Several sums, so that one addition need not wait for the other.
-  constexpr size_t kSums = 8;
-  float products[kSums] = {}, squares[kSums] = {};
-  auto add = [&](float number, size_t sum) {
-    const float x = number * unit;
-    float q = std::min(std::max(x * steps, kLeast), kMost);
-    q = (q + kRounder) - kRounder;
-    products[sum] += x * q;
-    squares[sum] += q * q;
-  };
-  size_t i = 0;
-  for (; i + kSums <= numbers.size(); i += kSums)
-    for (size_t sum = 0; sum < kSums; ++sum)
-      add(numbers[i + sum], sum);
-  for (; i < numbers.size(); ++i)
-    add(numbers[i], i % kSums);
-  const float product = std::accumulate(products, products + kSums, 0.0f);
-  const float square = std::accumulate(squares, squares + kSums, 0.0f);
-  if (square == 0)
-    return {};
-  return {product / square, product * product / square};
+/// Guess `index`; the plain choice again where there are no more.
+static float getSteps(size_t index) {
+  if (index == 0 || index >= kGuesses)
+    return -8;
+  const float steps = kFewestSteps + kBetween * float((index - 1) / 2);
+  return index % 2 ? -steps : steps;
+}
+
+/// The best scale of numbers that are times `unit` first.
+static inline __attribute__((always_inline)) float
+search(ArrayRef<float> numbers, float unit) {
+  float bestScale = 0, bestGain = -1;
+  for (size_t first = 0; first < kVectors; first += kAtOnce) {
+    GuessLanes steps[kAtOnce], products[kAtOnce] = {}, squares[kAtOnce] = {};
+    for (size_t i = 0; i < kAtOnce * kGuessLanes; ++i)
+      steps[i / kGuessLanes][i % kGuessLanes] =
+          getSteps(first * kGuessLanes + i);
+    for (float number : numbers)
+      for (size_t v = 0; v < kAtOnce; ++v) {
+        const GuessLanes x = spreadGuess(number * unit);
+        const GuessLanes q = roundGuess(x * steps[v], kLeast, kMost);
+        products[v] += x * q;
+        squares[v] += q * q;
+      }
+    for (size_t i = 0; i < kAtOnce * kGuessLanes; ++i) {
+      const float product = products[i / kGuessLanes][i % kGuessLanes];
+      const float square = squares[i / kGuessLanes][i % kGuessLanes];
+      if (square == 0)
+        continue;
+      const float scale = product / square;
+      if (const float gain = product * scale; gain > bestGain) {
+        bestGain = gain;
+        bestScale = scale;
+      }
+    }
+  }
+  return bestScale;
+}
+
+__attribute__((target("avx2"))) static float searchWide(ArrayRef<float> numbers,
+                                                        float unit) {
+  return search(numbers, unit);
 }
 
 float findFourBitScale(ArrayRef<float> numbers) {
@@ -73,12 +91,8 @@ float findFourBitScale(ArrayRef<float> numbers) {
   const float unit = 1 / largest;
   if (!std::isfinite(unit))
     return largest / -8;
-  Fit best = fit(numbers, unit, -8);
-  for (float steps = kFewestSteps; steps <= kMostSteps; steps += kBetween)
-    for (float sign : {-1.0f, 1.0f})
-      if (Fit found = fit(numbers, unit, sign * steps); found.gain > best.gain)
-        best = found;
-  return best.scale * largest;
+  static const bool isWide = __builtin_cpu_supports("avx2");
+  return (isWide ? searchWide : search)(numbers, unit) * largest;
 }
 
 } // namespace attnc

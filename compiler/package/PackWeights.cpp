@@ -10,13 +10,15 @@
 // Quantizing rounds to the nearest step, ties to even; steps are searched for
 // (ByteScale.h, FourBitScale.h). A column (group) of zeros has the scale 0. A
 // number that is not finite makes its scale NaN or infinite, so that it shows
-// in every result. Groups that come with their scales hold whole steps of them:
-// dividing gives these back.
+// in every result. Scales of groups are rounded to f16 first, and steps are
+// those of what is kept; one beyond 65504 is infinite. Groups that come with
+// their scales hold whole steps of them: dividing gives these back.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/PackWeights.h"
 #include "compiler/package/ByteScale.h"
 #include "compiler/package/FourBitScale.h"
+#include "compiler/package/GuessLanes.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
@@ -36,6 +38,33 @@ uint16_t toBf16(float number) {
   return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/// The nearest f16, ties to even; a NaN stays one.
+uint16_t toHalf(float number) {
+  constexpr uint32_t kInfinity = 0x7f800000, kLeastNormal = 0x38800000;
+  const uint32_t all = bit_cast<uint32_t>(number);
+  const uint32_t bits = all & 0x7fffffff, sign = all >> 16 & 0x8000;
+  if (bits > kInfinity)
+    return sign | 0x7e00;
+  if (bits >= 0x477ff000) // rounds to 2^16 or more
+    return sign | 0x7c00;
+  if (bits < kLeastNormal) // whole multiples of 2^-24
+    return sign | static_cast<uint16_t>(
+                      std::nearbyint(bit_cast<float>(bits) * 0x1p24f));
+  const uint32_t rounded = bits + 0xfff + (bits >> 13 & 1);
+  return sign | (rounded - 0x38000000) >> 13;
+}
+
+float widenHalf(uint16_t half) {
+  const uint32_t magnitude = uint32_t(half & 0x7fff) << 13;
+  // Exponents are moved by a product, which makes small numbers normal; those
+  // of what is not finite stay at the top.
+  const uint32_t bits =
+      magnitude >= 0x0f800000
+          ? magnitude | 0x7f800000
+          : bit_cast<uint32_t>(bit_cast<float>(magnitude) * 0x1p112f);
+  return bit_cast<float>(bits | uint32_t(half & 0x8000) << 16);
+}
+
 /// Writes one panel.
 class PanelWriter {
 public:
@@ -44,7 +73,8 @@ public:
         group(panels.getGroup()), format(panels.getFormat()),
         words(reinterpret_cast<uint32_t *>(panel)),
         scales(reinterpret_cast<float *>(panel + panels.getScaleOffset(depth))),
-        sums(reinterpret_cast<int32_t *>(scales + width)) {}
+        sums(reinterpret_cast<int32_t *>(scales + width)),
+        halves(reinterpret_cast<uint16_t *>(scales)) {}
 
   /// `given` is empty, or the scales of the column's groups.
   void write(ArrayRef<float> numbers, int64_t column, ArrayRef<float> given) {
@@ -79,27 +109,37 @@ private:
     words[k / pack * width + column] |= bits << (32 / pack * (k % pack));
   }
 
-  /// The nearest number of steps; 0 where there is none.
-  static int32_t quantize(float number, float scale, int32_t least,
-                          int32_t most) {
-    const double steps = std::nearbyint(double(number) / scale);
-    if (std::isnan(steps))
+  /// Puts the nearest whole steps from `least` to `most` in the place of
+  /// numbers that begin at a word, and adds them up.
+  int32_t putSteps(ArrayRef<float> numbers, int64_t first, int64_t column,
+                   float scale, float least, float most) {
+    // All are zero, or one is none.
+    if (scale == 0 || !std::isfinite(scale))
       return 0;
-    return static_cast<int32_t>(std::clamp<double>(steps, least, most));
+    const uint32_t bits = 32 / pack, mask = (1u << bits) - 1;
+    uint32_t *word = words + first / pack * width + column;
+    int32_t sum = 0;
+    for (size_t from = 0; from < numbers.size(); from += kGuessLanes) {
+      const size_t count = std::min(kGuessLanes, numbers.size() - from);
+      GuessLanes some = {};
+      std::memcpy(&some, numbers.data() + from, count * sizeof(float));
+      some = roundGuess(some / spreadGuess(scale), least, most);
+      for (size_t i = 0; i < count; ++i) {
+        const int32_t q = static_cast<int32_t>(some[i]);
+        word[i / pack * width] |= (uint32_t(q) & mask) << (bits * (i % pack));
+        sum += q;
+      }
+      word += kGuessLanes / pack * width;
+    }
+    return sum;
   }
 
   /// A column whole. Searching for its scale would win 5% of its error, of
   /// which rows of i8 hide most.
   void writeBytes(ArrayRef<float> numbers, int64_t column) {
     const float scale = getFullByteScale(numbers);
-    int32_t sum = 0;
-    for (int64_t k = 0; k < depth; ++k) {
-      const int32_t q = quantize(numbers[k], scale, -127, 127);
-      put(k, column, q & 0xff);
-      sum += q;
-    }
     scales[column] = scale;
-    sums[column] = -128 * sum;
+    sums[column] = -putSteps(numbers, 0, column, scale, -127, 127);
   }
 
   /// Of a group.
@@ -107,16 +147,15 @@ private:
     return format == Format::i8 ? findByteScale(numbers)
                                 : findFourBitScale(numbers);
   }
-  int32_t mostSteps() const { return format == Format::i8 ? 127 : 7; }
+  float mostSteps() const { return format == Format::i8 ? 127 : 7; }
 
   /// From -`below` steps on.
-  void writeGroup(ArrayRef<float> numbers, float scale, int64_t first,
-                  int64_t column, int32_t below) {
-    const int32_t bits = format == Format::i8 ? 0xff : 0xf;
-    for (int64_t i = 0; i < int64_t(numbers.size()); ++i)
-      put(first + i, column,
-          quantize(numbers[i], scale, -below, mostSteps()) & bits);
-    scales[first / group * width + column] = scale;
+  void writeGroup(ArrayRef<float> numbers, float exact, int64_t first,
+                  int64_t column, float below) {
+    const uint16_t half = toHalf(exact);
+    const float scale = widenHalf(half);
+    putSteps(numbers, first, column, scale, -below, mostSteps());
+    halves[first / group * width + column] = half;
   }
 
   int64_t depth, width, pack, group;
@@ -124,6 +163,7 @@ private:
   uint32_t *words;
   float *scales;
   int32_t *sums;
+  uint16_t *halves; ///< scales of groups
 };
 
 } // namespace

@@ -16,7 +16,8 @@
 //       activations = i8> {attn.linear ..}
 //
 // Activations are bf16 where the target multiplies bf16 faster than f32, and
-// f32 elsewhere: narrower never is slower.
+// f32 elsewhere: narrower never is slower. Beside weights in groups they are
+// f32, or i8 in the same groups.
 //
 // A weight of i4 that an embedding reads too, as the tied table of a language
 // model, becomes i8 in groups: it costs few bytes, and most of what i4 loses.
@@ -65,7 +66,7 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
     if (!known)
       return refuse() << "weights of '" << weights
                       << "' are not known; expected f32, bf16, i8 or i4, or, "
-                         "without activations, stored";
+                         "without activations or with those of i8, stored";
     weightFormat = *known;
     if (activations.empty()) {
       const bool isGrouped = weightFormat == Format::i4 || group != 0;
@@ -73,12 +74,14 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
       return success();
     }
     known = kernel::symbolizeFormat(activations);
-    if (!known || (*known != Format::f32 && *known != weightFormat) ||
-        *known == Format::i4)
+    const bool isBesideNibbles =
+        known == Format::i8 && weightFormat == Format::i4;
+    if (!known || *known == Format::i4 ||
+        (*known != Format::f32 && *known != weightFormat && !isBesideNibbles))
       return refuse() << "activations of '" << activations
                       << "' do not go with weights of " << weights
-                      << "; expected f32, or what the weights are if that is "
-                         "bf16 or i8";
+                      << "; expected f32, what the weights are if that is bf16 "
+                         "or i8, or i8 beside i4";
     rowFormat = *known;
     return success();
   }
@@ -90,7 +93,7 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
   }
 
   /// Checks what is said of groups.
-  LogicalResult checkGroup(Format weightFormat, Format rowFormat) {
+  LogicalResult checkGroup(Format weightFormat) {
     if (group == 0)
       return success();
     if (group < 8 || group % 8 != 0)
@@ -98,10 +101,6 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
                       << " are no multiple of 8";
     if (weightFormat != Format::i4 && weightFormat != Format::i8)
       return refuse() << "weights of " << weights << " have no groups";
-    if (rowFormat != Format::f32)
-      return refuse() << "weights in groups are multiplied with rows of f32, "
-                         "not "
-                      << activations;
     return success();
   }
 
@@ -109,8 +108,9 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
   kernel::PrecisionAttr getPrecision(attn::LinearOp op, const Target &target,
                                      Format weightFormat, Format rowFormat) {
     auto weight = op.getWeight().getType();
-    const bool overflows =
-        rowFormat == Format::i8 && weight.getDimSize(1) > kDeepestBytes;
+    const int64_t together =
+        getGroup(weightFormat) ? getGroup(weightFormat) : weight.getDimSize(1);
+    const bool overflows = rowFormat == Format::i8 && together > kDeepestBytes;
     if (weight.getDimSize(0) < kFewestColumns || overflows)
       return {};
     if (rowFormat == Format::bf16 && !target.hasBf16Products)
@@ -167,8 +167,9 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
     return weight;
   }
 
-  /// As the file keeps a weight; null: in nothing of ours.
-  kernel::PrecisionAttr getStored(kernel::WeightOp weight) {
+  /// As the file keeps a weight, times rows of `rowFormat` where it is in
+  /// groups; null: in nothing of ours.
+  kernel::PrecisionAttr getStored(kernel::WeightOp weight, Format rowFormat) {
     auto declared =
         getOperation().lookupSymbol<attn::WeightOp>(weight.getWeight());
     auto format =
@@ -176,9 +177,10 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
     if (!format)
       return {};
     const Format own = *kernel::symbolizeFormat(format.getValue());
-    return kernel::PrecisionAttr::get(&getContext(), own, Format::f32,
-                                      own == Format::bf16 ? 0 : kStoredGroup,
-                                      /*stored=*/true);
+    const bool isGrouped = own != Format::bf16;
+    return kernel::PrecisionAttr::get(
+        &getContext(), own, isGrouped ? rowFormat : Format::f32,
+        isGrouped ? kStoredGroup : 0, /*stored=*/true);
   }
 
   /// Precisions, by weight, for one kernel, or for clones of it.
@@ -207,10 +209,13 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
     }
   }
 
-  void runStored() {
+  void runStored(Format chosen) {
     for (auto variant : getOperation().getOps<kernel::VariantOp>()) {
       if (variant.getGemm())
         continue; // OpenBLAS takes f32 alone
+      const Target *target = Target::find(variant.getTarget());
+      assert(target && "the verifier knows the target");
+      const Format rowFormat = target->isGpu() ? Format::f32 : chosen;
       SymbolTable symbols(variant);
       auto kernels =
           llvm::to_vector(variant.getBody().getOps<kernel::FuncOp>());
@@ -219,20 +224,25 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
           choose(kernel, op, symbols, [&](kernel::WeightOp weight) {
             const bool narrow =
                 op.getWeight().getType().getDimSize(0) < kFewestColumns;
-            return narrow ? kernel::PrecisionAttr() : getStored(weight);
+            return narrow ? kernel::PrecisionAttr()
+                          : getStored(weight, rowFormat);
           });
+        else if (isa<attn::AttentionOp>(kernel.getComputeOp()))
+          chooseAttention(kernel, *target, rowFormat);
     }
   }
 
   void runOnOperation() override {
     if (weights == "stored" && activations.empty())
-      return runStored();
+      return runStored(Format::f32);
+    if (weights == "stored" && activations == "i8")
+      return runStored(Format::i8);
     Format weightFormat, rowFormat;
     if (failed(readOptions(weightFormat, rowFormat)))
       return signalPassFailure();
     if (weightFormat == Format::f32)
       return;
-    if (failed(checkGroup(weightFormat, rowFormat)))
+    if (failed(checkGroup(weightFormat)))
       return signalPassFailure();
     for (auto variant : getOperation().getOps<kernel::VariantOp>()) {
       const Target *target = Target::find(variant.getTarget());

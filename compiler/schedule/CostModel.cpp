@@ -59,7 +59,8 @@ CostModel CostModel::of(kernel::VariantOp variant) {
                static_cast<unsigned>(known.getFmas()),
                static_cast<unsigned>(known.getL2Rate()),
                static_cast<unsigned>(known.getL3Rate()),
-               static_cast<unsigned>(known.getMemoryRate())};
+               static_cast<unsigned>(known.getMemoryRate()),
+               static_cast<unsigned>(known.getRoundTrip())};
   return {*target, machine};
 }
 
@@ -68,7 +69,11 @@ CostModel CostModel::of(kernel::VariantOp variant) {
 //===----------------------------------------------------------------------===//
 
 bool CostModel::usesTiles(const Product &product) const {
-  return product.rows != kernel::Format::f32 && target.hasTiles;
+  if (product.rows == kernel::Format::f32)
+    return false;
+  const NarrowRows::Product by =
+      NarrowRows::choose(target, product.rows, product.weights, product.group);
+  return by == NarrowRows::TilesOfBytes || by == NarrowRows::TilesOfBf16;
 }
 
 CostModel::Step CostModel::getStep(const Product &product) const {
@@ -80,7 +85,20 @@ CostModel::Step CostModel::getStep(const Product &product) const {
   }
   if (product.rows == kernel::Format::f32)
     return step; // weights are f32 by then
-  switch (NarrowRows::choose(target, product.rows)) {
+  switch (NarrowRows::choose(target, product.rows, product.weights,
+                             product.group)) {
+  case NarrowRows::GroupsOfBytes:
+    // Nibbles, their two masks, and the words that they come from.
+    step.depth = 4;
+    step.perVector = 2;
+    step.registers = 3;
+    break;
+  case NarrowRows::GroupsOfNibbles:
+    step.depth = 4;
+    step.instructions = 2;
+    step.perVector = 2;
+    step.registers = 2;
+    break;
   case NarrowRows::BytesToWord:
   case NarrowRows::TilesOfBytes:
     step.depth = 4;
@@ -90,6 +108,7 @@ CostModel::Step CostModel::getStep(const Product &product) const {
     step.depth = 2;
     break;
   case NarrowRows::ShortsToWord:
+  case NarrowRows::GroupsOfShorts:
     // Two products of pairs and two sums; weights of i8 as i16 take two
     // registers for one.
     step.depth = 4;
@@ -159,9 +178,11 @@ double CostModel::getWeightCycles(const Product &product) const {
   case kernel::Format::i8:
     break;
   case kernel::Format::i4:
-    bytes *= 0.5 + (product.group ? 4.0 / product.group : 0);
+    bytes *= 0.5;
     break;
   }
+  if (product.group)
+    bytes += 2.0 * double(product.columns) * product.depth / product.group;
   return bytes / machine.l3Rate;
 }
 
@@ -190,10 +211,10 @@ CostModel::Tile CostModel::complete(const Product &product, int64_t rows,
   // A row of i8 is a byte for each step, else two; f32 rows of a pass four.
   int64_t rowBytes = (depth ? depth : product.depth) * kWordBytes;
   if (product.rows != kernel::Format::f32) {
-    auto panels = NarrowRows::choose(target, product.rows);
-    const bool isByte =
-        panels == NarrowRows::BytesToWord || panels == NarrowRows::TilesOfBytes;
-    rowBytes = llvm::alignTo(product.depth * (isByte ? 1 : 2), 64);
+    auto by = NarrowRows::choose(target, product.rows, product.weights,
+                                 product.group);
+    rowBytes =
+        llvm::alignTo(product.depth * NarrowRows::getElementBytes(by), 64);
   }
   return {rows, columns, depth, getBlockRows(rowBytes, rows)};
 }
@@ -280,6 +301,16 @@ bool CostModel::fitsProduct(const Product &product, const Tile &tile) const {
                            tile.columns / target.lanes()) >= 0;
 }
 
+SmallVector<int64_t> CostModel::getBlockCandidates(int64_t rows,
+                                                   int64_t tileRows) const {
+  SmallVector<int64_t> candidates = {rows};
+  for (int64_t other : {rows / 2, rows * 2})
+    if (other = other / tileRows * tileRows;
+        other >= 2 * tileRows && other <= kMostBlockRows)
+      candidates.push_back(other);
+  return candidates;
+}
+
 int64_t CostModel::getTilesPerWorker() const {
   // With four tiles of rows for each the largest share is at most a quarter
   // above the mean.
@@ -293,6 +324,13 @@ int64_t CostModel::getFewestRows(bool isNarrow, int64_t tileRows) const {
                   : (getTilesPerWorker() - 1) * tileRows + 1;
 }
 
+int64_t CostModel::getRowsToPrefetch() const {
+  // The processor's own prefetchers stream better alone below that.
+  return 3;
+}
+
+int64_t CostModel::getFewSums() const { return 4; }
+
 int64_t CostModel::getTilesToWiden() const {
   // Once costs a store and a load more than in every tile.
   return 3;
@@ -302,34 +340,77 @@ int64_t CostModel::getTilesToWiden() const {
 // Attention and the rest
 //===----------------------------------------------------------------------===//
 
-CostModel::AttentionTile CostModel::chooseAttention(bool isBf16) const {
+CostModel::AttentionTile
+CostModel::chooseAttention(const Attention &attention) const {
   // Rows x vectors of sums, the vectors of one row of keys, a broadcast: 8 x 3
   // of 32 registers, 4 x 3 of 16; without fused multiply-adds products need
   // registers of their own.
   const int64_t vectors = target.hasFma ? 3 : 2;
   const int64_t rows = target.vectorRegisters >= 32 ? 8 : 4;
-  // A key costs about as much to lay out as to multiply by eight rows: with 64
-  // that is an eighth. More would leave a long sequence of one head to few
-  // workers.
-  constexpr int64_t kItemRows = 64;
-  if (isBf16 && target.hasTiles)
-    return {AttentionTiles::kRows, AttentionTiles::kKeys, kItemRows};
-  return {rows, vectors * target.lanes(), kItemRows};
+  if (attention.isBf16 && target.hasTiles)
+    return withChunk(attention, AttentionTiles::kRows, AttentionTiles::kKeys,
+                     getItemRows());
+  return withChunk(attention, rows, vectors * target.lanes(), getItemRows());
 }
 
-bool CostModel::fitsAttention(const Tile &tile, bool isBf16) const {
+/// A softmax over whole rows, as long as the scores of a block of rows are in
+/// L1 and keys and values in L2: of each half. With more keys, it takes so many
+/// at a time, and what it summed up before is scaled to the new maximum.
+CostModel::AttentionTile CostModel::withChunk(const Attention &attention,
+                                              int64_t rows, int64_t keys,
+                                              int64_t block) const {
+  const int64_t inL1 = machine.l1Bytes / 2 / (rows * kWordBytes);
+  const int64_t keyBytes = (attention.headSize + attention.valueSize) *
+                           (attention.isBf16 ? kWordBytes / 2 : kWordBytes);
+  const int64_t inL2 = machine.l2Bytes / 2 / keyBytes;
+  constexpr int64_t kFewestPanels = 4;
+  const int64_t chunk = std::max<int64_t>(
+      llvm::alignTo(std::min(inL1, inL2), keys), kFewestPanels * keys);
+  const bool isWhole = attention.mostKeys && *attention.mostKeys <= chunk;
+  return {rows, keys, isWhole ? 0 : chunk, block};
+}
+
+bool CostModel::fitsAttention(const Tile &tile,
+                              const Attention &attention) const {
   constexpr int64_t kMostItemRows = 1024;
-  const AttentionTile chosen = chooseAttention(isBf16);
+  const AttentionTile chosen = chooseAttention(attention);
   return tile.rows == chosen.rows && tile.columns == chosen.columns &&
-         tile.depth == 0 && tile.block >= tile.rows &&
+         tile.depth == chosen.chunk && tile.block >= tile.rows &&
          tile.block <= kMostItemRows && tile.block % tile.rows == 0;
 }
 
 SmallVector<CostModel::AttentionTile>
-CostModel::getAttentionCandidates(bool isBf16) const {
-  AttentionTile best = chooseAttention(isBf16), larger = best;
+CostModel::getAttentionCandidates(const Attention &attention) const {
+  AttentionTile best = chooseAttention(attention), larger = best;
   larger.block *= 2;
   return {best, larger};
+}
+
+int64_t CostModel::getItemRows() const {
+  // A key costs about as much to lay out as to multiply by eight rows: with 64
+  // that is an eighth. More would leave a long sequence of one head to few
+  // workers.
+  return 64;
+}
+
+int64_t CostModel::getItemsPerWorker() const { return 8; }
+
+int64_t CostModel::getMatmulRows() const {
+  // Sums in flight hide the latency of a multiply-add, and every vector of the
+  // second matrix is read once for so many rows.
+  return 6;
+}
+
+int64_t CostModel::getFlopsPerCycle(kernel::Format rows) const {
+  Product product{1, 1};
+  product.rows = rows;
+  return 2 * int64_t(target.lanes()) * machine.fmas * getStep(product).depth;
+}
+
+int64_t CostModel::getFewestCycles() const {
+  // To hand out a phase and to hear that it is done are two round trips; the
+  // lines that move between the workers' caches are as many again.
+  return 4 * int64_t(machine.roundTrip);
 }
 
 int64_t CostModel::getHeadLinearRows() const {

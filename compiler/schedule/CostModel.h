@@ -7,8 +7,8 @@
 //
 // Every decision that hangs on a processor's registers, caches and rates:
 // ChooseTiles writes those of a kernel into its `tile`, and generated code asks
-// for the rest. Nothing that is decided here changes a result's bits, so that
-// `--tune` may overrule it.
+// for the rest. Nothing that is decided here changes a result's bits, but for
+// the chunks of a softmax, so that `--tune` may overrule the rest.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_SCHEDULE_COSTMODEL_H
@@ -17,6 +17,7 @@
 #include "compiler/Target.h"
 #include "compiler/schedule/NarrowRows.h"
 #include "dialects/kernel/Kernel.h"
+#include <optional>
 
 namespace attnc {
 
@@ -41,7 +42,7 @@ public:
   struct Product {
     int64_t columns, depth;
     kernel::Format weights = kernel::Format::f32, rows = kernel::Format::f32;
-    int64_t group = 0; ///< of weights of i4
+    int64_t group = 0; ///< weights that share a scale; 0: a column
   };
   /// As in #kernel.tile.
   struct Tile {
@@ -68,6 +69,9 @@ public:
   double getWeightCycles(const Product &product) const;
   /// Rows of `rowBytes` that stay in L2 beside the panel in use and the next.
   int64_t getBlockRows(int64_t rowBytes, int64_t tileRows) const;
+  /// Rows for a block of a chain, the given ones first, that may be as good.
+  llvm::SmallVector<int64_t> getBlockCandidates(int64_t rows,
+                                                int64_t tileRows) const;
   /// With so many tiles of rows for each, workers share out whole ones.
   int64_t getTilesPerWorker() const;
   /// With so many rows for each, workers share out rows; with fewer, where they
@@ -76,23 +80,49 @@ public:
   /// A strip of narrow weights becomes f32 once for so many tiles of rows, for
   /// fewer in every one.
   int64_t getTilesToWiden() const;
+  /// Rows from which panels of f32 are fetched ahead, entirely.
+  int64_t getRowsToPrefetch() const;
+  /// Vectors of sums that do not hide the latency of multiply-adds, where each
+  /// weight takes several instructions besides.
+  int64_t getFewSums() const;
 
   //===-- attention -------------------------------------------------------===//
 
-  /// As in #kernel.tile: rows of queries by keys in registers, and the rows of
-  /// queries that are shared out together.
-  struct AttentionTile {
-    int64_t rows, columns, block;
+  /// Sizes of a head. `isBf16`: products of bf16, where the target has them by
+  /// tiles.
+  struct Attention {
+    int64_t headSize, valueSize;
+    bool isBf16 = false;
+    std::optional<int64_t> mostKeys = std::nullopt; ///< of a row, if known
   };
-  /// `isBf16`: products of bf16, where the target has them by tiles.
-  AttentionTile chooseAttention(bool isBf16) const;
-  bool fitsAttention(const Tile &tile, bool isBf16) const;
-  llvm::SmallVector<AttentionTile> getAttentionCandidates(bool isBf16) const;
+  /// As in #kernel.tile: rows of queries by keys in registers, keys whose
+  /// softmax is taken at once (its `depth`; 0: all), and the rows of queries
+  /// that are shared out together. The chunk is part of what the numbers are.
+  struct AttentionTile {
+    int64_t rows, columns, chunk, block;
+  };
+  AttentionTile chooseAttention(const Attention &attention) const;
+  bool fitsAttention(const Tile &tile, const Attention &attention) const;
+  llvm::SmallVector<AttentionTile>
+  getAttentionCandidates(const Attention &attention) const;
+  /// Query rows that are shared out together, cache or not.
+  int64_t getItemRows() const;
+  /// With so many items for each worker, what does not come out even is little.
+  int64_t getItemsPerWorker() const;
+
+  //===-- threads ---------------------------------------------------------===//
+
+  /// Multiplications and additions of one core in a cycle, of such factors.
+  int64_t getFlopsPerCycle(kernel::Format rows) const;
+  /// Cycles of its own for which a worker is worth waking and waiting for.
+  int64_t getFewestCycles() const;
 
   //===-- the rest --------------------------------------------------------===//
 
   /// Rows that a product of heads goes over with a tile of columns.
   int64_t getHeadLinearRows() const;
+  /// Rows of a product of two matrices that the program computes.
+  int64_t getMatmulRows() const;
   /// Columns of a map that a worker takes at once.
   int64_t getMapColumns() const;
   /// Whether rows of a table are worth fetching ahead of their use.
@@ -118,6 +148,8 @@ private:
   int64_t getSpareRegisters(const Step &step, int64_t rows,
                             int64_t vectors) const;
   int64_t chooseDepth(const Product &product) const;
+  AttentionTile withChunk(const Attention &attention, int64_t rows,
+                          int64_t keys, int64_t block) const;
   Tile complete(const Product &product, int64_t rows, int64_t columns,
                 int64_t depth) const;
 };

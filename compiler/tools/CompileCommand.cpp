@@ -179,18 +179,19 @@ int readPrecision(PipelineOptions &options) {
                      " is not known; expected f32, bf16, int8, int4 or stored",
                  "compile");
   const bool follows =
-      activations == weights && weights != "int4" && weights != "stored";
-  if (!activations.empty() && activations != "f32" && !follows)
+      activations == weights && is_contained({"bf16", "int8"}, activations);
+  const bool isGroupedBytes =
+      activations == "int8" && is_contained({"int4", "stored"}, weights);
+  if (!activations.empty() && activations != "f32" && !follows &&
+      !isGroupedBytes)
     return usage("--activations=" + activations +
                      " does not go with --weights=" + weights +
-                     "; expected f32, or what the weights are if that is bf16 "
-                     "or int8",
+                     "; expected f32, what the weights are if that is bf16 or "
+                     "int8, or int8 beside int4 and stored",
                  "compile");
   const bool isGrouped = group.getNumOccurrences() > 0;
   if (isGrouped && weights != "int4" && weights != "int8")
     return usage("--group is for --weights=int4 and --weights=int8", "compile");
-  if (isGrouped && activations == "int8")
-    return usage("--group does not go with --activations=int8", "compile");
   if (isGrouped && (group < 8 || group % 8 != 0))
     return usage("--group=" + Twine(group) + "; expected a multiple of 8",
                  "compile");
@@ -206,8 +207,8 @@ int readPrecision(PipelineOptions &options) {
   options.cache = toFormat(cache);
   options.weights = toFormat(weights);
   options.activations = toFormat(activations);
-  // Rows are multiplied as f32 then in any case.
-  if (weights == "stored")
+  // What the default of stored weights is.
+  if (weights == "stored" && activations == "f32")
     options.activations.clear();
   options.group = group;
   return kSuccess;

@@ -76,15 +76,17 @@ def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
     |---|---|---|---|---|
     | f32 | 1 | 1 | the number | |
     | bf16 | 2 | 32 | the nearest bf16, ties to even | |
-    | i8 | 4 | 64 | scale[n] * q, q in -127 .. 127 | f32 scale[width], i32 -128 * sum of q over k [width] |
-    | i8, grouped | 4 | group | scale[k / group][n] * q, q in -127 .. 127 | f32 scale[K' / group][width] |
-    | i4 | 8 | group | scale[k / group][n] * q, q in -8 .. 7 | f32 scale[K' / group][width] |
+    | i8 | 4 | 64 | scale[n] * q, q in -127 .. 127 | f32 scale[width], i32 -sum of q over k [width] |
+    | i8, grouped | 4 | group | scale[k / group][n] * q, q in -127 .. 127 | f16 scale[K' / group][width] |
+    | i4 | 8 | group | scale[k / group][n] * q, q in -8 .. 7 | f16 scale[K' / group][width] |
+
+    Behind scales of f16 zeros fill the panel up to a multiple of 64 bytes.
 
     The scale of an i8 column, or of a group of it, and that of a group of an i4
     column, which may be negative, are those of some guesses that lose least
-    (package/ByteScale.h, FourBitScale.h). Weights that a model's file keeps in
-    such groups keep their scales and steps (q of -128 included), and so their
-    values.
+    (package/ByteScale.h, FourBitScale.h); f16 scales are rounded before steps
+    are taken. Weights that a model's file keeps in such groups keep their scales
+    and steps (q of -128 included), and so their values.
 
     `#kernel.panels<48>` serves AVX-512 (one 48-wide panel) and AVX2 (3x16 or
     2x24) alike; sixteen columns of `#kernel.panels<48, i8>` or `bf16` over 64
@@ -106,6 +108,8 @@ def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
     int64_t getPaddedDepth(int64_t depth);
     /// Bytes of a panel's words: where its scales begin.
     int64_t getScaleOffset(int64_t depth);
+    /// Bytes of a scale: f16 of groups, f32 of columns.
+    int64_t getScaleBytes() { return getGroup() ? 2 : 4; }
     /// Bytes of a panel, scales included.
     int64_t getPanelBytes(int64_t depth);
   }];
@@ -117,9 +121,11 @@ def Kernel_PrecisionAttr : Kernel_Attr<"Precision", "precision"> {
     `weights` is how the weights file stores them; with i4, and with i8 where
     `group` is given, every `group` steps of depth share a scale; `stored` ones
     have the numbers of the model's own file, bit for bit. `activations` is what
-    the rows become before they are multiplied: i8 has one scale per row, its
-    largest magnitude / 127, found anew in every call. Sums are i32 where both
-    sides are i8 and f32 elsewhere.
+    the rows become before they are multiplied, found anew in every call: rows of
+    i8 have a scale and a zero each, scale * (u - zero) with u in 0 .. 255 and 0
+    one of the steps; beside weights in groups each `group` of a row has a scale
+    alone, its largest magnitude / 127. Sums of integers, of a row or a group of it, are i32, all
+    others f32.
   }];
   let parameters = (ins EnumParameter<Kernel_Format>:$weights,
                         EnumParameter<Kernel_Format>:$activations,
@@ -191,12 +197,14 @@ def Kernel_MachineAttr : Kernel_Attr<"Machine", "machine"> {
   let summary = "The machine that tiles are chosen for";
   let description = [{
     Cores that share the last cache; bytes of data caches, of which `l1` and `l2`
-    are one core's; vector multiply-adds that one core begins in a cycle; and
-    bytes that it reads in a cycle from L2, L3 and memory.
+    are one core's; vector multiply-adds that one core begins in a cycle; bytes
+    that it reads in a cycle from L2, L3 and memory; and the cycles in which two
+    cores answer each other once.
   }];
   let parameters = (ins "int64_t":$cores, "int64_t":$l1, "int64_t":$l2,
                         "int64_t":$l3, "int64_t":$fmas, "int64_t":$l2Rate,
-                        "int64_t":$l3Rate, "int64_t":$memoryRate);
+                        "int64_t":$l3Rate, "int64_t":$memoryRate,
+                        "int64_t":$roundTrip);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

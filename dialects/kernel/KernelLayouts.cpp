@@ -82,12 +82,16 @@ int64_t PanelsAttr::getScaleOffset(int64_t depth) {
 }
 
 int64_t PanelsAttr::getPanelBytes(int64_t depth) {
-  int64_t scales = 0;
+  // Words of the next panel are loaded as whole lines.
+  constexpr int64_t kLineBytes = 64;
+  const int64_t words = getScaleOffset(depth);
   if (getGroup())
-    scales = getPaddedDepth(depth) / getGroup();
-  else if (getFormat() == Format::i8)
-    scales = 2; // and the sums
-  return getScaleOffset(depth) + scales * getWidth() * kWordBytes;
+    return words + llvm::alignTo(getPaddedDepth(depth) / getGroup() *
+                                     getWidth() * getScaleBytes(),
+                                 kLineBytes);
+  // Scales and sums.
+  return getFormat() == Format::i8 ? words + 2 * getWidth() * kWordBytes
+                                   : words;
 }
 
 int64_t BlocksAttr::getElementBytes() {

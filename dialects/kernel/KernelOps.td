@@ -64,9 +64,9 @@ def Kernel_FuncOp : Kernel_Op<"func", [Symbol, IsolatedFromAbove,
     3. A layout is `#kernel.panels` with a positive width, on rank-2 f32
        arguments only, or `#kernel.rows` with a positive stride. Panels of i4
        have groups of a multiple of 8, others none.
-    4. `precision` stands on an `attn.linear`, with activations of f32, or of bf16
-       or i8 as the weights are; or on an `attn.attention`, whose products are
-       then of bf16 on both sides.
+    4. `precision` stands on an `attn.linear`, with activations of f32, of bf16
+       or i8 as the weights are, or of i8 beside i4; or on an `attn.attention`,
+       whose products are then of bf16 on both sides.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
@@ -268,7 +268,12 @@ def Kernel_DispatchOp : Kernel_Op<"dispatch", [AttrSizedOperandSegments,
     With `by_row` the phase goes on from the one before: of what that one, and
     those that it goes on from, computed for some rows it needs the same rows
     only, and all of them share out rows among workers alike. A worker that has
-    done its rows need not wait for the others.
+    done its rows need not wait for the others. Where such a chain of phases
+    begins, `block_rows` says how many rows go through it together.
+
+    `cycles` is what the kernel takes on one core, an expression over named sizes,
+    by which the runtime decides how many workers a phase is worth. Absent: not
+    known, all of them.
 
     ```mlir
     %y = kernel.dispatch @linear_0 ins(%x, %w : tensor<3x4xf32>, tensor<6x4xf32>) outs(%e : tensor<3x6xf32>) phase 2 "layer.0.qkv" -> tensor<3x6xf32>
@@ -276,14 +281,18 @@ def Kernel_DispatchOp : Kernel_Op<"dispatch", [AttrSizedOperandSegments,
 
     Constraints:
     1. Operand and result types are those of the kernel.
+    2. `cycles` is an expression over declared sizes; `block_rows` is positive.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Kernel_Input>:$ins,
                        Variadic<Kernel_Value>:$outs, I64Attr:$phase,
-                       StrAttr:$label, UnitAttr:$by_row);
+                       StrAttr:$label, UnitAttr:$by_row,
+                       OptionalAttr<StrAttr>:$cycles,
+                       OptionalAttr<I64Attr>:$block_rows);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     $kernel `ins` `(` ($ins^ `:` type($ins))? `)` `outs` `(` ($outs^ `:`
-    type($outs))? `)` `phase` $phase (`by_row` $by_row^)? $label attr-dict (`->` type($results)^)?
+    type($outs))? `)` `phase` $phase (`by_row` $by_row^)? $label
+    (`block_rows` $block_rows^)? (`cycles` $cycles^)? attr-dict (`->` type($results)^)?
   }];
 }
 

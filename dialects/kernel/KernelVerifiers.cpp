@@ -76,7 +76,7 @@ LogicalResult VariantOp::verify() {
         llvm::min_element(std::initializer_list<int64_t>{
             machine.getCores(), machine.getL1(), machine.getL2(),
             machine.getFmas(), machine.getL2Rate(), machine.getL3Rate(),
-            machine.getMemoryRate()})[0] < 1)
+            machine.getMemoryRate(), machine.getRoundTrip()})[0] < 1)
       return emitOpError("expects positive numbers of its machine, got ")
              << machine;
   return success();
@@ -146,14 +146,15 @@ static LogicalResult verifyPrecision(FuncOp op, Operation *compute) {
     return op.emitOpError() << "expects 'precision' on an attn.linear or an "
                                "attn.attention, got '"
                             << compute->getName() << "'";
-  bool known =
-      rows == Format::f32 || (rows == precision.getWeights() &&
-                              (rows == Format::bf16 || rows == Format::i8));
-  if (!known)
-    return op.emitOpError()
-           << "expects activations of f32, or of bf16 or i8 as the weights "
-              "are; got "
-           << precision;
+  const bool follow = rows == precision.getWeights() &&
+                      (rows == Format::bf16 || rows == Format::i8);
+  const bool isBesideNibbles =
+      rows == Format::i8 && precision.getWeights() == Format::i4;
+  if (rows != Format::f32 && !follow && !isBesideNibbles)
+    return op.emitOpError() << "expects activations of f32, of bf16 or i8 as "
+                               "the weights are, or "
+                               "of i8 beside i4; got "
+                            << precision;
   return success();
 }
 
@@ -373,6 +374,12 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
       failed(verifyTypes(*this, "the outputs", getOuts().getTypes(),
                          kernel.getResultTypes())))
     return failure();
+  // dispatch_c2
+  if (getCycles() && failed(verifySizeText(*this, "'cycles'", *getCycles())))
+    return failure();
+  if (getBlockRows() && *getBlockRows() < 1)
+    return emitOpError("expects a positive number of block_rows, got ")
+           << *getBlockRows();
   bool onTensors = llvm::any_of(getOuts().getTypes(), isTensor);
   if (!onTensors && getNumResults() == 0)
     return success();

@@ -77,8 +77,8 @@ typedef struct attn_abi_kernel {
 /* Panels [ceil(rows / width)] of a tensor: words of four bytes, [steps of
  * columns][width], of which each holds 32 / bits numbers of one row, the first
  * in the lowest bits: f32, the upper half of an f32 (16 bits), or q, signed, of
- * scale * q. The scales are f32 [columns / group][width], `scales` bytes into
- * the panel; with group 0, one for all columns. */
+ * scale * q. The scales are f16 [columns / group][width], `scales` bytes into
+ * the panel; with group 0, f32 [width], one for all columns. */
 typedef struct attn_abi_panels {
   int32_t width, bits; /* bits: 32, 16, 8 or 4 */
   int64_t group, bytes, scales;

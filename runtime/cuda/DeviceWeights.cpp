@@ -78,10 +78,9 @@ static float numberAt(const attn_abi_panels &panels,
   // The number's bits to the top, then down with their sign.
   int32_t shift = 32 - panels.bits * static_cast<int32_t>(column % pack + 1);
   int32_t q = static_cast<int32_t>(word << shift) >> (32 - panels.bits);
-  int64_t group = panels.group ? column / panels.group : 0;
-  memcpy(&result, panel + panels.scales + 4 * (group * panels.width + place),
-         sizeof(result));
-  return result * static_cast<float>(q);
+  return scaleAt(panels, panel, panels.group ? column / panels.group : 0,
+                 place) *
+         static_cast<float>(q);
 }
 
 /// Writes a number in the device's type, and returns the place of the next.

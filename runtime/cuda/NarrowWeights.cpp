@@ -26,6 +26,35 @@ static int64_t alignTo(int64_t value, int64_t unit) {
 
 static constexpr int64_t kRun = 64;
 
+/// Exact.
+static float widenHalf(uint16_t half) {
+  uint32_t magnitude = static_cast<uint32_t>(half & 0x7fff) << 13, bits;
+  float number;
+  // Exponents are moved by a product, which makes small numbers normal; those
+  // of what is not finite stay at the top.
+  memcpy(&number, &magnitude, sizeof(number));
+  number *= 0x1p112f;
+  memcpy(&bits, &number, sizeof(bits));
+  if (magnitude >= 0x0f800000)
+    bits = magnitude | 0x7f800000;
+  bits |= static_cast<uint32_t>(half & 0x8000) << 16;
+  memcpy(&number, &bits, sizeof(number));
+  return number;
+}
+
+float scaleAt(const attn_abi_panels &panels, const unsigned char *panel,
+              int64_t group, int64_t place) {
+  const unsigned char *scales = panel + panels.scales;
+  if (panels.group) {
+    uint16_t half;
+    memcpy(&half, scales + 2 * (group * panels.width + place), sizeof(half));
+    return widenHalf(half);
+  }
+  float scale;
+  memcpy(&scale, scales + 4 * place, sizeof(scale));
+  return scale;
+}
+
 NarrowLayout::NarrowLayout(const attn_abi_device_weight &weight) {
   const attn_abi_panels &panels = *weight.panels;
   int64_t padded = alignTo(weight.columns, kRun);
@@ -88,10 +117,8 @@ void NarrowLayout::writeScales(const attn_abi_device_weight &weight,
   for (int64_t row = 0; row < scaleStride; ++row) {
     float scale = 0;
     if (row < weight.rows && group < known)
-      memcpy(&scale,
-             source + row / panels.width * panels.bytes + panels.scales +
-                 4 * (group * panels.width + row % panels.width),
-             sizeof(scale));
+      scale = scaleAt(panels, source + row / panels.width * panels.bytes, group,
+                      row % panels.width);
     memcpy(to + 4 * row, &scale, sizeof(scale));
   }
 }

@@ -17,6 +17,10 @@
 namespace attnrt {
 namespace cuda {
 
+/// The scale of a group (0 where there are none) of column `place` of `panel`.
+float scaleAt(const attn_abi_panels &panels, const unsigned char *panel,
+              int64_t group, int64_t place);
+
 struct NarrowLayout {
   explicit NarrowLayout(const attn_abi_device_weight &weight);
 

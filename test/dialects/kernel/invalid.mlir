@@ -16,7 +16,7 @@ kernel.variant @variant_c2 target "x86-64-v3" {
 // -----
 
 // expected-error @+1 {{expects positive numbers of its machine, got #kernel.machine<cores = 2, l1 = 0,}}
-kernel.variant @variant_c3 target "x86-64-v3" machine #kernel.machine<cores = 2, l1 = 0, l2 = 262144, l3 = 0, fmas = 2, l2Rate = 32, l3Rate = 8, memoryRate = 4> {
+kernel.variant @variant_c3 target "x86-64-v3" machine #kernel.machine<cores = 2, l1 = 0, l2 = 262144, l3 = 0, fmas = 2, l2Rate = 32, l3Rate = 8, memoryRate = 4, roundTrip = 400> {
 }
 
 // -----
@@ -112,7 +112,7 @@ kernel.variant @v target "x86-64-v3" {
 // -----
 
 kernel.variant @v target "x86-64-v3" {
-  // expected-error @+1 {{expects activations of f32, or of bf16 or i8 as the weights are; got #kernel.precision<weights = bf16, activations = i8>}}
+  // expected-error @+1 {{expects activations of f32, of bf16 or i8 as the weights are, or of i8 beside i4; got #kernel.precision<weights = bf16, activations = i8>}}
   kernel.func @func_c4(%x: tensor<2x16xf32>, %w: tensor<48x16xf32>) -> tensor<2x48xf32> precision #kernel.precision<weights = bf16, activations = i8> {
     %y = attn.linear %x, %w : tensor<2x16xf32>, tensor<48x16xf32> -> tensor<2x48xf32>
     kernel.return %y : tensor<2x48xf32>

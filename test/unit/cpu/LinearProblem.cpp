@@ -12,6 +12,7 @@
 #include "LinearProblem.h"
 #include "compiler/package/PackWeights.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/bit.h"
 #include <cmath>
 #include <cstring>
@@ -25,25 +26,26 @@ using kernel::Format;
 
 static constexpr double kEpsilon = 1e-5; ///< of the layer norm
 static constexpr int64_t kWidth = 48;    ///< of a panel
-static constexpr int64_t kGroup = 32;    ///< of i4, and of grouped i8
 
 static kernel::PanelsAttr getPanels(const LinearShape &shape) {
   static mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   context.loadDialect<kernel::KernelDialect>();
   return kernel::PanelsAttr::get(
       &context, kWidth, shape.weights,
-      shape.weights == Format::i4 || shape.grouped ? kGroup : 0);
+      shape.weights == Format::i4 || shape.grouped ? shape.group : 0);
 }
 
 static int64_t getTileRows(const LinearShape &shape, const Target &target) {
   const bool wide = target.vectorRegisters >= 32;
   if (shape.activations == Format::f32)
     return wide ? 8 : 6;
-  switch (NarrowRows::choose(target, shape.activations)) {
+  switch (NarrowRows::choose(target, shape.activations, shape.weights,
+                             getPanels(shape).getGroup())) {
   case NarrowRows::TilesOfBytes:
   case NarrowRows::TilesOfBf16:
     return NarrowRows::kTileRows;
   case NarrowRows::ShortsToWord:
+  case NarrowRows::GroupsOfShorts:
     return wide ? 6 : 4;
   default:
     return wide ? 8 : 6;
@@ -58,7 +60,7 @@ std::string getKernelName(const LinearShape &shape) {
          std::to_string(shape.inputStride) + "_" +
          kernel::stringifyFormat(shape.weights).str() + "_" +
          kernel::stringifyFormat(shape.activations).str() +
-         (shape.grouped ? "_grouped" : "");
+         (shape.grouped ? "_grouped" + std::to_string(shape.group) : "");
 }
 
 static std::string rowsType(int64_t columns) {
@@ -212,6 +214,13 @@ LinearProblem::LinearProblem(const LinearShape &shape, int64_t rows,
     narrow();
 }
 
+static float readHalf(const uint8_t *bytes) {
+  uint16_t bits;
+  std::memcpy(&bits, bytes, 2);
+  return llvm::APFloat(llvm::APFloat::IEEEhalf(), llvm::APInt(16, bits))
+      .convertToFloat();
+}
+
 /// Packs the weights and reads them back, by the text of #kernel.panels.
 void LinearProblem::narrow() {
   kernel::PanelsAttr panels = getPanels(shape);
@@ -234,9 +243,12 @@ void LinearProblem::narrow() {
             llvm::bit_cast<float>(upper & 0xffff0000);
         continue;
       }
-      const int64_t group = panels.getGroup() ? k / kGroup : 0;
+      const int64_t group = panels.getGroup() ? k / shape.group : 0;
       float step;
-      std::memcpy(&step, scales + 4 * (group * kWidth + n % kWidth), 4);
+      if (panels.getGroup())
+        step = readHalf(scales + 2 * (group * kWidth + n % kWidth));
+      else
+        std::memcpy(&step, scales + 4 * (n % kWidth), 4);
       const double exact = double(static_cast<int32_t>(upper) >> (32 - bits));
       const double value = exact * step;
       const double roundsTo = weight[n * shape.depth + k];
@@ -252,6 +264,21 @@ void LinearProblem::narrow() {
   }
 }
 
+/// A row of i8 as it is kept: whole steps between its lowest and its highest
+/// number, 0 among them.
+static void narrowToRange(std::vector<double> &row) {
+  const auto [least, most] = std::minmax_element(row.begin(), row.end());
+  const float lowest = std::min(*least, 0.0), highest = std::max(*most, 0.0);
+  const float part = 1.0f / 254.0f;
+  const float step = highest * part - lowest * part, inverse = 1.0f / step;
+  const double zero = std::nearbyint(-double(lowest) * inverse);
+  for (double &value : row) {
+    const double steps = std::nearbyint(value * inverse + zero);
+    EXPECT_TRUE(steps >= 0 && steps <= 255) << steps;
+    value = (steps - zero) * step;
+  }
+}
+
 std::vector<double> LinearProblem::narrowRow(int64_t row) const {
   const float *x = input.data() + row * stride;
   std::vector<double> values(x, x + shape.depth);
@@ -263,13 +290,21 @@ std::vector<double> LinearProblem::narrowRow(int64_t row) const {
     }
   if (shape.activations != Format::i8)
     return values;
-  float largest = 0;
-  for (int64_t k = 0; k < shape.depth; ++k)
-    largest = std::max(largest, std::fabs(x[k]));
-  const float inverse = 127.0f / largest;
-  for (double &value : values)
-    value = std::nearbyint(value * double(inverse)) *
-            double(largest * (1.0f / 127.0f));
+  const int64_t group = getPanels(shape).getGroup();
+  if (!group) {
+    narrowToRange(values);
+    return values;
+  }
+  for (int64_t from = 0; from < shape.depth; from += group) {
+    const int64_t to = std::min(from + group, shape.depth);
+    float largest = 0;
+    for (int64_t k = from; k < to; ++k)
+      largest = std::max(largest, std::fabs(x[k]));
+    const float inverse = 127.0f / largest;
+    for (int64_t k = from; k < to; ++k)
+      values[k] = std::nearbyint(values[k] * double(inverse)) *
+                  double(largest * (1.0f / 127.0f));
+  }
   return values;
 }
 

@@ -36,6 +36,7 @@ struct LinearShape {
   kernel::Format weights = kernel::Format::f32;
   kernel::Format activations = kernel::Format::f32;
   bool grouped = false; ///< weights of i8 with a scale for each group
+  int64_t group = 32;   ///< where weights are in groups
 };
 
 /// "linear_N_K_..."

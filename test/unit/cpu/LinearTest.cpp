@@ -274,17 +274,47 @@ TEST(LinearOfBytes, SameBitsOnEveryTarget) {
   }
 }
 
+/// Rows whose numbers lie to one side of 0, or whose range is no f32.
+TEST(LinearOfBytes, RowsOfOneSign) {
+  const LinearShape shape = getBytesShape();
+  std::vector<float> first;
+  for (const Target *target : getBytesTargets()) {
+    auto runner =
+        KernelRunner::compile(makeModule({shape}, *target, false), *target);
+    ASSERT_NE(runner, nullptr);
+    LinearProblem linear(shape, 6, *target, false);
+    for (int64_t k = 0; k < shape.depth; ++k) {
+      linear.inputRow(0)[k] = std::fabs(linear.inputRow(0)[k]);
+      linear.inputRow(1)[k] = -std::fabs(linear.inputRow(1)[k]);
+      linear.inputRow(2)[k] += 5;
+      linear.inputRow(3)[k] = -3;
+      linear.inputRow(4)[k] = k % 2 ? 1.8e38f : -1.8e38f;
+      linear.inputRow(5)[k] = std::max(linear.inputRow(5)[k], -0x1p-12f);
+    }
+    std::fill_n(linear.inputRow(4) + 2, shape.depth - 2, 0.0f);
+    std::vector<float> result = linear.run(*runner, 1);
+    linear.check(result);
+    if (first.empty())
+      first = result;
+    EXPECT_TRUE(sameBits(first.data(), result.data(), first.size()))
+        << target->name.str();
+  }
+}
+
 TEST(LinearOfBytes, RowsOfZerosAndWithNaNs) {
   const LinearShape shape = getBytesShape();
   for (const Target *target : getBytesTargets()) {
     auto runner =
         KernelRunner::compile(makeModule({shape}, *target, false), *target);
     ASSERT_NE(runner, nullptr);
-    LinearProblem linear(shape, 5, *target, false);
+    LinearProblem linear(shape, 8, *target, false);
     std::vector<float> before = linear.run(*runner, 1);
     std::fill_n(linear.inputRow(1), shape.depth, 0.0f);
     std::fill_n(linear.inputRow(2), shape.depth, 0x1p-110f);
     linear.inputRow(3)[shape.depth - 1] = NAN;
+    linear.inputRow(5)[0] = -NAN;
+    linear.inputRow(6)[0] = INFINITY;
+    linear.inputRow(7)[shape.depth - 1] = -INFINITY;
     std::vector<float> result = linear.run(*runner, 1);
     for (int64_t n = 0; n < shape.columns; ++n) {
       EXPECT_EQ(result[n], before[n]);
@@ -292,6 +322,9 @@ TEST(LinearOfBytes, RowsOfZerosAndWithNaNs) {
       EXPECT_NEAR(result[2 * shape.columns + n], 0, 0x1p-100);
       EXPECT_TRUE(std::isnan(result[3 * shape.columns + n]));
       EXPECT_EQ(result[4 * shape.columns + n], before[4 * shape.columns + n]);
+      EXPECT_TRUE(std::isnan(result[5 * shape.columns + n]));
+      EXPECT_FALSE(std::isfinite(result[6 * shape.columns + n]));
+      EXPECT_FALSE(std::isfinite(result[7 * shape.columns + n]));
     }
   }
 }
@@ -329,6 +362,11 @@ std::vector<Provider> getProviders() {
       providers.push_back({target, false, weights});
     providers.push_back({target, false, Format::i8, Format::i8});
     providers.push_back({target, false, Format::i8, Format::f32, true});
+  }
+  for (const char *target :
+       {"amx", "x86-64-v4", "x86-64-v4-vnni", "x86-64-v3", "x86-64-v3-vnni"}) {
+    providers.push_back({target, false, Format::i4, Format::i8});
+    providers.push_back({target, false, Format::i8, Format::i8, true});
   }
   for (const char *target : {"amx", "x86-64-v4-vnni", "x86-64-v3-vnni"})
     providers.push_back({target, false, Format::i8, Format::i8});

@@ -1,0 +1,114 @@
+//===- LinearGroupTest.cpp - i8 rows beside weights in groups -------------===//
+//
+// Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Groups of every kind of length, with a last one that is cut short: exact
+// within rounding, and the same bits on every target, in every tile and for
+// every number of workers, since sums of a group are integers.
+//
+//===----------------------------------------------------------------------===//
+#include "LinearProblem.h"
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+
+using namespace attnc;
+using namespace attnc::test;
+
+namespace {
+
+using kernel::Format;
+
+LinearShape getShape(Format weights, int64_t group, int64_t depth) {
+  LinearShape shape = {100, depth, Finish::Residual};
+  shape.weights = weights;
+  shape.activations = Format::i8;
+  shape.grouped = true;
+  shape.group = group;
+  return shape;
+}
+
+/// The targets that this machine runs; those with tiles use none of them here.
+std::vector<const Target *> getTargets() {
+  std::vector<const Target *> targets;
+  for (const Target &target : Target::all())
+    if (target.hasMicroKernels &&
+        (target.runsHere() ||
+         (target.hasTiles && Target::find("x86-64-v4-vnni")->runsHere())))
+      targets.push_back(&target);
+  return targets;
+}
+
+bool sameBits(const float *a, const float *b, size_t count) {
+  return std::memcmp(a, b, count * sizeof(float)) == 0;
+}
+
+class LinearGroups : public testing::TestWithParam<Format> {};
+
+TEST_P(LinearGroups, EveryLengthOnEveryTarget) {
+  std::vector<LinearShape> shapes;
+  // Shorter than a vector, no multiple of one, of several units.
+  for (int64_t group : {8, 40, 128})
+    shapes.push_back(getShape(GetParam(), group, 150));
+  shapes.push_back(getShape(GetParam(), 16, 33));
+  constexpr int64_t kRows = 19;
+  std::vector<std::vector<float>> known(shapes.size());
+  for (const Target *target : getTargets()) {
+    auto runner =
+        KernelRunner::compile(makeModule(shapes, *target, false), *target);
+    ASSERT_NE(runner, nullptr);
+    for (auto [shape, first] : llvm::zip(shapes, known)) {
+      LinearProblem linear(shape, kRows, *target, false);
+      const std::vector<float> result = linear.run(*runner, 1);
+      linear.check(result);
+      if (HasFailure())
+        return;
+      if (first.empty())
+        first = result;
+      ASSERT_TRUE(sameBits(first.data(), result.data(), first.size()))
+          << target->name.str() << ": " << getKernelName(shape);
+      const std::vector<float> shared = linear.run(*runner, 3);
+      EXPECT_TRUE(sameBits(first.data(), shared.data(), first.size()));
+      for (int64_t row : {int64_t(0), int64_t(8), kRows - 1}) {
+        const std::vector<float> alone = linear.runRow(*runner, row);
+        EXPECT_TRUE(sameBits(first.data() + row * shape.columns, alone.data(),
+                             shape.columns))
+            << target->name.str() << ": " << getKernelName(shape);
+      }
+    }
+  }
+}
+
+TEST_P(LinearGroups, ZerosAndNaNs) {
+  LinearShape shape = getShape(GetParam(), 32, 133);
+  shape.finish = Finish::None;
+  for (const Target *target : getTargets()) {
+    auto runner =
+        KernelRunner::compile(makeModule({shape}, *target, false), *target);
+    ASSERT_NE(runner, nullptr);
+    LinearProblem linear(shape, 5, *target, false);
+    const std::vector<float> before = linear.run(*runner, 1);
+    std::fill_n(linear.inputRow(1), shape.depth, 0.0f);
+    std::fill_n(linear.inputRow(2), shape.depth, 0x1p-110f);
+    linear.inputRow(3)[shape.depth - 1] = NAN;
+    const std::vector<float> result = linear.run(*runner, 1);
+    for (int64_t n = 0; n < shape.columns; ++n) {
+      EXPECT_EQ(result[n], before[n]);
+      EXPECT_EQ(result[shape.columns + n], 0);
+      EXPECT_NEAR(result[2 * shape.columns + n], 0, 0x1p-100);
+      EXPECT_TRUE(std::isnan(result[3 * shape.columns + n]));
+      EXPECT_EQ(result[4 * shape.columns + n], before[4 * shape.columns + n]);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, LinearGroups,
+                         testing::Values(Format::i4, Format::i8),
+                         [](const testing::TestParamInfo<Format> &info) {
+                           return kernel::stringifyFormat(info.param).str();
+                         });
+
+} // namespace
