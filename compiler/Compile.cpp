@@ -161,7 +161,17 @@ LogicalResult Compiler::sawSchedule(llvm::StringRef stage, ModuleOp module) {
       }
       tuned = true;
     }
-  if (stage == "choose-tiles" && options.printSchedule)
+  if (stage == "cut-phases")
+    for (auto variant : module.getOps<kernel::VariantOp>()) {
+      options.sawChains(variant);
+      if (!options.tuning)
+        continue;
+      if (llvm::Error error = options.tuning->applyToChains(variant)) {
+        llvm::errs() << llvm::toString(std::move(error)) << "\n";
+        return failure();
+      }
+    }
+  if (stage == "cut-phases" && options.printSchedule)
     printSchedule(module, llvm::errs());
   return success();
 }

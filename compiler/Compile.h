@@ -37,6 +37,8 @@ struct CompileOptions {
   const TuningFile *tuning = nullptr;
   /// Called with the kernels of each variant before they get their tiles.
   std::function<void(kernel::VariantOp)> sawKernels = [](kernel::VariantOp) {};
+  /// And with its chains, once phases are cut.
+  std::function<void(kernel::VariantOp)> sawChains = [](kernel::VariantOp) {};
   /// The content's digest of a weights file that stands elsewhere: of the
   /// library, only libNAME.so is written.
   std::string knownContent;

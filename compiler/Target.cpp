@@ -24,13 +24,15 @@ namespace attnc {
 
 // The smallest server parts of each level. Rates are what one core was seen to
 // read: 48, 9 and 4.4 bytes a cycle on Sapphire Rapids; 58, 25 and 7 on Zen 5.
-//                               cores     L1         L2         L3 fma
-static constexpr Machine kHaswell{4, 32 << 10, 256 << 10, 8 << 20, 2, 32, 8, 4};
-static constexpr Machine kSkylake{8, 32 << 10, 1 << 20, 11 << 20, 2, 48, 8, 4};
-static constexpr Machine kSapphireRapids{8, 48 << 10, 2 << 20, 15 << 20,
-                                         2, 48,       8,       4};
-// Zen 4: a multiply-add of 64 bytes takes both halves.
-static constexpr Machine kZen4{8, 32 << 10, 1 << 20, 32 << 20, 1, 32, 16, 7};
+// A round trip between cores is about 100 ns where nothing is in between.
+// clang-format off
+//                                   cores  L1         L2         L3       fma  L2  L3 mem trip
+static constexpr Machine kHaswell       {4, 32 << 10, 256 << 10,  8 << 20, 2, 32,  8, 4, 300};
+static constexpr Machine kSkylake       {8, 32 << 10,   1 << 20, 11 << 20, 2, 48,  8, 4, 400};
+static constexpr Machine kSapphireRapids{8, 48 << 10,   2 << 20, 15 << 20, 2, 48,  8, 4, 400};
+// A multiply-add of 64 bytes takes both halves.
+static constexpr Machine kZen4          {8, 32 << 10,   1 << 20, 32 << 20, 1, 32, 16, 7, 400};
+// clang-format on
 static constexpr Machine kNone{};
 
 // vdpbf16ps runs at twice the rate of f32 multiply-adds on Zen 4 and Zen 5 (446

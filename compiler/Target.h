@@ -27,6 +27,7 @@ struct Machine {
   unsigned l3Bytes;          ///< of all cores together; 0: there is none
   unsigned fmas;             ///< vector multiply-adds that begin in a cycle
   unsigned l2Rate, l3Rate, memoryRate; ///< bytes that a core reads in a cycle
+  unsigned roundTrip; ///< cycles in which two cores answer each other once
 
   /// Of this machine: caches, cores and multiply-adds of vectors of
   /// `vectorBytes` as the system and the processor's name tell; what they do

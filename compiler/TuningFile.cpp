@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/TuningFile.h"
 #include "compiler/package/Package.h"
+#include "compiler/schedule/RowChains.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -43,6 +44,13 @@ static bool fromJSON(const json::Value &value, TuningFile::Kernel &kernel,
          map.map("tile", kernel.tile);
 }
 
+static bool fromJSON(const json::Value &value, TuningFile::Chain &chain,
+                     json::Path path) {
+  json::ObjectMapper map(value, path);
+  return map && map.map("signature", chain.signature) &&
+         map.map("block_rows", chain.blockRows);
+}
+
 static Error refuse(StringRef path, const Twine &why) {
   return createStringError(
       "error[A0421]: '" + path + "' is no usable tuning file: " + why +
@@ -71,7 +79,7 @@ Expected<TuningFile> TuningFile::read(StringRef path) {
   json::ObjectMapper map(*parsed, root);
   if (!map || !map.map("target", file.target) ||
       !map.map("processor", file.processor) ||
-      !map.map("kernels", file.kernels))
+      !map.map("kernels", file.kernels) || !map.map("chains", file.chains))
     return refuse(path, toString(root.getError()));
   return file;
 }
@@ -82,10 +90,16 @@ Error TuningFile::write(StringRef path) const {
     list.push_back(json::Object{{"signature", kernel.signature},
                                 {"tile", toJson(kernel.tile)},
                                 {"measured", json::Array(kernel.measured)}});
+  json::Array ofChains;
+  for (const Chain &chain : chains)
+    ofChains.push_back(json::Object{{"signature", chain.signature},
+                                    {"block_rows", chain.blockRows},
+                                    {"measured", json::Array(chain.measured)}});
   json::Value value = json::Object{{kVersionKey, kVersion},
                                    {"target", target},
                                    {"processor", processor},
-                                   {"kernels", std::move(list)}};
+                                   {"kernels", std::move(list)},
+                                   {"chains", std::move(ofChains)}};
   return writeFile(path, [&](raw_fd_ostream &os) {
     os << formatv("{0:2}", value) << "\n";
     return Error::success();
@@ -137,6 +151,26 @@ Error TuningFile::apply(mlir::ModuleOp module,
     return stale("tells of '" + left.begin()->getKey() +
                  "', which this program does not have");
   module->setAttr(kTuningAttr, b.getDictionaryAttr(tiles));
+  return Error::success();
+}
+
+Error TuningFile::applyToChains(kernel::VariantOp variant) const {
+  for (auto program : variant.getBody().getOps<kernel::ProgramOp>())
+    for (auto [phase, ends] : enumerate(getChains(program))) {
+      const SmallVector<int64_t> known = getBlockCandidates(program, phase);
+      if (known.empty())
+        continue;
+      const std::string signature = getChainSignature(program, phase);
+      auto found = find_if(chains, [&](const Chain &chain) {
+        return chain.signature == signature;
+      });
+      if (found == chains.end())
+        continue;
+      if (!is_contained(known, found->blockRows))
+        return refuse(path, "blocks of " + Twine(found->blockRows) +
+                                " rows do not fit '" + signature + "'");
+      getFirstDispatch(program, phase).setBlockRows(found->blockRows);
+    }
   return Error::success();
 }
 

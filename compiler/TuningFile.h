@@ -19,7 +19,7 @@
 namespace attnc {
 
 struct TuningFile {
-  static constexpr int64_t kVersion = 1;
+  static constexpr int64_t kVersion = 2;
 
   struct Kernel {
     std::string signature;
@@ -27,9 +27,15 @@ struct TuningFile {
     /// What was measured: tiles and times; for people alone.
     llvm::json::Array measured;
   };
+  struct Chain {
+    std::string signature;
+    int64_t blockRows;
+    llvm::json::Array measured;
+  };
   std::string path;              ///< where it was read, for messages
   std::string target, processor; ///< what it holds for
   std::vector<Kernel> kernels;
+  std::vector<Chain> chains;
 
   /// A0421 if it cannot be read, or is no such file.
   static llvm::Expected<TuningFile> read(llvm::StringRef path);
@@ -40,6 +46,10 @@ struct TuningFile {
   /// file of another target or other kernels, and, where the variant is laid
   /// out for this machine, of another processor.
   llvm::Error apply(mlir::ModuleOp module, kernel::VariantOp variant) const;
+  /// Gives the chains of a variant, whose phases are cut, the file's blocks.
+  /// Those that other tiles make than were measured keep the cost model's. A0421
+  /// for rows that are no candidate.
+  llvm::Error applyToChains(kernel::VariantOp variant) const;
 };
 
 llvm::json::Value toJson(const CostModel::Tile &tile);

@@ -180,20 +180,23 @@ void Pool::finishPart() {
     futexWake(pending, 1);
 }
 
-void Pool::run(PartFunction partFunction, void *partContext) {
-  if (parts == 1) {
+void Pool::run(PartFunction partFunction, void *partContext, int32_t count) {
+  if (count == 1) {
     partFunction(partContext, 0);
     return;
   }
   function = partFunction;
   context = partContext;
-  pending.store(parts - 1, std::memory_order_relaxed);
+  pending.store(count - 1, std::memory_order_relaxed);
   uint32_t current = phase.load(std::memory_order_relaxed) + 1;
+  // Who has no part finds it taken.
+  for (int32_t part = count; part < parts; ++part)
+    workers[part].claimed.store(current, std::memory_order_relaxed);
   phase.store(current); // publishes the above
   if (sleepers.load() > 0)
     futexWake(phase, INT_MAX);
   partFunction(partContext, 0);
-  for (int32_t part = 1; part < parts; ++part)
+  for (int32_t part = 1; part < count; ++part)
     if (claim(workers[part], current)) {
       partFunction(partContext, part);
       pending.fetch_sub(1, std::memory_order_acq_rel);

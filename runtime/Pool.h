@@ -50,9 +50,10 @@ public:
   bool acquire();
   void release();
 
-  /// Runs function(context, part) for every part in [0, width), in parallel;
-  /// returns when all are done. Only for the owner.
-  void run(PartFunction function, void *context);
+  /// Runs function(context, part) for every part in [0, count), in parallel;
+  /// returns when all are done. `count` is at most the width; with 1 nobody is
+  /// woken. Only for the owner.
+  void run(PartFunction function, void *context, int32_t count);
 
   int32_t width() const { return parts; }
   /// Threads that run now, the caller not counted.

@@ -7,12 +7,13 @@
 //
 // One fork and join per phase, or per chain of phases that go on row by row: on
 // the model's pool, on the caller's executor, or on this thread alone where the
-// pool is taken. A worker takes its rows through a chain block by block, so
-// that what one phase leaves for the next is still in its cache. Every part
-// runs under the same floating-point environment: round to nearest, denormals
-// kept, all exceptions masked. Keeping denormals costs time only where there
-// are any and keeps results equal to IEEE arithmetic; the caller's own setting,
-// with its sticky flags, is put back after each part.
+// pool is taken. A phase gets as many workers as it is worth; with one, this
+// thread goes on by itself. A worker takes its rows through a chain block by
+// block, so that what one phase leaves for the next is still in its cache.
+// Every part runs under the same floating-point environment: round to nearest,
+// denormals kept, all exceptions masked. Keeping denormals costs time only
+// where there are any and keeps results equal to IEEE arithmetic; the caller's
+// own setting, with its sticky flags, is put back after each part.
 //
 //===----------------------------------------------------------------------===//
 #include "Errors.h"
@@ -165,6 +166,30 @@ void takeChain(PhaseRun &run) {
         static_cast<int32_t>(blocks < kMostBlocks ? blocks : kMostBlocks);
 }
 
+/// Of `most` workers those that are worth waking for a phase.
+int32_t countWorkers(const attn_abi_phase &phase, const int64_t *sizes,
+                     int32_t most) {
+  if (phase.flags & ATTN_PHASE_SERIAL)
+    return 1;
+  const attn_abi_work &work = phase.work;
+  if (work.term_count == 0)
+    return most;
+  int64_t cycles = 0;
+  const int64_t enough = int64_t(work.fewest_cycles) * most;
+  for (int32_t i = 0; i < work.term_count && cycles < enough; ++i) {
+    int64_t term = work.terms[i].cycles;
+    for (int32_t size : work.terms[i].sizes)
+      if (__builtin_mul_overflow(term, size < 0 ? 1 : sizes[size], &term))
+        return most;
+    if (__builtin_add_overflow(cycles, term, &cycles))
+      return most;
+  }
+  if (cycles >= enough)
+    return most;
+  const int64_t count = cycles / work.fewest_cycles;
+  return count > 1 ? static_cast<int32_t>(count) : 1;
+}
+
 } // namespace
 
 attn_status attnrt::runPhases(attn_session &session,
@@ -195,27 +220,30 @@ attn_status attnrt::runPhases(attn_session &session,
       break;
     }
     const attn_abi_phase &phase = schedule.phases[i];
-    bool isSerial = (phase.flags & ATTN_PHASE_SERIAL) != 0;
     Span *spans = session.profile.spans;
-    const bool isAlone = isSerial || (!usesExecutor && !usesPool);
+    const int32_t most = usesExecutor || usesPool ? model.workers : 1;
     PhaseRun run = {&phase,
                     1,
                     1,
                     &frame,
-                    isAlone ? 1 : model.workers,
+                    most,
                     model.choice.usesTiles,
                     spans ? spans + int64_t(i) * model.workers : nullptr,
                     model.workers,
                     &session.state};
     takeChain(run);
+    if (run.count == 1)
+      run.workers = countWorkers(phase, session.sizes, most);
     i += run.count;
-    if (usesExecutor && !isSerial) {
-      status = runOnExecutor(model, run);
-    } else if (usesPool && !isSerial) {
-      model.pool.run(runPoolPart, &run);
-    } else {
+    // An executor of width 1 is there to run phases elsewhere.
+    const bool isElsewhere =
+        usesExecutor && most == 1 && !(phase.flags & ATTN_PHASE_SERIAL);
+    if (run.workers == 1 && !isElsewhere)
       runPart(run, 0);
-    }
+    else if (usesExecutor)
+      status = runOnExecutor(model, run);
+    else
+      model.pool.run(runPoolPart, &run, run.workers);
     if (status == ATTN_OK && run.isCut.load(std::memory_order_relaxed))
       status =
           fail(ATTN_ERROR_CANCELLED,

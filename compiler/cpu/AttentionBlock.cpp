@@ -6,11 +6,11 @@
 //===----------------------------------------------------------------------===//
 //
 // Scores of a block of query rows (register tiles of rows x key vectors), their
-// softmax over whole rows in scratch, and the weighted sum of the values
-// (register tiles of rows x value vectors). What a row goes through does not
-// depend on where it stands in its block, nor on which keys the mask's bounds
-// leave out: these would add zeros. Sums run over the head size and over keys
-// in ascending order.
+// softmax in scratch, over whole rows or chunk by chunk, and the weighted sum
+// of the values (register tiles of rows x value vectors). What a row goes
+// through does not depend on where it stands in its block, nor on which keys
+// the mask's bounds leave out: these would add zeros. Sums run over the head
+// size and over keys in ascending order.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/AttentionEmitter.h"
@@ -34,7 +34,7 @@ Value AttentionEmitter::hasTail(const Block &block) {
 }
 
 void AttentionEmitter::emitBlock(const Sequence &sequence, Value head,
-                                 Value query) {
+                                 Value query, Value chunkIndex) {
   Block block;
   block.sequence = sequence;
   block.head = head;
@@ -42,6 +42,14 @@ void AttentionEmitter::emitBlock(const Sequence &sequence, Value head,
   block.rows = e.minimum(e.sub(sequence.queries, query), e.i64(tileRows));
   block.fullPanels = e.div(sequence.keys, e.i64(panel));
   boundKeys(block);
+  if (!chunk)
+    return emitKeys(block);
+  Value isVisited = cutChunk(block, chunkIndex);
+  e.ifThen(isVisited, [&] { emitKeys(block); });
+}
+
+/// What the block's keys, or a chunk of them, give.
+void AttentionEmitter::emitKeys(const Block &block) {
   packQueries(block);
   usesTiles ? emitTileScores(block) : emitScores(block);
   emitSoftmax(block);
@@ -187,7 +195,7 @@ SmallVector<Value> AttentionEmitter::emitScoreTile(const Block &block,
 
   Values result(highest);
   Value firstKey = e.mul(panelIndex, e.i64(panel));
-  Value target = e.at(probabilities, e.mul(panelIndex, e.i64(panelStride)));
+  Value target = scoresAt(block, panelIndex);
   for (int64_t i = 0; i < tileRows; ++i) {
     Value query = queryOf(block, e.i64(i));
     for (unsigned v = 0; v < width; ++v) {
@@ -210,10 +218,10 @@ SmallVector<Value> AttentionEmitter::emitScoreTile(const Block &block,
 Value AttentionEmitter::visitRow(
     const Block &block, Value row, Value initial,
     function_ref<Value(const Scores &, Value)> body) {
-  Value rowPlace = e.at(probabilities, e.mul(row, e.i64(panel)));
+  Value rowStart = e.mul(row, e.i64(panel));
   Value fullEnd = e.minimum(block.fullPanels, e.ceilDiv(block.keyEnd, panel));
   auto placeOf = [&](Value panelIndex) {
-    return e.at(rowPlace, e.mul(panelIndex, e.i64(panelStride)));
+    return e.at(scoresAt(block, panelIndex), rowStart);
   };
   Value result = e.loop(block.firstPanel, fullEnd, 1, initial,
                         [&](Value index, ValueRange carried) -> Values {
@@ -262,6 +270,8 @@ void AttentionEmitter::emitSoftmax(const Block &block) {
     }
     // A row of -inf alone: exp(-inf - 0) gives the zeros that it stands for.
     Value maximum = e.reduceMax(highest);
+    if (chunk)
+      maximum = joinMaximum(block, row, maximum);
     Value none = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ,
                                        maximum, e.f32(kMinusInfinity));
     maximum = arith::SelectOp::create(b, loc, none, zero, maximum);
@@ -282,11 +292,15 @@ void AttentionEmitter::emitSoftmax(const Block &block) {
           return arith::AddFOp::create(b, loc, carried, weights);
         });
     Value sum = e.reduceAdd(sums);
+    if (chunk)
+      sum = joinSum(block, row, sum);
     Value empty =
         arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, sum, zero);
     Value inverse = arith::DivFOp::create(b, loc, e.f32(1), sum);
-    e.store(arith::SelectOp::create(b, loc, empty, zero, inverse),
-            e.at(scales, row));
+    Value scale = arith::SelectOp::create(b, loc, empty, zero, inverse);
+    if (chunk)
+      scale = arith::SelectOp::create(b, loc, block.isLast, scale, e.f32(1));
+    e.store(scale, e.at(scales, row));
   });
 }
 
@@ -325,14 +339,37 @@ void AttentionEmitter::emitOutputTile(const Block &block, unsigned firstVector,
     }
     return sums;
   };
+  Value target =
+      e.at(output, e.add(e.mul(e.add(block.sequence.firstQuery, block.query),
+                               e.i64(queryHeads * valueSize)),
+                         e.add(e.mul(block.head, e.i64(valueSize)),
+                               e.i64(firstVector * lanes))));
+  auto placeOf = [&](int64_t i, unsigned v) {
+    return e.at(target, e.i64(i * queryHeads * valueSize + v * lanes));
+  };
+  auto maskOf = [&](unsigned v) {
+    const int64_t left = valueSize - (firstVector + v) * lanes;
+    return left < lanes ? e.tailMask(e.i64(left)) : Value();
+  };
   Values sums(tileRows * width, e.splat(e.f32(0)));
+  for (int64_t i = 0; chunk && i < tileRows; ++i) {
+    Value exists = e.splat(e.lessThan(e.i64(i), block.rows));
+    Value factor = e.splat(e.loadF32(e.at(factors, e.i64(i))));
+    for (unsigned v = 0; v < width; ++v) {
+      Value mask = exists;
+      if (Value columns = maskOf(v))
+        mask = arith::AndIOp::create(b, loc, mask, columns);
+      sums[i * width + v] = arith::MulFOp::create(
+          b, loc, loadEarlier(block, placeOf(i, v), mask), factor);
+    }
+  }
   Value panelEnd = e.ceilDiv(block.keyEnd, panel);
   sums = e.loop(
       block.firstPanel, panelEnd, 1, sums,
       [&](Value index, ValueRange carried) -> Values {
         constexpr int64_t kUnroll = 4;
         Value firstKey = e.mul(index, e.i64(panel));
-        Value weights = e.at(probabilities, e.mul(index, e.i64(panelStride)));
+        Value weights = scoresAt(block, index);
         Value rows = e.at(valuePlace, e.mul(e.div(firstKey, e.i64(pack)),
                                             e.i64(paddedValue)));
         auto part = [&](Value from, Value to, int64_t step, ValueRange sums) {
@@ -349,22 +386,12 @@ void AttentionEmitter::emitOutputTile(const Block &block, unsigned firstVector,
         return part(whole, count, 1, part(e.i64(0), whole, kUnroll, carried));
       });
 
-  Value target =
-      e.at(output, e.add(e.mul(e.add(block.sequence.firstQuery, block.query),
-                               e.i64(queryHeads * valueSize)),
-                         e.add(e.mul(block.head, e.i64(valueSize)),
-                               e.i64(firstVector * lanes))));
   for (int64_t i = 0; i < tileRows; ++i)
     e.ifThen(e.lessThan(e.i64(i), block.rows), [&] {
       Value scale = e.splat(e.loadF32(e.at(scales, e.i64(i))));
-      for (unsigned v = 0; v < width; ++v) {
-        const int64_t left = valueSize - (firstVector + v) * lanes;
-        Value laneMask = left < lanes ? e.tailMask(e.i64(left)) : Value();
-        e.storeVector(
-            arith::MulFOp::create(b, loc, sums[i * width + v], scale),
-            e.at(target, e.i64(i * queryHeads * valueSize + v * lanes)),
-            laneMask);
-      }
+      for (unsigned v = 0; v < width; ++v)
+        e.storeVector(arith::MulFOp::create(b, loc, sums[i * width + v], scale),
+                      placeOf(i, v), maskOf(v));
     });
 }
 

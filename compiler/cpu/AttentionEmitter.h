@@ -29,6 +29,12 @@
 // whole tiles, the last panel is as wide as the others, and panels of
 // probabilities lie a little further apart (schedule/AttentionTiles.h).
 //
+// More keys than `chunk` are taken chunk by chunk, by all rows of an item, so
+// that keys and values stay in L2 and scores in L1 meanwhile: an online
+// softmax. Of every row a maximum and a sum are kept, and the output holds what
+// was added up before, which the next chunk scales to its maximum. Chunks begin
+// at multiples of `chunk`, so that a row's bits depend on nothing else.
+//
 // Values are copied because the rows of a fused projection lie thousands of
 // bytes apart: every block would touch one page per key.
 //
@@ -62,6 +68,10 @@ private:
     Value head, query, rows;
     Value firstPanel, keyEnd; ///< keys that the mask's bounds admit
     Value fullPanels;         ///< panels without a tail, of all keys
+    // Of a chunk; null without.
+    Value base;            ///< its first panel
+    Value isFirst, isLast; ///< of those that the block visits
+    Value itemRow;         ///< of the block's first row, within its item
   };
 
   // EmitAttention.cpp
@@ -81,8 +91,15 @@ private:
   void copyRow(Value source, Value target, int64_t size);
 
   // AttentionBlock.cpp
-  void emitBlock(const Sequence &sequence, Value head, Value query);
+  void emitBlock(const Sequence &sequence, Value head, Value query,
+                 Value chunkIndex);
+  void emitKeys(const Block &block);
   void boundKeys(Block &block);
+  Value cutChunk(Block &block, Value chunkIndex);
+  Value scoresAt(const Block &block, Value panelIndex);
+  Value loadEarlier(const Block &block, Value place, Value mask);
+  Value joinMaximum(const Block &block, Value row, Value maximum);
+  Value joinSum(const Block &block, Value row, Value sum);
   Value applyRegions(const Block &block, Value score, Value query, Value key,
                      Value laneMask);
   void emitScores(const Block &block);
@@ -135,6 +152,7 @@ private:
   int64_t pack;   ///< numbers in a word
   int64_t lanes, tileRows, panelVectors, panel;
   int64_t itemRows; ///< query rows that are shared out together
+  int64_t chunk;    ///< keys of a softmax, whole panels; 0: all
   int64_t queryHeads, keyHeads, headSize, valueSize;
   int64_t headWords;   ///< of a query or key
   int64_t keyWords;    ///< of depth in a panel of keys, padding included
@@ -146,6 +164,7 @@ private:
   Value batches, maximumKeys;
   Value queryScratch, maxima, scales, probabilities, keyScratch, valueScratch;
   Value tileSums, tileConfiguration;
+  Value keptMaxima, keptSums, factors; ///< of chunks
 };
 
 } // namespace attnc::cpu

@@ -73,7 +73,7 @@ void AttentionEmitter::emitTileScores(const Block &block) {
                        e.at(keys, e.mul(word, e.i64(panel))), panel},
                       down, 2);
       });
-      Value target = e.at(probabilities, e.mul(index, e.i64(panelStride)));
+      Value target = scoresAt(block, index);
       for (int64_t r = 0; r < down; ++r)
         for (int64_t c = 0; c < 2; ++c)
           tiles.store(r * 2 + c, e.at(target, e.i64((r * panel + c) * kSide)),
@@ -106,9 +106,8 @@ void AttentionEmitter::sumTiles(const Block &block, Value column, int64_t down,
     Value values =
         e.at(valueScratch,
              e.add(e.mul(index, e.i64(panel / 2 * paddedValue)), column));
-    multiplyTiles({e.at(probabilities, e.mul(index, e.i64(panelStride))), panel,
-                   values, paddedValue},
-                  down, across);
+    multiplyTiles({scoresAt(block, index), panel, values, paddedValue}, down,
+                  across);
   });
   for (int64_t r = 0; r < down; ++r)
     for (int64_t c = 0; c < across; ++c)
@@ -134,9 +133,11 @@ void AttentionEmitter::storeSums(const Block &block, Value column,
           valueSize % kSide
               ? e.tailMask(e.sub(e.sub(e.i64(valueSize), column), first))
               : Value();
-      e.storeVector(
-          arith::MulFOp::create(b, loc, e.loadVector(e.at(sums, first)), scale),
-          e.at(out, first), mask);
+      Value place = e.at(out, first), sum = e.loadVector(e.at(sums, first));
+      if (chunk)
+        sum = e.fma(loadEarlier(block, place, mask),
+                    e.splat(e.loadF32(e.at(factors, row))), sum);
+      e.storeVector(arith::MulFOp::create(b, loc, sum, scale), place, mask);
     }
   });
 }

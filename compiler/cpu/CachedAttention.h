@@ -109,7 +109,7 @@ private:
   attn::CapturedRegion score, mask;
   llvm::SmallVector<KeyBound> bounds;
   StateAccess key, value;
-  int64_t lanes, tileRows, fewRows, group;
+  int64_t lanes, itemRows, tileRows, fewRows, group;
   int64_t headSize, valueSize, paddedHead, paddedValue;
   int64_t block;     ///< positions
   int64_t partWords; ///< of a row: result, sums, maximum

@@ -10,12 +10,13 @@
 // line, each as long as its work, of which every worker takes a contiguous
 // part. Keys and values are laid out anew when the key head changes:
 //
-//   for sequence: for item of mine: [keys, values]; for block of rows:
-//     scores, softmax, weighted sum
+//   for sequence: for item of mine: [keys, values]; for chunk of keys:
+//     for block of rows: scores, softmax, weighted sum
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/cpu/AttentionEmitter.h"
 #include "compiler/schedule/AttentionTiles.h"
+#include "compiler/schedule/Tuning.h"
 
 using namespace mlir;
 
@@ -46,11 +47,14 @@ AttentionEmitter::AttentionEmitter(KernelEmitter &emitter, attn::AttentionOp op)
   kernel::PrecisionAttr precision = e.kernel.getPrecisionAttr();
   isBf16 = precision && precision.getActivations() == kernel::Format::bf16;
   usesTiles = isBf16 && e.target.hasTiles;
-  const CostModel::AttentionTile chosen = e.model.chooseAttention(isBf16);
+  const CostModel::AttentionTile chosen =
+      e.model.chooseAttention(getAttention(e.kernel, op));
   kernel::TileAttr tile = e.kernel.getTileAttr();
   tileRows = tile ? tile.getRows() : chosen.rows;
   panel = tile && tile.getColumns() ? tile.getColumns() : chosen.columns;
   itemRows = tile && tile.getBlock() ? tile.getBlock() : chosen.block;
+  chunk = tile ? tile.getDepth() : chosen.chunk;
+  assert(chunk % panel == 0 && "chunks are whole panels");
   panelVectors = panel / lanes;
   queryHeads = op.getQueryHeads();
   keyHeads = op.getKeyHeads();
@@ -77,6 +81,11 @@ void AttentionEmitter::placeScratch() {
     place = e.at(place, elements);
     return start;
   };
+  if (chunk) {
+    keptMaxima = take(e.i64(itemRows));
+    keptSums = take(e.i64(itemRows));
+    factors = take(e.i64(llvm::alignTo(tileRows, 16)));
+  }
   queryScratch = take(e.i64(tileRows * paddedHead));
   if (usesTiles) {
     tileSums = take(e.i64(tileRows * AttentionTiles::kColumns));
@@ -172,7 +181,7 @@ void AttentionEmitter::emitItem(const Sequence &sequence, Value item,
   const int64_t group = queryHeads / keyHeads;
   Value chunks = e.ceilDiv(sequence.queries, itemRows);
   Value head = e.div(item, chunks);
-  Value chunk = e.sub(item, e.mul(head, chunks));
+  Value ofHead = e.sub(item, e.mul(head, chunks));
   Value keyHead = e.div(head, e.i64(group));
 
   auto equal = [&](Value x, Value y) -> Value {
@@ -186,10 +195,17 @@ void AttentionEmitter::emitItem(const Sequence &sequence, Value item,
     packValues(sequence, keyHead);
   });
 
-  Value from = e.mul(chunk, e.i64(itemRows));
+  Value from = e.mul(ofHead, e.i64(itemRows));
   Value to = e.minimum(e.add(from, e.i64(itemRows)), sequence.queries);
-  e.loop(from, to, tileRows,
-         [&](Value row) { emitBlock(sequence, head, row); });
+  auto blocks = [&](Value chunkIndex) {
+    e.loop(from, to, tileRows,
+           [&](Value row) { emitBlock(sequence, head, row, chunkIndex); });
+  };
+  if (!chunk)
+    return blocks(Value());
+  // Rows without keys are visited, too: they are zeros.
+  Value parts = e.maximum(e.ceilDiv(sequence.keys, chunk), e.i64(1));
+  e.loop(e.i64(0), parts, 1, [&](Value index) { blocks(index); });
 }
 
 LogicalResult KernelEmitter::emitAttention(attn::AttentionOp op) {

@@ -27,7 +27,6 @@ using namespace mlir;
 
 namespace attnc::cpu {
 
-static constexpr int64_t kItemRows = 64;
 static constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 CachedAttentionEmitter::CachedAttentionEmitter(KernelEmitter &emitter,
@@ -35,7 +34,8 @@ CachedAttentionEmitter::CachedAttentionEmitter(KernelEmitter &emitter,
     : e(emitter), b(emitter.b), loc(emitter.loc), op(op),
       score(op.getScoreRegion()), mask(op.getMaskRegion()),
       bounds(findKeyBounds(mask)), key(emitter, op.getKey()),
-      value(emitter, op.getValue()), lanes(emitter.lanes) {
+      value(emitter, op.getValue()), lanes(emitter.lanes),
+      itemRows(emitter.model.getItemRows()) {
   assert(key.transposed && !value.transposed && "SelectKernels lays them so");
   tileRows = e.target.vectorRegisters >= 32 ? 8 : 4;
   group = op.getQueryHeads() / op.getKeyHeads();
@@ -105,7 +105,6 @@ Value CachedAttentionEmitter::chunksOf(const Sequence &sequence) {
 /// Chunks are shared out where items do not come out even and are few, every
 /// sequence has one tile for a head, and scratch holds what they give.
 CachedAttentionEmitter::Split CachedAttentionEmitter::planSplit() {
-  constexpr int64_t kItemsPerWorker = 8; // else uneven is little
   Value zero = e.i64(0), heads = e.i64(op.getKeyHeads());
   Value batches = e.rowCount(op.getPast(), 0);
   Values sums = e.loop(zero, batches, 1, ValueRange{zero, zero, zero},
@@ -122,7 +121,7 @@ CachedAttentionEmitter::Split CachedAttentionEmitter::planSplit() {
   Value whole = e.mul(e.div(items, e.workers), e.workers);
   Value isUsed = e.lessThan(whole, items);
   for (Value condition :
-       {e.lessThan(items, e.mul(e.workers, e.i64(kItemsPerWorker))),
+       {e.lessThan(items, e.mul(e.workers, e.i64(e.model.getItemsPerWorker()))),
         e.lessThan(items, units), e.lessThan(mostRows, e.i64(tileRows + 1)),
         e.lessThan(each, e.i64(kCachedAttentionUnits + 1))})
     isUsed = arith::AndIOp::create(b, loc, isUsed, condition);
@@ -133,8 +132,8 @@ CachedAttentionEmitter::Split CachedAttentionEmitter::planSplit() {
 std::pair<Value, Value>
 CachedAttentionEmitter::itemsAndCost(const Sequence &sequence,
                                      const Split &split) {
-  Value parts = e.ceilDiv(sequence.rows, kItemRows);
-  Value rows = e.minimum(sequence.rows, e.i64(kItemRows));
+  Value parts = e.ceilDiv(sequence.rows, itemRows);
+  Value rows = e.minimum(sequence.rows, e.i64(itemRows));
   Value cost = e.maximum(e.mul(rows, sequence.keys), e.i64(1));
   parts = select(split.isUsed, chunksOf(sequence), parts);
   return {e.mul(parts, e.i64(op.getKeyHeads())),
@@ -180,8 +179,8 @@ void CachedAttentionEmitter::emitItem(const Sequence &sequence,
                                       Value item, Value place) {
   Value keyHead = e.div(item, perHead);
   Value within = e.sub(item, e.mul(keyHead, perHead));
-  Value from = select(split.isUsed, e.i64(0), e.mul(within, e.i64(kItemRows)));
-  Value to = e.minimum(e.add(from, e.i64(kItemRows)), sequence.rows);
+  Value from = select(split.isUsed, e.i64(0), e.mul(within, e.i64(itemRows)));
+  Value to = e.minimum(e.add(from, e.i64(itemRows)), sequence.rows);
   Value unitPlace = e.at(unitParts, e.mul(place, e.i64(tileRows * partWords)));
   Value parts = select(split.isUsed, unitPlace, chunkParts);
   e.loop(from, to, tileRows, [&](Value row) {

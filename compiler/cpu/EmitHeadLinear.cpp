@@ -35,7 +35,7 @@ public:
     inputStride = e.rowStride(op.getInput(), 2);
     // A tile of attention's: plain rows by a matrix of a head.
     const CostModel::AttentionTile tile =
-        e.model.chooseAttention(/*isBf16=*/false);
+        e.model.chooseAttention({depth, columns});
     tileRows = tile.rows;
     tileVectors = tile.columns / lanes;
     chunkRows = e.model.getHeadLinearRows();

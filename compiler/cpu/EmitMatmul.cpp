@@ -7,7 +7,7 @@
 //
 // out[.., m, n] = sum over k of lhs[.., m, k] * rhs[.., k, n], or rhs[.., n,
 // k]. Both sides are activations in plain rows, and every dimension may be
-// known at run time only. The workers share out tiles of kRows rows of all
+// known at run time only. The workers share out tiles of rows of all
 // matrices.
 //
 // - rhs[k, n]: lanes run along n, one accumulator per element, k ascending.
@@ -23,13 +23,10 @@ using namespace mlir;
 namespace attnc::cpu {
 
 namespace {
-// Accumulators in flight: hides the latency of a multiply-add, and loads every
-// vector of rhs once per kRows rows.
-constexpr int64_t kRows = 6;
-
 class MatmulEmitter {
 public:
-  MatmulEmitter(KernelEmitter &e, attn::MatmulOp op) : e(e), op(op) {
+  MatmulEmitter(KernelEmitter &e, attn::MatmulOp op)
+      : e(e), op(op), tileRows(e.model.getMatmulRows()) {
     auto shape = attn::getNamedShape(op.getResult().getType());
     auto lhs = attn::getNamedShape(op.getLhs().getType());
     rank = shape.size();
@@ -41,11 +38,11 @@ public:
   }
 
   void emit() {
-    Value perMatrix = e.ceilDiv(rows, kRows);
+    Value perMatrix = e.ceilDiv(rows, tileRows);
     auto [from, to] = e.workerRange(e.mul(matrices, perMatrix));
     e.loop(from, to, 1, [&](Value tile) {
       Value matrix = e.div(tile, perMatrix);
-      Value row = e.mul(e.sub(tile, e.mul(matrix, perMatrix)), e.i64(kRows));
+      Value row = e.mul(e.sub(tile, e.mul(matrix, perMatrix)), e.i64(tileRows));
       SmallVector<Value> indices = e.unflatten(matrix, leading);
       rhs = e.at(e.pointerOf(op.getRhs()), e.offsetOf(op.getRhs(), indices));
       indices.push_back(row);
@@ -53,9 +50,9 @@ public:
       out = e.at(e.outputs[0], e.offsetOf(op.getResult(), indices));
       Value count = e.sub(rows, row);
       e.ifThenElse(
-          e.lessThan(count, e.i64(kRows)),
+          e.lessThan(count, e.i64(tileRows)),
           [&] { e.loop(e.i64(0), count, 1, [&](Value r) { emitRows(r, 1); }); },
-          [&] { emitRows(e.i64(0), kRows); });
+          [&] { emitRows(e.i64(0), tileRows); });
     });
   }
 
@@ -134,6 +131,7 @@ private:
 
   KernelEmitter &e;
   attn::MatmulOp op;
+  const int64_t tileRows;
   unsigned rank;
   SmallVector<SizeExpr> leading;
   Value rows, columns, depth, matrices;

@@ -186,7 +186,7 @@ private:
     ScheduleDescription result;
     for (const PhaseInfo &phase : info.phases)
       result.phases.push_back(
-          {phase.name, phase.symbol, phase.serial, phase.chain});
+          {phase.name, phase.symbol, phase.serial, phase.chain, phase.cost});
     result.slotCount = info.slotCount;
     result.planSymbol = info.planSymbol;
     result.argumentSlots.assign(info.argumentSlots.begin(),
@@ -282,6 +282,11 @@ void writeWork(json::OStream &json, const PhaseWork &work) {
     json.attribute("flops", work.flops.str());
   }
   json.attribute("bytes", work.bytes.str());
+  if (work.bytesPerPosition == SizeExpr(0))
+    return;
+  json.attribute("flops_per_position", work.flopsPerPosition.str());
+  json.attribute("bytes_per_position", work.bytesPerPosition.str());
+  json.attribute("window", work.window);
 }
 
 void writeVariant(json::OStream &json, const VariantDescription &variant,

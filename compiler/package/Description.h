@@ -78,6 +78,7 @@ struct PhaseDescription {
   std::string label, symbol;
   bool serial;
   RowChain chain; ///< that begins here
+  PhaseCost cost;
 };
 
 /// One entry's code in one variant.

@@ -86,8 +86,31 @@ private:
     return record({external(phase.symbol), text(phase.label),
                    number(phase.serial ? ATTN_PHASE_SERIAL : 0, i32),
                    number(chain.phases, i32), rows(0), rows(1),
-                   number(chain.fewestRows, i32), number(chain.blockRows, i32)},
+                   number(chain.fewestRows, i32), number(chain.blockRows, i32),
+                   work(phase.cost)},
                   sizeof(attn_abi_phase));
+  }
+
+  /// Terms of more sizes than the table has room for leave the work unknown.
+  Constant *work(const PhaseCost &cost) {
+    constexpr size_t kMostSizes =
+        sizeof(attn_abi_term::sizes) / sizeof(attn_abi_term::sizes[0]);
+    SmallVector<Constant *> terms;
+    bool isKnown = cost.cycles.has_value();
+    if (isKnown)
+      for (const auto &[names, cycles] : cost.cycles->getTerms()) {
+        isKnown &= names.size() <= kMostSizes;
+        SmallVector<Constant *> values = {number(cycles, i64)};
+        for (size_t i = 0; i < kMostSizes; ++i)
+          values.push_back(
+              number(i < names.size() ? sizeIndex(names[i]) : -1, i32));
+        terms.push_back(record(values, sizeof(attn_abi_term)));
+      }
+    if (!isKnown)
+      terms.clear();
+    return record({array(terms), number(terms.size(), i32),
+                   number(cost.fewestCycles, i32)},
+                  sizeof(attn_abi_work));
   }
 
   Constant *schedule(const EntryDescription &entry,
@@ -148,13 +171,12 @@ private:
           record({number(group.window, i64), number(group.blockBytes, i64)},
                  sizeof(attn_abi_state_group)));
     for (const StatesDescription::State &state : described.states)
-      states.push_back(record({text(state.name), number(state.group, i32),
-                               number(state.offset, i64),
-                               number(state.heads, i64),
-                               number(state.lines, i64),
-                               number(state.width, i32),
-                               number(state.scaleBytes, i32)},
-                              sizeof(attn_abi_state)));
+      states.push_back(
+          record({text(state.name), number(state.group, i32),
+                  number(state.offset, i64), number(state.heads, i64),
+                  number(state.lines, i64), number(state.width, i32),
+                  number(state.scaleBytes, i32)},
+                 sizeof(attn_abi_state)));
     return place(
         record({number(described.positions, i64),
                 number(described.blockPositions, i64),

@@ -40,21 +40,21 @@ static kernel::TileAttr getTile(MLIRContext *context, int64_t rows,
 /// Bytes that one worker needs to attend: the keys of a head transposed
 /// [D][KV], its values [KV][Dv] in whole vectors, the scores of 8 query rows
 /// [8][KV] in whole panels, and small change (row maxima, sums) of at most 1024
-/// numbers. By tiles it is what AttentionTiles says.
-static SizeExpr getAttentionScratch(attn::AttentionOp op, bool byTiles) {
-  SizeExpr keys = 0;
-  if (std::optional<StringRef> bound = op.getLengthBound()) {
-    keys = *SizeExpr::parse(*bound);
-  } else {
-    SmallVector<SizeExpr> shape = attn::getNamedShape(op.getKey().getType());
-    keys = shape[shape.size() == 2 ? 0 : 1];
-  }
+/// numbers. By tiles it is what AttentionTiles says. Where keys are taken in
+/// chunks, an item's rows keep a maximum and a sum each.
+static SizeExpr getAttentionScratch(attn::AttentionOp op, kernel::TileAttr tile,
+                                    bool byTiles) {
+  const SizeExpr keys = getKeys(op);
+  const int64_t kept =
+      tile.getDepth() ? 2 * tile.getBlock() + llvm::alignTo(tile.getRows(), 16)
+                      : 0;
   if (byTiles)
     return AttentionTiles::getScratchBytes(op.getHeadSize(), op.getValueSize(),
-                                           keys);
+                                           keys) +
+           SizeExpr(4 * kept);
   int64_t perKey = op.getHeadSize() + op.getValueSize() + 24;
   return SizeExpr(4) *
-         (SizeExpr(perKey) * (keys + SizeExpr(32)) + SizeExpr(1024));
+         (SizeExpr(perKey) * (keys + SizeExpr(32)) + SizeExpr(1024 + kept));
 }
 
 /// Bytes that one worker needs around OpenBLAS: 8 rows of input and of result.
@@ -165,7 +165,8 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
           kernel.setTileAttr(chooseTile(kernel, model));
           const bool byTiles =
               kernel.getPrecisionAttr() && model.target.hasTiles;
-          kernel.setScratch(getAttentionScratch(op, byTiles).str());
+          kernel.setScratch(
+              getAttentionScratch(op, kernel.getTileAttr(), byTiles).str());
         })
         .Case([&](attn::CachedAttentionOp op) {
           kernel.setScratch(SizeExpr(getCachedAttentionScratch(op)).str());

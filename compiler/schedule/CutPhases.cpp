@@ -17,13 +17,17 @@
 // A phase of products that need of what the phases before them made for a row
 // that row only is marked `by_row`: no worker has to wait there (RowChains.h).
 //
-// Before and after: programs in the tensor form; only `phase` and `by_row`
-// change.
+// Every dispatch gets its `cycles`, by which the runtime decides how many
+// workers a phase is worth, and the first of a chain its `block_rows`.
+//
+// Before and after: programs in the tensor form; only these attributes of
+// dispatches change.
 // Declined with an error: a derived size that is read before it is known.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
 #include "compiler/schedule/RowChains.h"
+#include "compiler/schedule/Work.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -195,6 +199,16 @@ struct CutPhases : impl::CutPhasesBase<CutPhases> {
     });
   }
 
+  /// What phases and chains cost.
+  void describe(kernel::ProgramOp program) {
+    for (kernel::DispatchOp dispatch : getDispatches(program))
+      if (std::optional<SizeExpr> cycles = getCycles(dispatch))
+        dispatch.setCycles(cycles->str());
+    for (auto [phase, ends] : llvm::enumerate(getChains(program)))
+      if (const RowChain chain = getRowChain(program, phase); chain.phases)
+        getFirstDispatch(program, phase).setBlockRows(chain.blockRows);
+  }
+
   void runOnOperation() override {
     derived.clear();
     for (attn::SizeOp size : getSizes(getOperation()))
@@ -205,6 +219,7 @@ struct CutPhases : impl::CutPhasesBase<CutPhases> {
         if (failed(cut(program)))
           return signalPassFailure();
         chain(program);
+        describe(program);
       }
   }
 

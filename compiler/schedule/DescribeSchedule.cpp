@@ -5,12 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A line for the machine and one for each kernel with a tile. Shares of the
-// peak are the model's, not measured: `attnc bench --roofline` measures.
+// A line for the machine, one for each kernel with a tile; of each entry, one
+// for each kernel with its cycles, and its chains. Shares of the peak and
+// cycles are the model's, not measured: `attnc bench --roofline` measures.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/DescribeSchedule.h"
+#include "compiler/schedule/RowChains.h"
 #include "compiler/schedule/Tuning.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include <array>
 
@@ -28,7 +31,8 @@ static void printMachine(const CostModel &model, llvm::raw_ostream &os) {
      << kib(m.l3Bytes) << " KiB for " << m.cores << " cores; " << m.fmas
      << " multiply-adds of " << model.target.lanes()
      << " lanes in a cycle; reads " << m.l2Rate << ", " << m.l3Rate << ", "
-     << m.memoryRate << " bytes in a cycle from L2, L3, memory\n";
+     << m.memoryRate << " bytes in a cycle from L2, L3, memory; " << m.roundTrip
+     << " cycles from core to core and back\n";
 }
 
 /// The model's share of the peak, and whether reading the weights bounds it.
@@ -78,6 +82,40 @@ static void printKernel(const CostModel &model, kernel::FuncOp kernel,
   os << "\n";
 }
 
+/// What the runtime decides by, each line once: layers repeat.
+static void printProgram(const CostModel &model, kernel::ProgramOp program,
+                         llvm::raw_ostream &os) {
+  os << format("  %-28s cycles of one core; a worker has %lld at least\n",
+               ("in " + program.getSymName()).str().c_str(),
+               static_cast<long long>(model.getFewestCycles()));
+  std::vector<std::string> lines;
+  auto add = [&](std::string line) {
+    if (!llvm::is_contained(lines, line))
+      lines.push_back(std::move(line));
+  };
+  for (kernel::DispatchOp dispatch : getDispatches(program)) {
+    std::string text;
+    llvm::raw_string_ostream(text) << format(
+        "  %-28s %s", dispatch.getKernel().str().c_str(),
+        dispatch.getCycles().value_or("not known: all workers").str().c_str());
+    add(std::move(text));
+  }
+  for (auto [phase, ends] : llvm::enumerate(getChains(program)))
+    if (const RowChain chain = getRowChain(program, phase); chain.phases) {
+      std::string text;
+      llvm::raw_string_ostream(text) << format(
+          "  %-28s %lld phases row by row, %lld rows at a time, from %lld rows "
+          "for each worker on",
+          getFirstDispatch(program, phase).getKernel().str().c_str(),
+          static_cast<long long>(chain.phases),
+          static_cast<long long>(chain.blockRows),
+          static_cast<long long>(chain.fewestRows));
+      add(std::move(text));
+    }
+  for (const std::string &line : lines)
+    os << line << "\n";
+}
+
 void printSchedule(ModuleOp module, llvm::raw_ostream &os) {
   for (auto variant : module.getOps<kernel::VariantOp>()) {
     const CostModel model = CostModel::of(variant);
@@ -91,6 +129,9 @@ void printSchedule(ModuleOp module, llvm::raw_ostream &os) {
                  "block", "peak at 1, 16, 128, 512 rows (w: weights' reading)");
     for (auto kernel : variant.getBody().getOps<kernel::FuncOp>())
       printKernel(model, kernel, os);
+    if (!model.target.isGpu())
+      for (auto program : variant.getBody().getOps<kernel::ProgramOp>())
+        printProgram(model, program, os);
   }
 }
 

@@ -245,7 +245,8 @@ void Planner::rewrite() {
       kernel::DispatchOp::create(
           b, op.getLoc(), TypeRange(), dispatch.getKernelAttr(), ins, outs,
           dispatch.getPhaseAttr(), dispatch.getLabelAttr(),
-          dispatch.getByRowAttr());
+          dispatch.getByRowAttr(), dispatch.getCyclesAttr(),
+          dispatch.getBlockRowsAttr());
       dead.push_back(&op);
     } else if (isa<kernel::EmptyOp>(op)) {
       dead.push_back(&op);

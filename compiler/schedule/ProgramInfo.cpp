@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/ProgramInfo.h"
+#include "compiler/schedule/CostModel.h"
 #include "compiler/schedule/RowChains.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -137,21 +138,38 @@ SmallVector<kernel::DispatchOp> getDispatches(kernel::ProgramOp program) {
   return llvm::to_vector(program.getBody().getOps<kernel::DispatchOp>());
 }
 
+/// Adds a dispatch's cycles to its phase's.
+static void addCycles(kernel::DispatchOp dispatch, bool isFirst,
+                      PhaseCost &cost) {
+  const std::optional<StringRef> cycles = dispatch.getCycles();
+  if (!cycles || (!isFirst && !cost.cycles))
+    cost.cycles.reset();
+  else
+    cost.cycles = cost.cycles.value_or(0) + *SizeExpr::parse(*cycles);
+}
+
 ScheduleInfo getSchedule(kernel::ProgramOp program) {
   ScheduleInfo info;
+  const int64_t fewestCycles =
+      CostModel::of(program->getParentOfType<kernel::VariantOp>())
+          .getFewestCycles();
   info.entry = program.getSymName().str();
   info.planSymbol = getPlanSymbol(program);
   for (kernel::DispatchOp dispatch : getDispatches(program)) {
     int64_t phase = dispatch.getPhase();
     bool isNew = phase >= static_cast<int64_t>(info.phases.size());
     if (isNew)
-      info.phases.push_back({getPhaseSymbol(program, phase), "", false,
-                             getRowChain(program, phase)});
+      info.phases.push_back({getPhaseSymbol(program, phase),
+                             "",
+                             false,
+                             getRowChain(program, phase),
+                             {std::nullopt, fewestCycles}});
     assert(phase + 1 == static_cast<int64_t>(info.phases.size()) &&
            "phases are numbered in order, without gaps");
     PhaseInfo &last = info.phases.back();
     last.name += (isNew ? "" : ", ") + dispatch.getLabel().str();
     last.serial |= getKernel(dispatch).getSerial();
+    addCycles(dispatch, isNew, last.cost);
   }
   info.slotCount = program.getSlots() ? program.getSlots()->size() : 0;
   for (unsigned i : llvm::seq(program.getNumArguments())) {

@@ -76,11 +76,18 @@ struct RowChain {
   int64_t blockRows = 0;         ///< that go through the chain together
 };
 
+/// How many workers a phase is worth; part of an attn_abi_phase.
+struct PhaseCost {
+  std::optional<SizeExpr> cycles; ///< of one core; nothing: not known
+  int64_t fewestCycles = 0;       ///< that a worker should have
+};
+
 struct PhaseInfo {
   std::string symbol; ///< of the phase function
   std::string name;   ///< labels of its dispatches: "layer.0.attention.query"
   bool serial;        ///< runs once, as worker 0 of 1
   RowChain chain;     ///< that begins here
+  PhaseCost cost;
 };
 
 /// One entry in one variant; attn_abi_schedule of include/attn/abi.h. Needs

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/RowChains.h"
 #include "compiler/schedule/CostModel.h"
+#include "compiler/schedule/Tuning.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -97,29 +98,83 @@ SmallVector<std::pair<int64_t, int64_t>> getChains(kernel::ProgramOp program) {
   return chains;
 }
 
-RowChain getRowChain(kernel::ProgramOp program, int64_t phase) {
-  RowChain chain;
+/// The dispatches of the chain that begins with phase `phase`; none if no chain
+/// does.
+static SmallVector<kernel::DispatchOp>
+getChainDispatches(kernel::ProgramOp program, int64_t phase) {
   auto [first, last] = getChains(program)[phase];
-  if (first != phase || last == phase)
-    return chain;
-  int64_t tileRows = 1, rowBytes = 1;
-  for (kernel::DispatchOp dispatch : getDispatches(program)) {
-    if (int64_t(dispatch.getPhase()) < first ||
-        int64_t(dispatch.getPhase()) > last)
-      continue;
+  SmallVector<kernel::DispatchOp> dispatches;
+  if (first == phase && last != phase)
+    for (kernel::DispatchOp dispatch : getDispatches(program))
+      if (int64_t(dispatch.getPhase()) >= first &&
+          int64_t(dispatch.getPhase()) <= last)
+        dispatches.push_back(dispatch);
+  return dispatches;
+}
+
+/// What all kernels of a chain hold to, in a share: the most rows, the most
+/// bytes.
+static RowShare getShareOf(ArrayRef<kernel::DispatchOp> dispatches) {
+  RowShare common{{}, 1, 0, 1};
+  for (kernel::DispatchOp dispatch : dispatches) {
     const std::optional<RowShare> share = getRowShare(getKernel(dispatch));
     assert(share && "CutPhases marks products on rows only");
-    chain.rows = share->rows;
-    tileRows = share->tileRows;
-    chain.fewestRows = std::max(chain.fewestRows, share->fewest);
-    rowBytes = std::max(rowBytes, share->rowBytes);
+    common.rows = share->rows;
+    common.tileRows = share->tileRows;
+    common.fewest = std::max(common.fewest, share->fewest);
+    common.rowBytes = std::max(common.rowBytes, share->rowBytes);
   }
-  chain.phases = last - first + 1;
+  return common;
+}
+
+static int64_t chooseBlockRows(const CostModel &model, const RowShare &share) {
+  return std::max(model.getBlockRows(share.rowBytes, share.tileRows),
+                  share.fewest);
+}
+
+RowChain getRowChain(kernel::ProgramOp program, int64_t phase) {
+  RowChain chain;
+  const auto dispatches = getChainDispatches(program, phase);
+  if (dispatches.empty())
+    return chain;
+  const RowShare share = getShareOf(dispatches);
+  kernel::DispatchOp first = dispatches.front(), last = dispatches.back();
+  chain.phases = last.getPhase() - first.getPhase() + 1;
+  chain.rows = share.rows;
+  chain.fewestRows = share.fewest;
   const CostModel model =
       CostModel::of(program->getParentOfType<kernel::VariantOp>());
   chain.blockRows =
-      std::max(model.getBlockRows(rowBytes, tileRows), chain.fewestRows);
+      first.getBlockRows().value_or(chooseBlockRows(model, share));
   return chain;
+}
+
+SmallVector<int64_t> getBlockCandidates(kernel::ProgramOp program,
+                                        int64_t phase) {
+  const auto dispatches = getChainDispatches(program, phase);
+  if (dispatches.empty())
+    return {};
+  const RowShare share = getShareOf(dispatches);
+  const CostModel model =
+      CostModel::of(program->getParentOfType<kernel::VariantOp>());
+  auto candidates =
+      model.getBlockCandidates(chooseBlockRows(model, share), share.tileRows);
+  llvm::erase_if(candidates, [&](int64_t rows) { return rows < share.fewest; });
+  return candidates;
+}
+
+std::string getChainSignature(kernel::ProgramOp program, int64_t phase) {
+  std::string text;
+  for (kernel::DispatchOp dispatch : getChainDispatches(program, phase))
+    text += getSignature(getKernel(dispatch)) + ";";
+  return "chain-" + getDigest(text);
+}
+
+kernel::DispatchOp getFirstDispatch(kernel::ProgramOp program, int64_t phase) {
+  for (kernel::DispatchOp dispatch : getDispatches(program))
+    if (int64_t(dispatch.getPhase()) == phase)
+      return dispatch;
+  llvm_unreachable("phases are numbered without gaps");
 }
 
 } // namespace attnc

@@ -43,8 +43,22 @@ bool readsByRow(kernel::FuncOp kernel, unsigned index);
 llvm::SmallVector<std::pair<int64_t, int64_t>>
 getChains(kernel::ProgramOp program);
 
-/// Of the chain that begins with phase `phase`; none if no chain does.
+/// Of the chain that begins with phase `phase`; none if no chain does. Its
+/// blocks have the `block_rows` of the phase's first dispatch, or as many rows
+/// as the cost model says.
 RowChain getRowChain(kernel::ProgramOp program, int64_t phase);
+
+/// Names a chain by its kernels: "chain-5f0c1b9a". Chains of one name are
+/// alike.
+std::string getChainSignature(kernel::ProgramOp program, int64_t phase);
+
+/// Rows of a block between which the model cannot decide, its own first. Empty
+/// where no chain begins.
+llvm::SmallVector<int64_t> getBlockCandidates(kernel::ProgramOp program,
+                                              int64_t phase);
+
+/// The first dispatch of a phase, which says how the chain goes.
+kernel::DispatchOp getFirstDispatch(kernel::ProgramOp program, int64_t phase);
 
 } // namespace attnc
 

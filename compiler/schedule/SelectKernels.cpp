@@ -192,7 +192,8 @@ void VariantBuilder::dispatch(Operation *op) {
     outs.push_back(kernel::EmptyOp::create(b, op->getLoc(), type));
   auto dispatch = kernel::DispatchOp::create(
       b, op->getLoc(), op->getResultTypes(), kernel.getSymName(),
-      op->getOperands(), outs, /*phase=*/0, getLabel(op, kernel));
+      op->getOperands(), outs, /*phase=*/0, getLabel(op, kernel),
+      /*by_row=*/false, /*cycles=*/nullptr, /*block_rows=*/nullptr);
   op->replaceAllUsesWith(dispatch);
   op->erase();
 }
@@ -228,7 +229,7 @@ struct SelectKernels : impl::SelectKernelsBase<SelectKernels> {
     Machine m = Machine::detect(target.machine, target.vectorBytes);
     return kernel::MachineAttr::get(&getContext(), m.cores, m.l1Bytes,
                                     m.l2Bytes, m.l3Bytes, m.fmas, m.l2Rate,
-                                    m.l3Rate, m.memoryRate);
+                                    m.l3Rate, m.memoryRate, m.roundTrip);
   }
 
   void runOnOperation() override {

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/Tuning.h"
+#include "dialects/attn/Constraints.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/BLAKE3.h"
@@ -16,6 +17,13 @@
 using namespace mlir;
 
 namespace attnc {
+
+std::string getDigest(StringRef text) {
+  constexpr size_t kDigestBytes = 4;
+  auto digest =
+      llvm::BLAKE3::hash<kDigestBytes>(llvm::arrayRefFromStringRef(text));
+  return llvm::toHex(digest, /*LowerCase=*/true);
+}
 
 std::string getSignature(kernel::FuncOp kernel) {
   // A copy without what depends on the other kernels or is chosen here.
@@ -30,11 +38,7 @@ std::string getSignature(kernel::FuncOp kernel) {
   std::string text;
   llvm::raw_string_ostream os(text);
   copy->print(os, OpPrintingFlags().enableDebugInfo(false).useLocalScope());
-  constexpr size_t kDigestBytes = 4;
-  auto digest = llvm::BLAKE3::hash<kDigestBytes>(
-      llvm::arrayRefFromStringRef(StringRef(text)));
-  return (kernel.getSymName() + "-" + llvm::toHex(digest, /*LowerCase=*/true))
-      .str();
+  return (kernel.getSymName() + "-" + getDigest(text)).str();
 }
 
 CostModel::Product getProduct(kernel::FuncOp kernel, attn::LinearOp op) {
@@ -48,10 +52,30 @@ CostModel::Product getProduct(kernel::FuncOp kernel, attn::LinearOp op) {
   return product;
 }
 
-/// Whether attention multiplies in bf16.
-static bool isBf16(kernel::FuncOp kernel) {
+SizeExpr getKeys(attn::AttentionOp op) {
+  if (std::optional<StringRef> bound = op.getLengthBound())
+    return *SizeExpr::parse(*bound);
+  SmallVector<SizeExpr> shape = attn::getNamedShape(op.getKey().getType());
+  return shape[shape.size() == 2 ? 0 : 1];
+}
+
+/// The most that an expression of sizes with bounds comes to.
+static std::optional<int64_t> getMost(const SizeExpr &expr, Operation *op) {
+  for (const std::string &name : expr.names()) {
+    attn::SizeOp size = attn::lookupSize(op, name);
+    if (!size || !size.getMaximum())
+      return std::nullopt;
+  }
+  return expr.evaluate([&](StringRef name) {
+    return int64_t(*attn::lookupSize(op, name).getMaximum());
+  });
+}
+
+CostModel::Attention getAttention(kernel::FuncOp kernel, attn::AttentionOp op) {
   kernel::PrecisionAttr precision = kernel.getPrecisionAttr();
-  return precision && precision.getActivations() == kernel::Format::bf16;
+  return {op.getHeadSize(), op.getValueSize(),
+          precision && precision.getActivations() == kernel::Format::bf16,
+          getMost(getKeys(op), kernel)};
 }
 
 SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
@@ -70,10 +94,10 @@ SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
              model.getProductCandidates(getProduct(kernel, op)))
           add(tile.rows, tile.columns, tile.depth, tile.block);
       })
-      .Case([&](attn::AttentionOp) {
+      .Case([&](attn::AttentionOp op) {
         for (const CostModel::AttentionTile &tile :
-             model.getAttentionCandidates(isBf16(kernel)))
-          add(tile.rows, tile.columns, 0, tile.block);
+             model.getAttentionCandidates(getAttention(kernel, op)))
+          add(tile.rows, tile.columns, tile.chunk, tile.block);
       });
   return candidates;
 }
@@ -88,8 +112,8 @@ bool fits(kernel::TileAttr tile, kernel::FuncOp kernel,
       .Case([&](attn::LinearOp op) {
         return model.fitsProduct(getProduct(kernel, op), numbers);
       })
-      .Case([&](attn::AttentionOp) {
-        return model.fitsAttention(numbers, isBf16(kernel));
+      .Case([&](attn::AttentionOp op) {
+        return model.fitsAttention(numbers, getAttention(kernel, op));
       })
       .Default(false);
 }

@@ -28,6 +28,9 @@ inline constexpr llvm::StringLiteral kPlainTablesAttr = "kernel.plain_tables";
 /// not count.
 std::string getSignature(kernel::FuncOp kernel);
 
+/// Eight hexadecimal digits that stand for a text.
+std::string getDigest(llvm::StringRef text);
+
 /// The tiles between which the model cannot decide, its own choice first; empty
 /// for kernels that have none.
 llvm::SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
@@ -38,6 +41,10 @@ bool fits(kernel::TileAttr tile, kernel::FuncOp kernel, const CostModel &model);
 
 /// What the cost model knows a product by.
 CostModel::Product getProduct(kernel::FuncOp kernel, attn::LinearOp op);
+/// And attention.
+CostModel::Attention getAttention(kernel::FuncOp kernel, attn::AttentionOp op);
+/// Keys that a row may see: of the longest sequence.
+SizeExpr getKeys(attn::AttentionOp op);
 
 } // namespace attnc
 

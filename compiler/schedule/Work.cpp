@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/Work.h"
+#include "compiler/schedule/Tuning.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -57,6 +58,8 @@ static SizeExpr countFlops(Operation *op) {
 
 /// The type of what `op` multiplies.
 static std::string getFactorType(Operation *op) {
+  if (isa<attn::CachedAttentionOp>(op))
+    return "f32"; // whatever a session keeps, it is widened first
   if (!isa<attn::LinearOp, attn::MatmulOp, attn::AttentionOp>(op))
     return "";
   auto kernel = op->getParentOfType<kernel::FuncOp>();
@@ -89,25 +92,85 @@ static SizeExpr countInput(kernel::DispatchOp dispatch, unsigned index) {
   return countBytes(type);
 }
 
+/// Adds what attention does with a session's rows.
+static void addPositions(kernel::DispatchOp dispatch,
+                         attn::CachedAttentionOp op, PhaseWork &work) {
+  SmallVector<SizeExpr> query = attn::getNamedShape(op.getQuery().getType());
+  SmallVector<SizeExpr> past = attn::getNamedShape(op.getPast().getType());
+  work.flopsPerPosition =
+      work.flopsPerPosition +
+      query[0] * SizeExpr(2 * op.getQueryHeads() *
+                          (op.getHeadSize() + op.getValueSize()));
+  work.window = op.getWindow();
+  for (Value value : dispatch.getIns())
+    if (auto state = value.getDefiningOp<kernel::StateOp>()) {
+      auto row = cast<attn::StateType>(value.getType()).getRow();
+      kernel::BlocksAttr blocks = state.getLayout();
+      work.bytesPerPosition =
+          work.bytesPerPosition +
+          past[0] *
+              SizeExpr(llvm::divideCeil(
+                  row.getDimSize(0) * blocks.getHeadBytes(row.getDimSize(1)),
+                  blocks.getPositions()));
+    }
+}
+
+/// Adds what a dispatch computes and moves.
+static void addWork(kernel::DispatchOp dispatch, PhaseWork &work) {
+  Operation *op = getKernel(dispatch).getComputeOp();
+  work.kernels.push_back(dispatch.getKernel().str());
+  work.flops = work.flops + countFlops(op);
+  if (work.type.empty())
+    work.type = getFactorType(op);
+  if (auto attention = dyn_cast<attn::CachedAttentionOp>(op))
+    addPositions(dispatch, attention, work);
+  llvm::SmallPtrSet<Value, 8> counted;
+  for (unsigned index : llvm::seq(dispatch.getIns().size()))
+    if (counted.insert(dispatch.getIns()[index]).second)
+      work.bytes = work.bytes + countInput(dispatch, index);
+  for (Value out : dispatch.getOuts())
+    work.bytes = work.bytes + countBytes(out.getType());
+}
+
 std::vector<PhaseWork> getWork(kernel::ProgramOp program) {
   std::vector<PhaseWork> phases;
   for (kernel::DispatchOp dispatch : getDispatches(program)) {
     if (dispatch.getPhase() >= phases.size())
       phases.resize(dispatch.getPhase() + 1);
-    PhaseWork &work = phases[dispatch.getPhase()];
-    Operation *op = getKernel(dispatch).getComputeOp();
-    work.kernels.push_back(dispatch.getKernel().str());
-    work.flops = work.flops + countFlops(op);
-    if (work.type.empty())
-      work.type = getFactorType(op);
-    llvm::SmallPtrSet<Value, 8> counted;
-    for (unsigned index : llvm::seq(dispatch.getIns().size()))
-      if (counted.insert(dispatch.getIns()[index]).second)
-        work.bytes = work.bytes + countInput(dispatch, index);
-    for (Value out : dispatch.getOuts())
-      work.bytes = work.bytes + countBytes(out.getType());
+    addWork(dispatch, phases[dispatch.getPhase()]);
   }
   return phases;
+}
+
+/// expr / divisor, every term rounded up.
+static SizeExpr divide(const SizeExpr &expr, int64_t divisor) {
+  SizeExpr sum = 0;
+  for (const auto &[names, factor] : expr.getTerms()) {
+    SizeExpr term = llvm::divideCeil(factor, divisor);
+    for (const std::string &name : names)
+      term = term * SizeExpr::name(name);
+    sum = sum + term;
+  }
+  return sum;
+}
+
+std::optional<SizeExpr> getCycles(kernel::DispatchOp dispatch) {
+  for (Value value : dispatch.getIns())
+    if (isa<attn::StateType>(value.getType()))
+      return std::nullopt;
+  const CostModel model =
+      CostModel::of(dispatch->getParentOfType<kernel::VariantOp>());
+  if (model.target.isGpu())
+    return std::nullopt;
+  PhaseWork work;
+  addWork(dispatch, work);
+  kernel::FuncOp kernel = getKernel(dispatch);
+  auto linear = dyn_cast<attn::LinearOp>(kernel.getComputeOp());
+  const int64_t flops =
+      model.getFlopsPerCycle(linear ? getProduct(kernel, linear).rows
+                             : work.type == "bf16" ? kernel::Format::bf16
+                                                   : kernel::Format::f32);
+  return divide(work.flops, flops) + divide(work.bytes, model.machine.l3Rate);
 }
 
 } // namespace attnc

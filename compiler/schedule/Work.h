@@ -13,6 +13,7 @@
 #define ATTNC_COMPILER_SCHEDULE_WORK_H
 
 #include "compiler/schedule/ProgramInfo.h"
+#include <optional>
 
 namespace attnc {
 
@@ -20,10 +21,14 @@ namespace attnc {
 /// and of attention as they are defined, masked positions included, and nothing
 /// else. `bytes` counts every operand and result once: what would come from and
 /// go to memory if caches kept everything within a phase and nothing between
-/// phases; of a table only the rows that are looked up.
+/// phases; of a table only the rows that are looked up. What a session keeps is
+/// as long as no size tells: `perPosition` counts it for each position that a
+/// sequence has when the call is over, of the last `window` if that is not 0.
 struct PhaseWork {
   std::vector<std::string> kernels; ///< in the order of dispatches
   SizeExpr flops = 0, bytes = 0;
+  SizeExpr flopsPerPosition = 0, bytesPerPosition = 0;
+  int64_t window = 0;
   /// Type of the products' factors: "f32", "bf16", "i8"; empty without
   /// products.
   std::string type;
@@ -31,6 +36,11 @@ struct PhaseWork {
 
 /// Needs phases (CutPhases); both forms of programs will do.
 std::vector<PhaseWork> getWork(kernel::ProgramOp program);
+
+/// Cycles that a dispatch takes on one core, as its `cycles`: operations at the
+/// peak and bytes at the rate of L3, one after the other. Nothing for kernels
+/// that read what a session keeps, whose length is no size.
+std::optional<SizeExpr> getCycles(kernel::DispatchOp dispatch);
 
 } // namespace attnc
 

@@ -301,7 +301,7 @@ Error runBench() {
   std::optional<Roofline> roof;
   if (wantsRoof) {
     Expected<Roofline> measured =
-        measureRoofline(library, *entry, sizes, trace.path);
+        measureRoofline(library, *entry, sizes, context, trace.path);
     if (!measured)
       return measured.takeError();
     roof = std::move(*measured);

@@ -76,12 +76,22 @@ addDerived(const Library &library, std::map<std::string, int64_t> sizes) {
   return sizes;
 }
 
+/// Positions of a sequence that a phase reads of what the session keeps.
+double countPositions(const json::Object &phase,
+                      const std::map<std::string, int64_t> &sizes,
+                      int64_t context) {
+  auto seq = sizes.find("seq");
+  const int64_t all = context + (seq == sizes.end() ? 0 : seq->second);
+  const int64_t window = phase.getInteger("window").value_or(0);
+  return double(window ? std::min(window, all) : all);
+}
+
 } // namespace
 
 Expected<Roofline> measureRoofline(const Library &library,
                                    const LibraryEntry &entry,
                                    const std::map<std::string, int64_t> &sizes,
-                                   StringRef path) {
+                                   int64_t context, StringRef path) {
   Expected<json::Value> info = library.info();
   if (!info)
     return info.takeError();
@@ -132,6 +142,11 @@ Expected<Roofline> measureRoofline(const Library &library,
     kernel.milliseconds += trace->median(index);
     kernel.flops += evaluate(phase.getString("flops"), all);
     kernel.bytes += evaluate(phase.getString("bytes"), all);
+    const double positions = countPositions(phase, all, context);
+    kernel.flops +=
+        positions * evaluate(phase.getString("flops_per_position"), all);
+    kernel.bytes +=
+        positions * evaluate(phase.getString("bytes_per_position"), all);
   }
   for (auto &[name, kernel] : kernels) {
     kernel.peak = getPeak(rates, kernel.type, result.variant);

@@ -51,10 +51,10 @@ struct Roofline {
 
 /// Measures the peaks on as many cores as the library has threads, and reads
 /// the calls of `entry` at `sizes` from the trace at `path`, the first two
-/// (cold) left out.
+/// (cold) left out. `context`: positions that sequences have before the call.
 llvm::Expected<Roofline>
 measureRoofline(const Library &library, const LibraryEntry &entry,
-                const std::map<std::string, int64_t> &sizes,
+                const std::map<std::string, int64_t> &sizes, int64_t context,
                 llvm::StringRef path);
 
 } // namespace attnc::tools

@@ -5,13 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Candidate c of every kernel makes library c; all share the weights of the
-// first. A kernel's time in a call is the sum over its phases, each a low
-// quantile of its calls. A tile is taken when it is kGain faster than the
+// Candidate c of every kernel makes library c; further ones have the model's
+// tiles and other blocks of chains. All share the weights of the first. What a
+// kernel or a chain takes in a call is the sum over its phases, each a low
+// quantile of its calls. A candidate is taken when it is kGain faster than the
 // model's own, as the geometric mean over the shapes.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/tools/Tune.h"
+#include "compiler/schedule/RowChains.h"
 #include "compiler/tools/PhaseTrace.h"
 #include "compiler/tools/RandomInput.h"
 #include "llvm/ADT/STLExtras.h"
@@ -33,11 +35,19 @@ constexpr int kFewestRounds = 11, kMostRounds = 101;
 constexpr std::chrono::seconds kTimePerShape{4};
 constexpr const char *kProfile = "ATTN_PROFILE";
 
-/// A kernel with more than one candidate.
-struct Site {
+/// A kernel, or a chain, with more than one candidate.
+template <typename Candidate> struct Site {
   std::string symbol, signature;
-  std::vector<CostModel::Tile> tiles;
+  std::vector<Candidate> candidates;
+  size_t first = 0; ///< library that has the second one
+  /// Of a chain: its phases, of any program.
+  std::map<std::string, std::vector<int64_t>> phases;
+
+  /// The library that has candidate `c`; the first of all has the model's own.
+  size_t library(size_t c) const { return c ? first + c - 1 : 0; }
 };
+using KernelSite = Site<CostModel::Tile>;
+using ChainSite = Site<int64_t>;
 
 Error tuneError(const Twine &what) {
   return createStringError("error[A0420]: " + what);
@@ -91,7 +101,12 @@ private:
                 const std::map<std::string, int64_t> &sizes);
   Error addTimes(const LibraryEntry &entry,
                  const std::map<std::string, int64_t> &sizes);
-  void choose(TuningFile &file);
+  void sawKernels(kernel::VariantOp op);
+  void sawChains(kernel::VariantOp op);
+  TuningFile getCandidates(size_t library) const;
+  template <typename Candidate>
+  size_t choose(const Site<Candidate> &site, json::Array &measured);
+  void chooseAll(TuningFile &file);
 
   mlir::MLIRContext &context;
   CompileOptions options;
@@ -99,49 +114,93 @@ private:
   raw_ostream &log;
   Workplace workplace;
   std::string name, variant;
-  std::vector<Site> sites;
+  std::vector<KernelSite> sites;
+  std::vector<ChainSite> chains;
   size_t count = 1; ///< libraries
   std::vector<std::unique_ptr<Library>> libraries;
-  /// Milliseconds of each kernel: [shape][library].
+  /// Milliseconds of each kernel, by symbol, and chain, by signature:
+  /// [shape][library].
   std::map<std::string, std::vector<std::vector<double>>> times;
 };
+
+void Tuner::sawKernels(kernel::VariantOp op) {
+  const CostModel model = CostModel::of(op);
+  variant = op.getTarget().str();
+  for (auto kernel : op.getBody().getOps<kernel::FuncOp>()) {
+    KernelSite site{kernel.getSymName().str(), getSignature(kernel), {}, 1, {}};
+    for (kernel::TileAttr tile : getTileCandidates(kernel, model))
+      site.candidates.push_back({tile.getRows(), tile.getColumns(),
+                                 tile.getDepth(), tile.getBlock()});
+    if (site.candidates.size() > 1)
+      sites.push_back(std::move(site));
+  }
+}
+
+void Tuner::sawChains(kernel::VariantOp op) {
+  for (auto program : op.getBody().getOps<kernel::ProgramOp>())
+    for (auto [phase, ends] : enumerate(getChains(program))) {
+      const auto rows = getBlockCandidates(program, phase);
+      if (rows.size() < 2)
+        continue;
+      const std::string signature = getChainSignature(program, phase);
+      auto known = find_if(chains, [&](const ChainSite &site) {
+        return site.signature == signature;
+      });
+      if (known == chains.end()) {
+        chains.push_back({signature, signature, {rows.begin(), rows.end()}});
+        known = std::prev(chains.end());
+      }
+      for (int64_t each = ends.first; each <= ends.second; ++each)
+        known->phases[program.getSymName().str()].push_back(each);
+    }
+}
+
+/// What the program of a library is made of.
+TuningFile Tuner::getCandidates(size_t library) const {
+  TuningFile file;
+  file.path = "candidate";
+  file.target = variant;
+  file.processor = Machine::getProcessorName();
+  auto pick = [&](const auto &site) {
+    // The model's own where there is no other, or where others are measured.
+    size_t index = library < site.first ? 0 : library - site.first + 1;
+    if (index >= site.candidates.size())
+      index = 0;
+    return site.candidates[index];
+  };
+  for (const KernelSite &site : sites)
+    file.kernels.push_back({site.signature, pick(site), {}});
+  for (const ChainSite &site : chains)
+    file.chains.push_back({site.signature, pick(site), {}});
+  return file;
+}
 
 Error Tuner::compileAll() {
   options.embedWeights = options.printSchedule = false;
   options.dumpDirectory.clear();
   options.outputDirectory = workplace.path("0");
-  options.sawKernels = [&](kernel::VariantOp op) {
-    const CostModel model = CostModel::of(op);
-    variant = op.getTarget().str();
-    for (auto kernel : op.getBody().getOps<kernel::FuncOp>()) {
-      Site site{kernel.getSymName().str(), getSignature(kernel), {}};
-      for (kernel::TileAttr tile : getTileCandidates(kernel, model))
-        site.tiles.push_back({tile.getRows(), tile.getColumns(),
-                              tile.getDepth(), tile.getBlock()});
-      if (site.tiles.size() > 1)
-        sites.push_back(std::move(site));
-    }
-  };
+  options.sawKernels = [&](kernel::VariantOp op) { sawKernels(op); };
+  options.sawChains = [&](kernel::VariantOp op) { sawChains(op); };
   Expected<CompileResult> first = compileModel(context, options, nulls());
   if (!first)
     return first.takeError();
   name = first->name;
-  options.sawKernels = [](kernel::VariantOp) {};
+  options.sawKernels = options.sawChains = [](kernel::VariantOp) {};
   options.knownContent = first->contentDigest;
-  for (const Site &site : sites)
-    count = std::max(count, site.tiles.size());
+  for (const KernelSite &site : sites)
+    count = std::max(count, site.candidates.size());
+  const size_t ofKernels = count;
+  for (ChainSite &site : chains) {
+    site.first = ofKernels;
+    count = std::max(count, ofKernels + site.candidates.size() - 1);
+  }
   for (size_t c = 1; c < count; ++c) {
-    TuningFile file;
-    file.path = "candidate";
-    file.target = variant;
-    file.processor = Machine::getProcessorName();
-    for (const Site &site : sites)
-      file.kernels.push_back(
-          {site.signature, site.tiles[std::min(c, site.tiles.size() - 1)], {}});
+    const TuningFile file = getCandidates(c);
     options.tuning = &file;
     options.outputDirectory = workplace.path(Twine(c));
-    if (Expected<CompileResult> next = compileModel(context, options, nulls());
-        !next)
+    Expected<CompileResult> next = compileModel(context, options, nulls());
+    options.tuning = nullptr;
+    if (!next)
       return next.takeError();
   }
   return Error::success();
@@ -204,6 +263,12 @@ Error Tuner::addTimes(const LibraryEntry &entry,
       return trace.takeError();
     for (auto &[symbol, rows] : times)
       rows.back().push_back(0);
+    for (const ChainSite &site : chains)
+      if (auto phases = site.phases.find(entry.name);
+          phases != site.phases.end())
+        for (int64_t phase : phases->second)
+          times[site.signature].back().back() +=
+              trace->quantile(phase, kQuantile);
     for (const auto &[index, value] : enumerate(**work)) {
       // Of a phase of several kernels nobody knows which took how long.
       const json::Array &kernels = *value.getAsObject()->getArray("kernels");
@@ -225,36 +290,57 @@ std::string describe(const CostModel::Tile &tile) {
   return text + " block " + std::to_string(tile.block);
 }
 
-void Tuner::choose(TuningFile &file) {
-  for (const Site &site : sites) {
-    const auto &rows = times.at(site.symbol);
-    size_t best = 0;
-    double least = kGain;
-    TuningFile::Kernel kernel{site.signature, {}, {}};
-    for (size_t c = 0; c < site.tiles.size(); ++c) {
-      double logarithms = 0;
-      json::Array milliseconds;
-      for (const std::vector<double> &row : rows) {
-        logarithms += row[c] > 0 ? std::log(row[c] / row[0]) : 0;
-        milliseconds.push_back(row[c]);
-      }
-      const double ratio = std::exp(logarithms / rows.size());
-      if (ratio < least) {
-        best = c;
-        least = ratio;
-      }
-      kernel.measured.push_back(json::Object{{"tile", toJson(site.tiles[c])},
-                                             {"ms", std::move(milliseconds)}});
+std::string describe(int64_t blockRows) {
+  return std::to_string(blockRows) + " rows at a time";
+}
+
+json::Value toJson(int64_t blockRows) { return blockRows; }
+StringRef getKey(const KernelSite &) { return "tile"; }
+StringRef getKey(const ChainSite &) { return "block_rows"; }
+
+/// The site's best candidate, and what was measured of each.
+template <typename Candidate>
+size_t Tuner::choose(const Site<Candidate> &site, json::Array &measured) {
+  const auto found = times.find(site.symbol);
+  const auto &rows = found->second;
+  size_t best = 0;
+  double least = kGain;
+  for (size_t c = 0; c < site.candidates.size(); ++c) {
+    double logarithms = 0;
+    json::Array milliseconds;
+    for (const std::vector<double> &row : rows) {
+      const double time = row[site.library(c)];
+      logarithms += time > 0 ? std::log(time / row[0]) : 0;
+      milliseconds.push_back(time);
     }
-    kernel.tile = site.tiles[best];
-    log << format("  %-28s %-26s", site.symbol.c_str(),
-                  describe(kernel.tile).c_str());
-    if (best)
-      log << format("%5.1f%% faster than %s\n", 100 * (1 / least - 1),
-                    describe(site.tiles[0]).c_str());
-    else
-      log << " the cost model's\n";
+    const double ratio = std::exp(logarithms / rows.size());
+    if (ratio < least) {
+      best = c;
+      least = ratio;
+    }
+    measured.push_back(json::Object{{getKey(site), toJson(site.candidates[c])},
+                                    {"ms", std::move(milliseconds)}});
+  }
+  log << format("  %-28s %-26s", site.symbol.c_str(),
+                describe(site.candidates[best]).c_str());
+  if (best)
+    log << format("%5.1f%% faster than %s\n", 100 * (1 / least - 1),
+                  describe(site.candidates[0]).c_str());
+  else
+    log << " the cost model's\n";
+  return best;
+}
+
+void Tuner::chooseAll(TuningFile &file) {
+  for (const KernelSite &site : sites) {
+    TuningFile::Kernel kernel{site.signature, {}, {}};
+    kernel.tile = site.candidates[choose(site, kernel.measured)];
     file.kernels.push_back(std::move(kernel));
+  }
+  for (const ChainSite &site : chains) {
+    TuningFile::Chain chain{site.signature, 0, {}};
+    chain.blockRows = site.candidates[choose(site, chain.measured)];
+    file.chains.push_back(std::move(chain));
   }
 }
 
@@ -266,13 +352,15 @@ Expected<TuningFile> Tuner::run() {
   TuningFile file;
   file.target = variant;
   file.processor = Machine::getProcessorName();
-  if (sites.empty()) {
+  if (sites.empty() && chains.empty()) {
     log << "  no kernel has several tiles to choose from\n";
     return file;
   }
   if (Error error = openAll())
     return error;
-  for (const Site &site : sites)
+  for (const KernelSite &site : sites)
+    times[site.symbol];
+  for (const ChainSite &site : chains)
     times[site.symbol];
   const Library &library = *libraries.front();
   const LibraryEntry &entry = library.entries().front();
@@ -291,7 +379,7 @@ Expected<TuningFile> Tuner::run() {
     if (Error error = addTimes(entry, sizes))
       return error;
   }
-  choose(file);
+  chooseAll(file);
   return file;
 }
 

@@ -80,11 +80,27 @@ typedef struct attn_abi_chain {
   int32_t block_rows; /* what a block should have */
 } attn_abi_chain;
 
+/* `cycles` for every unit of a product of sizes (-1: none). */
+typedef struct attn_abi_term {
+  int64_t cycles;
+  int32_t sizes[4];
+} attn_abi_term;
+
+/* What a phase takes on one core: the sum of the terms. A worker is worth
+ * having for `fewest_cycles` of its own; with less than twice that, the caller
+ * runs the phase alone. */
+typedef struct attn_abi_work {
+  const attn_abi_term *terms;
+  int32_t term_count; /* 0: not known, all workers run the phase */
+  int32_t fewest_cycles;
+} attn_abi_work;
+
 typedef struct attn_abi_phase {
   attn_phase_function run;
   const char *name; /* for traces: "layer.0.qkv" */
   uint32_t flags;
   attn_abi_chain chain; /* that begins here */
+  attn_abi_work work;
 } attn_abi_phase;
 
 /* One entry's code in one variant. */
@@ -166,8 +182,9 @@ typedef struct attn_abi_state_group {
   uint64_t block_bytes; /* a multiple of 64 */
 } attn_abi_state_group;
 
-/* In a block heads follow each other, each of `lines` lines and a line of scales.
- * A line has `width` bytes for every position (that of scales scale_bytes). */
+/* In a block heads follow each other, each of `lines` lines and a line of
+ * scales. A line has `width` bytes for every position (that of scales
+ * scale_bytes). */
 typedef struct attn_abi_state {
   const char *name; /* "layer.0.key" */
   int32_t group;

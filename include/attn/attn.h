@@ -95,10 +95,10 @@ typedef struct attn_allocator {
 /* The caller's own threads. `parallel_for` runs task(task_context, i) for every
  * i in [0, count) and returns when all are done; it may run them in any order,
  * on any threads, or one after the other. `width` is how many it runs at once
- * (1 to 1024): work is cut into that many parts. One parallel_for is issued per
- * phase of the program, but for the short serial ones, which run on the calling
- * thread; it may be called from several threads at once when several sessions
- * are used at once. */
+ * (1 to 1024): work is cut into that many parts, or fewer where it is little.
+ * One parallel_for is issued per phase of the program, but for serial ones and
+ * those too short to share, which run on the calling thread; it may be called
+ * from several threads at once when several sessions are used at once. */
 typedef struct attn_executor {
   void *context;
   int32_t width;

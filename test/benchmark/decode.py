@@ -9,8 +9,9 @@
 # threads, in a process of its own: a prompt of 512 tokens on an empty sequence,
 # and one more token behind 1,024, by attnc, llama.cpp, onnxruntime, OpenVINO and
 # (f32) PyTorch, called in turn; of 1B only by attnc and llama.cpp, whose files are
-# mapped, so that memory suffices. Before that all are given one prompt; logits that point elsewhere end the
-# run. Writes decode.md, decode.json and a plot into the folder of the report.
+# mapped, so that memory suffices. Before that all are given one prompt; logits that
+# point elsewhere end the run. Of narrow weights the judge is attnc in f32 on the
+# numbers of llama.cpp's file. Writes decode.md, decode.json and a plot into the folder of the report.
 #
 # ===----------------------------------------------------------------------===//
 import argparse
@@ -38,8 +39,9 @@ OURS = {
              ("attnc stored", True, ["--weights=stored"])],
 }
 # 1 - cosine of logits to llama.cpp's, at most. Who rounds random weights to four
-# bits by rules of its own may be 0.1 off f32, as llama.cpp may, and so 0.2 here;
-# who has its numbers, SAME.
+# bits by rules of its own may be 0.1 off f32, as llama.cpp may, and so 0.2 here.
+# Who has its numbers is held to f32's products of these: SAME, or what llama.cpp
+# itself is off.
 SAME = 1e-3
 TOLERANCE = {"F32": 1e-5, "Q8_0": 5e-3, "Q4_0": 0.2}
 
@@ -105,29 +107,47 @@ def columns_of(task):
     return found
 
 
-def compare(columns, ids):
-    """1 - cosine of the logits to those of the last column."""
+def logits_of(column, ids):
     import numpy as np
 
-    logits = {}
-    for name, column in columns.items():
-        column.truncate(0)
-        column.append(ids[:32])
-        logits[name] = np.array(column.append(ids[32:33]), np.float64)
-    exact = logits[list(columns)[-1]]
+    column.truncate(0)
+    column.append(ids[:32])
+    return np.array(column.append(ids[32:33]), np.float64)
+
+
+def differences_to(exact, logits):
+    """1 - cosine of each row to `exact`."""
+    import numpy as np
+
     return {name: 1 - float(row @ exact / np.linalg.norm(row) / np.linalg.norm(exact))
             for name, row in logits.items()}
+
+
+def compare(columns, task, ids):
+    """Differences to llama.cpp, and of those that have its numbers to f32's."""
+    import decoders
+
+    logits = {name: logits_of(column, ids) for name, column in columns.items()}
+    to_llama = differences_to(logits["llama.cpp"], logits)
+    if max(to_llama.values()) > task["tolerance"]:
+        raise SystemExit(f"logits differ by {to_llama}: not the same work")
+    if "judge" not in task:
+        return to_llama, {}
+    judge = decoders.Attnc(task["judge"], task["threads"])
+    exact = logits_of(judge, ids)
+    judge.close()
+    same = {name: logits[name] for name in ("attnc stored", "llama.cpp")}
+    to_exact = differences_to(exact, same)
+    if to_exact["attnc stored"] > max(SAME, to_exact["llama.cpp"]):
+        raise SystemExit(f"logits of llama.cpp's file differ from f32's by {to_exact}")
+    return to_llama, to_exact
 
 
 def measure_task(task):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:task["threads"]])
     columns = columns_of(task)
     ids = [3 + 7919 * i % (task["words"] - 3) for i in range(CONTEXT + 1)]
-    differences = compare(columns, ids)
-    worst = max(differences.values())
-    same = differences.get("attnc stored", 0.0)
-    if worst > task["tolerance"] or same > SAME:
-        raise SystemExit(f"logits differ by {differences}: not the same work")
+    differences, to_exact = compare(columns, task, ids)
 
     def prefill(column):
         def run():
@@ -154,7 +174,7 @@ def measure_task(task):
             "ratios": {name: measure.ratios(times, "attnc", name)
                        for name in times if name != "attnc"},
         }
-    return {"rows": rows, "differences": differences,
+    return {"rows": rows, "differences": differences, "to_exact": to_exact,
             "settings": {name: column.info for name, column in columns.items()
                          if hasattr(column, "info")}}
 
@@ -180,13 +200,17 @@ def run_size(arguments, size, results):
         cache = arguments.cache or ("f32" if kind == "F32" else "bf16")
         libraries = {column[0]: compile_column(folder, kind, column, cache)
                      for column in OURS[kind]}
+        judge = {}
+        if kind != "F32":
+            judge["judge"] = compile_column(
+                folder, kind, ("judge", True, ["--weights=f32"]), "f32")
         for threads in map(int, arguments.threads.split(",")):
             print(f"{size}, {kind}, {threads} threads", flush=True)
             task = {
                 "libraries": libraries, "gguf": os.path.join(folder, kind + ".gguf"),
                 "folder": folder, "threads": threads, "seconds": arguments.seconds,
                 "format": kind, "peers": peers_of(arguments, size),
-                "words": config["vocab_size"], "tolerance": TOLERANCE[kind],
+                "words": config["vocab_size"], "tolerance": TOLERANCE[kind], **judge,
             }
             child = subprocess.run([sys.executable, os.path.abspath(__file__),
                                     "--child", json.dumps(task)],
@@ -259,6 +283,12 @@ reads llama.cpp's own file, and has its numbers bit for bit.
             bars.append((f"{run['size']} {run['format']} {run['threads']}t {what}",
                          {name: report.bounds(row["ratios"][name]) for name in others}))
     lines.append(report.table(head, rows))
+    judged = [f"{run['size']} {run['format']}, {run['threads']} threads: " +
+              ", ".join(f"{name} {value:.1e}" for name, value in run["to_exact"].items())
+              for run in results["runs"] if run["to_exact"]]
+    if judged:
+        lines.append("1 - cosine of the logits to attnc's in f32 on the numbers of "
+                     "llama.cpp's file: " + "; ".join(judged) + ".\n")
     lines.append("![decoders](decode.svg)\n")
     files = {"decode.md": "\n".join(lines), "decode.json": json.dumps(results, indent=1) + "\n",
              "decode.svg": plot.bars("Language models", "time over attnc's", bars, mark=1.0)}

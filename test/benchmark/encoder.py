@@ -11,7 +11,9 @@
 # all run the same ids and mask, in rounds (measure.py), after their outputs were
 # compared. Shapes are BATCHxSEQ, or "ragged" for one batch of 16 sequences of
 # lengths spread evenly from 8 to the longest (512 at most): padded for the peers,
-# and in a second row given to them one by one.
+# and in a second row given to them one by one. FILE is written anew after every
+# row. A peer that fails is left out of that row, with a line; run.py goes on
+# behind the row in which the process itself ended.
 #
 # ===----------------------------------------------------------------------===//
 import argparse
@@ -102,28 +104,39 @@ def angle(rows, expected):
     return float(1 - (dots / lengths).mean())
 
 
-def compare(batch, ours, runs, dtype, exact):
-    """Differences of outputs, by column; ends where one is too large. `exact`:
-    f32's output, where dtype is narrower."""
+class Different(Exception):
+    """Outputs that are not the same work."""
+
+
+def compare(batch, ours, runs, dtype, exact, skip):
+    """Differences of outputs, by column. `exact`: f32's output, where dtype is
+    narrower. Peers that fail are taken out of `runs`."""
     expected = np.array(batch.rows(ours() if exact is None else exact()))
     differences = {}
     for name, run in (runs if exact is None else {"attnc": ours, **runs}).items():
-        rows = batch.rows(run())
+        try:
+            rows = batch.rows(run())
+        except Exception as failure:  # whatever a peer raises
+            skip(f"{name}: {measure.first_line(failure)}")
+            continue
         if exact is None:
             difference = float(np.abs(rows - expected).max())
         else:
             difference = angle(rows.astype(np.float64), expected)
         # Written so that NaN fails.
         if not difference <= TOLERANCE[dtype]:
-            raise SystemExit(
-                f"encoder.py: {batch.label}: outputs of attnc and {name} differ by "
-                f"{difference}; at most {TOLERANCE[dtype]} is expected"
+            raise Different(
+                f"outputs of attnc and {name} differ by {difference}; at most "
+                f"{TOLERANCE[dtype]} is expected"
             )
         differences[name] = difference
+    for name in list(runs):
+        if name not in differences:
+            del runs[name]
     return differences
 
 
-def prepare_all(batch, peers):
+def prepare_all(batch, peers, skip):
     """Runs of the peers that can do this batch; a line for those that cannot."""
     runs = {}
     for peer in peers:
@@ -131,16 +144,18 @@ def prepare_all(batch, peers):
             runs[peer.name] = batch.prepare(peer)
         except measure.Skipped as skipped:
             print(f"  {batch.label}: skipped: {skipped}", file=sys.stderr, flush=True)
+        except Exception as failure:  # whatever a peer raises
+            skip(f"{peer.name}: {measure.first_line(failure)}")
     return runs
 
 
-def measure_batch(batch, ours, unfused, peers, exact, arguments, config):
+def measure_batch(batch, ours, unfused, peers, exact, arguments, config, skip):
     run = ours.prepare(batch.ids, batch.mask)
-    runs = prepare_all(batch, peers)
+    runs = prepare_all(batch, peers, skip)
     if unfused:
         runs[measure.UNFUSED] = unfused.prepare(batch.ids, batch.mask)
     reference = exact.prepare(batch.ids, batch.mask) if exact else None
-    differences = compare(batch, run, runs, arguments.dtype, reference)
+    differences = compare(batch, run, runs, arguments.dtype, reference, skip)
     times = measure.rounds({"attnc": run, **runs}, arguments.seconds, arguments.threads)
     return {
         "threads": arguments.threads,
@@ -165,7 +180,9 @@ def main():
     parser.add_argument("--shapes", default="1x16,1x128,1x384,1x512,ragged")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--unfused", help="the same model without our rewrites")
+    parser.add_argument("--done", default="", help="rows to leave out, LABEL;LABEL")
     arguments = parser.parse_args()
+    measure.limit_memory()
 
     cores = sorted(os.sched_getaffinity(0))[: arguments.threads]
     if len(cores) < arguments.threads:
@@ -187,26 +204,36 @@ def main():
     unfused = arguments.unfused and attnc_library.Encoder(
         arguments.unfused, arguments.threads, config["hidden_size"]
     )
-    classes = load_peers(names, arguments.dtype)
-    peers = [peer(model, arguments.threads) for peer in classes]
+    progress = measure.Progress(arguments.json)
+    peers = []
+    for peer in load_peers(names, arguments.dtype):
+        try:
+            peers.append(peer(model, arguments.threads))
+        except Exception as failure:  # whatever a peer raises
+            progress.skip(f"{peer.name}: {measure.first_line(failure)}")
+    progress.settings = [peer.settings for peer in peers]
     exact = None
     if arguments.dtype != "f32" and names:
         of_f32 = load_peers(names, "f32")[0]
         exact = of_f32(model, arguments.threads)
-    rows = []
+    done = arguments.done.split(";")
     for batch in batches_of(arguments.shapes.split(","), config, bool(names)):
-        row = measure_batch(batch, ours, unfused, peers, exact, arguments, config)
-        rows.append(row)
+        if batch.label in done:
+            continue
+        skip = progress.begin(batch.label)
+        try:
+            row = measure_batch(
+                batch, ours, unfused, peers, exact, arguments, config, skip
+            )
+        except Different as difference:
+            progress.fail(str(difference))
+            continue
+        progress.add(row)
         medians = ", ".join(
             f"{name} {of['median'] * 1e3:.2f}" for name, of in row["seconds"].items()
         )
         print(f"  {batch.label}: {medians} ms", file=sys.stderr, flush=True)
-    with open(arguments.json, "w") as file:
-        json.dump(
-            {"cores": cores, "settings": [p.settings for p in peers], "rows": rows},
-            file,
-            indent=1,
-        )
+    progress.end()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@
 #
 # ===----------------------------------------------------------------------===//
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -137,7 +136,7 @@ RUNS = {
 }
 
 
-def prepare_all(kernel, inputs, arguments):
+def prepare_all(kernel, inputs, arguments, skip):
     runs = {}
     for peer in arguments.peers.split(","):
         for name, prepare in RUNS[peer].items():
@@ -145,30 +144,48 @@ def prepare_all(kernel, inputs, arguments):
                 runs[name] = prepare(kernel, inputs, arguments.threads)
             except measure.Skipped:
                 pass
+            except Exception as failure:  # whatever a peer raises
+                skip(f"{name}: {measure.first_line(failure)}")
     return runs
 
 
-def compare(label, expected, name, actual):
+class Different(Exception):
+    """Outputs that are not the same work."""
+
+
+def compare(expected, name, actual):
     """The largest difference over the largest number; ends if it is too large."""
     actual = np.asarray(actual).reshape(expected.shape)
     difference = float(np.abs(actual - expected).max() / np.abs(expected).max())
     # Written so that NaN fails.
     if not difference <= TOLERANCE:
-        raise SystemExit(
-            f"kernels.py: {label}: outputs of attnc and {name} differ by "
-            f"{difference} of the largest; at most {TOLERANCE} is expected"
+        raise Different(
+            f"outputs of attnc and {name} differ by {difference} of the largest; "
+            f"at most {TOLERANCE} is expected"
         )
     return difference
 
 
-def measure_kernel(label, kernel, size, inputs, library, arguments):
+def compare_all(expected, runs, skip):
+    """Differences of outputs, by column. Peers that fail are taken out of
+    `runs`."""
+    differences = {}
+    for name in list(runs):
+        try:
+            actual = runs[name]()
+        except Exception as failure:  # whatever a peer raises
+            skip(f"{name}: {measure.first_line(failure)}")
+            del runs[name]
+            continue
+        differences[name] = compare(expected, name, actual)
+    return differences
+
+
+def measure_kernel(label, kernel, size, inputs, library, arguments, skip):
     output = np.zeros_like(inputs[0])
     ours = library.bind(kernel.entry, (size,), inputs, output)
-    runs = prepare_all(kernel, inputs, arguments)
-    expected = ours().copy()
-    differences = {
-        name: compare(label, expected, name, run()) for name, run in runs.items()
-    }
+    runs = prepare_all(kernel, inputs, arguments, skip)
+    differences = compare_all(ours().copy(), runs, skip)
     times = measure.rounds({"attnc": ours, **runs}, arguments.seconds, arguments.threads)
     row = {
         "threads": arguments.threads,
@@ -197,7 +214,9 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--smoke", action="store_true", help="tiny shapes")
     parser.add_argument("--quick", action="store_true", help="fewer shapes")
+    parser.add_argument("--done", default="", help="rows to leave out, LABEL;LABEL")
     arguments = parser.parse_args()
+    measure.limit_memory()
     cores = sorted(os.sched_getaffinity(0))[: arguments.threads]
     os.sched_setaffinity(0, cores)
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
@@ -225,23 +244,31 @@ def main():
     library = attnc_library.Library(
         os.path.join(arguments.folder, "libkernels.so"), arguments.threads
     )
-    results = []
+    progress = measure.Progress(arguments.json)
+    done = arguments.done.split(";")
+
+    def measure_one(label, kernel, size, make_inputs):
+        if label in done:
+            return
+        skip = progress.begin(label)
+        try:
+            progress.add(
+                measure_kernel(
+                    label, kernel, size, make_inputs(size), library, arguments, skip
+                )
+            )
+        except Different as difference:
+            progress.fail(str(difference))
+
     for chain in chains:
         for count in rows:
             label = f"{count} rows, {chain.hidden} to {chain.wide} and back"
-            inputs = [chain.input(count)]
-            results.append(
-                measure_kernel(label, chain, count, inputs, library, arguments)
-            )
+            measure_one(label, chain, count, lambda size: [chain.input(size)])
     for attention in attentions:
         for seq in lengths:
             label = f"attention {attention.heads}x{attention.size}, S={seq}"
-            inputs = attention.inputs(seq)
-            results.append(
-                measure_kernel(label, attention, seq, inputs, library, arguments)
-            )
-    with open(arguments.json, "w") as file:
-        json.dump(results, file, indent=1)
+            measure_one(label, attention, seq, attention.inputs)
+    progress.end()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,11 @@
 # makes call after call; then the timed call.
 #
 # ===----------------------------------------------------------------------===//
+import json
+import os
+import resource
 import statistics
+import sys
 import time
 
 PAUSE = 0.05  # seconds
@@ -31,6 +35,69 @@ UNFUSED = "attnc unfused"
 
 class Skipped(Exception):
     """What a peer cannot do, in words."""
+
+
+# What one process may take: a peer that wants more fails by itself, instead of
+# the machine.
+MOST_MEMORY = 16 << 30
+
+
+def limit_memory():
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, hard))
+
+
+def first_line(failure):
+    """What an exception says, on one line."""
+    text = str(failure).strip().splitlines()
+    return f"{type(failure).__name__}: {text[0][:200] if text else ''}".rstrip(": ")
+
+
+class Progress:
+    """What a process has measured so far, in a file that is whole at any time."""
+
+    def __init__(self, path):
+        self.path = path
+        self.rows, self.settings, self.skipped, self.failures = [], [], [], []
+        self.label = None
+        self.write()
+
+    def write(self):
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+        with open(self.path + ".new", "w") as file:
+            json.dump(
+                {"rows": self.rows, "settings": self.settings, "label": self.label,
+                 "skipped": self.skipped, "failures": self.failures,
+                 "memory": memory},
+                file,
+            )
+        os.replace(self.path + ".new", self.path)
+
+    def begin(self, label):
+        """The row that is worked on; returns skip()."""
+        self.label = label
+        self.write()
+        return self.skip
+
+    def skip(self, why):
+        """A column that a row, or all rows, go without."""
+        line = f"{self.label}: {why}" if self.label else why
+        print(f"  skipped: {line}", file=sys.stderr, flush=True)
+        self.skipped.append(line)
+
+    def fail(self, why):
+        """A row that is not to be had."""
+        print(f"  {self.label}: {why}", file=sys.stderr, flush=True)
+        self.failures.append(f"{self.label}: {why}")
+        self.write()
+
+    def add(self, row):
+        self.rows.append(row)
+        self.write()
+
+    def end(self):
+        self.label = None
+        self.write()
 
 
 def timed(run):

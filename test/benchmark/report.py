@@ -123,7 +123,8 @@ def kernel_table(rows, peaks):
             row["shape"], str(row["threads"]), milliseconds(row["seconds"]["attnc"]),
             f"{rate / 1e9:.1f}", "" if of_peak is None else f"{of_peak:.0%}",
             f"{bytes_rate / 1e9:.1f}" if bytes_rate else "",
-            "; ".join(peers), f"{max(row['differences'].values()):.1e}",
+            "; ".join(peers),
+            f"{max(row['differences'].values(), default=0):.1e}",
         ])
     return table(["kernel", "threads", "ms", "GFLOP/s", "share of peak",
                   "GB/s of weights", "ratio to peers", "largest difference"], lines)
@@ -154,6 +155,7 @@ def header(results):
     machine = results["machine"]
     lines = [f"- {name}: {value}" for name, value in machine.items()]
     lines += [f"- {setting}" for setting in results["settings"]]
+    lines += [f"- the largest process took {results['memory']:.1f} GiB"]
     return "\n".join(lines) + "\n"
 
 
@@ -203,6 +205,9 @@ def write(results, folder):
             mark=1.0,
         )
         parts.append("![kernels](kernels.svg)\n")
+    for name, title in (("failures", "Not measured"), ("skipped", "Left out")):
+        if results[name]:
+            parts += [f"## {title}\n", "".join(f"- {line}\n" for line in results[name])]
     files["results.md"] = "\n".join(parts)
     files["results.json"] = json.dumps(results, indent=1) + "\n"
     for name, content in files.items():

@@ -31,8 +31,8 @@ kernel.variant @x86_64_v3 target "x86-64-v3" {
     kernel.return %y : !x
   }
   // CHECK-LABEL: kernel.program @chain
-  // CHECK: phase 0 "up"
-  // CHECK: phase 1 by_row "down"
+  // CHECK: phase 0 "up" block_rows 192 cycles "{{.*}}" ->
+  // CHECK: phase 1 by_row "down" cycles
   // CHECK: phase 2 "first row"
   // CHECK: phase 3 by_row "again"
   // CHECK: phase 4 "other tiles"

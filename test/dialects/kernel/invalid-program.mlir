@@ -147,3 +147,31 @@ kernel.variant @v target "x86-64-v3" {
     kernel.return
   }
 }
+
+// -----
+
+kernel.variant @v target "x86-64-v3" {
+  kernel.func @softmax(%x: tensor<3xf32>) -> tensor<3xf32> {
+    %y = attn.softmax %x : tensor<3xf32>
+    kernel.return %y : tensor<3xf32>
+  }
+  kernel.program @dispatch_c2(%x: tensor<3xf32>, %o: tensor<3xf32>) -> () sizes [] {
+    // expected-error @+1 {{'cycles'}}
+    %y = kernel.dispatch @softmax ins(%x : tensor<3xf32>) outs(%o : tensor<3xf32>) phase 1 "a" cycles "12 * rows" -> tensor<3xf32>
+    kernel.return
+  }
+}
+
+// -----
+
+kernel.variant @v target "x86-64-v3" {
+  kernel.func @softmax(%x: tensor<3xf32>) -> tensor<3xf32> {
+    %y = attn.softmax %x : tensor<3xf32>
+    kernel.return %y : tensor<3xf32>
+  }
+  kernel.program @dispatch_c2_block(%x: tensor<3xf32>, %o: tensor<3xf32>) -> () sizes [] {
+    // expected-error @+1 {{expects a positive number of block_rows, got 0}}
+    %y = kernel.dispatch @softmax ins(%x : tensor<3xf32>) outs(%o : tensor<3xf32>) phase 1 "a" block_rows 0 cycles "12" -> tensor<3xf32>
+    kernel.return
+  }
+}

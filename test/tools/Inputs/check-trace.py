@@ -36,7 +36,7 @@ for event in events[1:]:
         parts[-1].append(event)
 assert len(calls) == 6, len(calls)
 for call, inside in zip(calls, parts):
-    assert call["name"] == "encode" and call["args"] == {"batch": 2, "seq": 9}, call
+    assert call["name"] == "encode" and call["args"] == {"batch": 64, "seq": 20}, call
     workers = {}
     for part in inside:
         assert part["ts"] >= call["ts"] - 1e-3

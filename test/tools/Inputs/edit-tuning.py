@@ -6,8 +6,8 @@
 #===----------------------------------------------------------------------===#
 #
 # edit-tuning.py IN OUT WHAT: 'last' takes the last tile that was measured of
-# every kernel; 'rows', 'depth', 'version', 'signature', 'processor', 'drop' and
-# 'member' make the file what attnc refuses.
+# every kernel and chain; 'rows', 'depth', 'block', 'version', 'signature', 'processor',
+# 'drop' and 'member' make the file what attnc refuses.
 #
 # ===----------------------------------------------------------------------===#
 import json
@@ -20,12 +20,19 @@ assert all(len(kernel["measured"]) > 1 for kernel in kernels) and kernels
 if what == "last":
     for kernel in kernels:
         kernel["tile"] = kernel["measured"][-1]["tile"]
+    for chain in tuning["chains"]:
+        chain["block_rows"] = chain["measured"][-1]["block_rows"]
+elif what == "block":
+    # Other tiles may make other chains.
+    for kernel in kernels:
+        kernel["tile"] = kernel["measured"][0]["tile"]
+    tuning["chains"][0]["block_rows"] += 1
 elif what == "rows":
     kernels[0]["tile"]["rows"] = 100
 elif what == "depth":
     kernels[-1]["tile"]["depth"] = 100
 elif what == "version":
-    tuning["attnc_tuning"] = 2
+    tuning["attnc_tuning"] = 3
 elif what == "signature":
     kernels[0]["signature"] = "other-00000000"
 elif what == "processor":

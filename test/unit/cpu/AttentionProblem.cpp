@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 #include "AttentionProblem.h"
 #include "compiler/schedule/AttentionTiles.h"
+#include "compiler/schedule/CostModel.h"
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -105,6 +106,20 @@ static int64_t bufferWidth(const AttentionKernel &kernel) {
          kernel.keyHeads * kernel.valueSize;
 }
 
+// Query rows that are shared out together.
+static constexpr int64_t kItemRows = 64;
+
+static std::string tileText(const AttentionKernel &kernel,
+                            const Target &target) {
+  const CostModel::AttentionTile tile =
+      CostModel(target, target.machine)
+          .chooseAttention({kernel.headSize, kernel.valueSize, kernel.isBf16});
+  return " tile #kernel.tile<rows = " + std::to_string(tile.rows) +
+         ", columns = " + std::to_string(tile.columns) +
+         ", depth = " + std::to_string(kernel.chunkPanels * tile.columns) +
+         ", block = " + std::to_string(kItemRows) + ">";
+}
+
 std::string AttentionKernel::text(const Target &target) const {
   const std::string q = rowType(*this, "q", queryHeads, headSize);
   const std::string k = rowType(*this, "k", keyHeads, headSize);
@@ -129,7 +144,7 @@ std::string AttentionKernel::text(const Target &target) const {
          "attn.size @k min 0 max 4096\nattn.size @t min 0 max 65536\n"
          "kernel.variant @v target \"" +
          target.name.str() + "\" {\nkernel.func @attention(" + arguments +
-         ") -> " + o +
+         ") -> " + o + tileText(*this, target) +
          (isBf16 ? " precision #kernel.precision<weights = bf16, activations = "
                    "bf16>"
                  : "") +
@@ -139,10 +154,12 @@ std::string AttentionKernel::text(const Target &target) const {
 }
 
 size_t AttentionKernel::scratchBytes(int64_t keys) const {
-  const size_t bytes =
+  size_t bytes =
       usesTiles
           ? AttentionTiles::getScratchBytes(headSize, valueSize, keys).number()
           : 4 * ((headSize + valueSize + 24) * (keys + 32) + 1024);
+  if (chunkPanels)
+    bytes += 4 * (2 * kItemRows + (usesTiles ? AttentionTiles::kRows : 16));
   return (bytes + 63) / 64 * 64;
 }
 

@@ -51,9 +51,10 @@ struct AttentionKernel {
   enum Form { Single, Padded, Packed };
   Form form = Padded;
   int64_t queryHeads = 1, keyHeads = 1, headSize = 16, valueSize = 16;
-  bool oneBuffer = false; ///< q, k, v are views of one [rows, ...] buffer
-  bool isBf16 = false;    ///< products of bf16
-  bool usesTiles = false; ///< by AMX
+  bool oneBuffer = false;  ///< q, k, v are views of one [rows, ...] buffer
+  bool isBf16 = false;     ///< products of bf16
+  bool usesTiles = false;  ///< by AMX
+  int64_t chunkPanels = 0; ///< of keys whose softmax is taken at once; 0: all
   Region score, mask;
 
   std::string text(const Target &target) const;

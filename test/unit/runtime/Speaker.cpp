@@ -83,20 +83,20 @@ void speak(const attn_frame *frame, int32_t, int32_t) {
 }
 
 const attn_abi_phase decodePhases[] = {
-    {speak<false, false>, "decode", ATTN_PHASE_SERIAL, {}}};
+    {speak<false, false>, "decode", ATTN_PHASE_SERIAL, {}, {}}};
 const attn_abi_phase scorePhases[] = {
-    {speak<true, false>, "score", ATTN_PHASE_SERIAL, {}}};
+    {speak<true, false>, "score", ATTN_PHASE_SERIAL, {}, {}}};
 const attn_abi_phase draftPhases[] = {
-    {speak<false, true>, "decode", ATTN_PHASE_SERIAL, {}}};
+    {speak<false, true>, "decode", ATTN_PHASE_SERIAL, {}, {}}};
 const int32_t noSlots[] = {-1, -1, -1};
 const attn_abi_schedule schedules[] = {{decodePhases, 1, 0, plan, noSlots},
                                        {scorePhases, 1, 0, plan, noSlots}};
 const attn_abi_schedule draftSchedules[] = {{draftPhases, 1, 0, plan, noSlots},
                                             {scorePhases, 1, 0, plan, noSlots}};
 const attn_abi_phase reversedDecodePhases[] = {
-    {speak<false, false, true>, "decode", ATTN_PHASE_SERIAL, {}}};
+    {speak<false, false, true>, "decode", ATTN_PHASE_SERIAL, {}, {}}};
 const attn_abi_phase reversedScorePhases[] = {
-    {speak<true, false, true>, "score", ATTN_PHASE_SERIAL, {}}};
+    {speak<true, false, true>, "score", ATTN_PHASE_SERIAL, {}, {}}};
 const attn_abi_schedule reversedSchedules[] = {
     {reversedDecodePhases, 1, 0, plan, noSlots},
     {reversedScorePhases, 1, 0, plan, noSlots}};

@@ -77,7 +77,7 @@ struct Tables {
   int32_t first = 0, slots[1] = {-1};
   attn_abi_size size{"n", 0, INT64_MAX};
   attn_abi_argument argument;
-  attn_abi_phase phase{idle, "idle", 0, {}};
+  attn_abi_phase phase{idle, "idle", 0, {}, {}};
   attn_abi_schedule schedule = {};
   attn_abi_entry entry = {};
   attn_abi_variant variant;
@@ -360,8 +360,8 @@ void secondLink(const attn_frame *frame, int32_t worker, int32_t workers) {
 attn_status callChain(const attn_abi_chain &chain, int32_t threads,
                       int64_t rows, bool cancels) {
   Tables tables;
-  attn_abi_phase links[] = {{firstLink, "first", 0, chain},
-                            {secondLink, "second", 0, {}}};
+  attn_abi_phase links[] = {{firstLink, "first", 0, chain, {}},
+                            {secondLink, "second", 0, {}, {}}};
   tables.schedule.phases = links;
   tables.schedule.phase_count = 2;
   tables.schedule.plan = planChain;
@@ -418,6 +418,81 @@ TEST(Tables, AChainIsCancelledWithinIt) {
     EXPECT_THAT(attnrt_last_error(), HasSubstr("in phases 1 to 2 of 2"));
     EXPECT_EQ(made[0] + made[kRows - 1] < 4, true);
   }
+}
+
+// A phase over n rows that says what it costs.
+std::atomic<int> begunParts, ofWorkers;
+void countParts(const attn_frame *, int32_t, int32_t workers) {
+  ++begunParts;
+  ofWorkers = workers;
+}
+
+/// How many workers run the phase; `tasks` are those of an executor, if not
+/// NULL.
+int countWorkers(const attn_abi_work &work, int64_t rows, int32_t threads,
+                 int *tasks = nullptr) {
+  Tables tables;
+  attn_abi_phase phase = {countParts, "phase", 0, {}, work};
+  tables.schedule.phases = &phase;
+  tables.schedule.phase_count = 1;
+  tables.schedule.plan = planChain;
+  attn_options options = rightOptions();
+  options.threads = threads;
+  attn_executor executor = {tasks, threads,
+                            [](void *context, int32_t count,
+                               void (*task)(void *, int32_t),
+                               void *taskContext) {
+                              *static_cast<int *>(context) += count;
+                              for (int32_t i = 0; i < count; ++i)
+                                task(taskContext, i);
+                            }};
+  if (tasks) {
+    *tasks = 0;
+    options.threads = 0; // the executor has its own
+    options.executor = &executor;
+  }
+  begunParts = ofWorkers = 0;
+  int32_t data[kRows] = {};
+  void *arguments[] = {data};
+  Opened opened(options, tables.library);
+  EXPECT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+  EXPECT_EQ(attnrt_call(opened.session, 0, &rows, arguments), ATTN_OK);
+  EXPECT_EQ(begunParts, ofWorkers);
+  return ofWorkers;
+}
+
+TEST(Tables, PhasesGetAsManyWorkersAsTheyAreWorth) {
+  const attn_abi_term terms[] = {{10, {0, -1, -1, -1}}, {5, {-1, -1, -1, -1}}};
+  const attn_abi_work work = {terms, 2, 100};
+  for (int32_t threads : {1, 2, 3}) {
+    auto least = [&](int wanted) {
+      return wanted < threads ? wanted : threads;
+    };
+    EXPECT_EQ(countWorkers(work, 1, threads), 1);
+    EXPECT_EQ(countWorkers(work, 19, threads), 1);
+    EXPECT_EQ(countWorkers(work, 20, threads), least(2));
+    EXPECT_EQ(countWorkers(work, 29, threads), least(2));
+    EXPECT_EQ(countWorkers(work, kRows, threads), threads);
+    // Not known, or more than can be counted.
+    EXPECT_EQ(countWorkers({nullptr, 0, 100}, 1, threads), threads);
+    const attn_abi_term many = {INT64_MAX / 2, {0, 0, -1, -1}};
+    EXPECT_EQ(countWorkers({&many, 1, 100}, kRows, threads), threads);
+    const attn_abi_term both[] = {terms[0], {INT64_MAX, {-1, -1, -1, -1}}};
+    EXPECT_EQ(countWorkers({both, 2, 100}, 1, threads), threads);
+  }
+}
+
+TEST(Tables, ExecutorsGetNoPhaseOfOneWorker) {
+  const attn_abi_term term = {10, {0, -1, -1, -1}};
+  const attn_abi_work work = {&term, 1, 100};
+  int tasks = 0;
+  EXPECT_EQ(countWorkers(work, 1, 3, &tasks), 1);
+  EXPECT_EQ(tasks, 0);
+  EXPECT_EQ(countWorkers(work, 20, 3, &tasks), 2);
+  EXPECT_EQ(tasks, 2);
+  // One of width 1 is there to run them elsewhere.
+  EXPECT_EQ(countWorkers(work, 1, 1, &tasks), 1);
+  EXPECT_EQ(tasks, 1);
 }
 
 } // namespace

@@ -132,10 +132,10 @@ void embed(const attn_frame *frame, int32_t worker, int32_t workers) {
 }
 
 const attn_abi_phase scalePhases[] = {
-    {countTokens, "count", ATTN_PHASE_SERIAL, {}},
-    {gather, "gather", 0, {}},
-    {reduce, "reduce", 0, {}}};
-const attn_abi_phase embedPhases[] = {{embed, "embed", 0, {}}};
+    {countTokens, "count", ATTN_PHASE_SERIAL, {}, {}},
+    {gather, "gather", 0, {}, {}},
+    {reduce, "reduce", 0, {}, {}}};
+const attn_abi_phase embedPhases[] = {{embed, "embed", 0, {}, {}}};
 const int32_t scaleSlots[] = {-1, Mask, -1, Total};
 const int32_t embedSlots[] = {-1, -1, 0, -1};
 const attn_abi_schedule schedules[] = {

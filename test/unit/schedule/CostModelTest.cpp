@@ -161,14 +161,14 @@ TEST(CostModelTest, NarrowWeightsAreReadFaster) {
   EXPECT_EQ(model.getWeightCycles({384, 384, Format::i8}), f32 / 4);
   // A scale for each 32 nibbles.
   EXPECT_EQ(model.getWeightCycles({384, 384, Format::i4, Format::f32, 32}),
-            f32 / 8 * 1.25);
+            f32 / 8 * 1.125);
 }
 
 TEST(CostModelTest, AttentionFitsRegisters) {
   for (llvm::StringRef name : {"x86-64-v4", "x86-64-v3", "x86-64"}) {
     const CostModel model = modelOf(name);
     for (const CostModel::AttentionTile &tile :
-         model.getAttentionCandidates(/*isBf16=*/false)) {
+         model.getAttentionCandidates({64, 64})) {
       const int64_t vectors = tile.columns / model.target.lanes();
       EXPECT_LE(tile.rows * vectors + vectors + 1,
                 model.target.vectorRegisters);
@@ -179,13 +179,50 @@ TEST(CostModelTest, AttentionFitsRegisters) {
 
 TEST(CostModelTest, AttentionByTilesIsForBf16Alone) {
   const CostModel amx = modelOf("amx");
-  EXPECT_EQ(amx.chooseAttention(/*isBf16=*/true).rows, 32);
-  EXPECT_EQ(amx.chooseAttention(/*isBf16=*/true).columns, 32);
-  EXPECT_TRUE(amx.fitsAttention({32, 32, 0, 64}, /*isBf16=*/true));
-  EXPECT_FALSE(amx.fitsAttention({32, 32, 0, 64}, /*isBf16=*/false));
-  EXPECT_FALSE(amx.fitsAttention({8, 48, 0, 64}, /*isBf16=*/true));
-  EXPECT_EQ(amx.chooseAttention(/*isBf16=*/false).rows, 8);
-  EXPECT_EQ(modelOf("x86-64-v4-bf16").chooseAttention(/*isBf16=*/true).rows, 8);
+  // No sequence is long enough for chunks.
+  const CostModel::Attention f32{64, 64, false, 100}, bf16{64, 64, true, 100};
+  EXPECT_EQ(amx.chooseAttention(bf16).rows, 32);
+  EXPECT_EQ(amx.chooseAttention(bf16).columns, 32);
+  EXPECT_TRUE(amx.fitsAttention({32, 32, 0, 64}, bf16));
+  EXPECT_FALSE(amx.fitsAttention({32, 32, 0, 64}, f32));
+  EXPECT_FALSE(amx.fitsAttention({8, 48, 0, 64}, bf16));
+  EXPECT_EQ(amx.chooseAttention(f32).rows, 8);
+  EXPECT_EQ(modelOf("x86-64-v4-bf16").chooseAttention(bf16).rows, 8);
+}
+
+TEST(CostModelTest, SoftmaxGoesOverWholeRowsWhileScoresFitL1) {
+  for (llvm::StringRef name : {"x86-64-v4", "x86-64-v3", "x86-64", "amx"})
+    for (bool isBf16 : {false, true})
+      for (int64_t size : {1, 32, 64, 128, 256}) {
+        const CostModel model = modelOf(name);
+        const CostModel::AttentionTile tile =
+            model.chooseAttention({size, size, isBf16});
+        EXPECT_GT(tile.chunk, 0);
+        EXPECT_EQ(tile.chunk % tile.columns, 0);
+        // Half of each cache, or a panel more; four panels at least.
+        const int64_t most =
+            std::max(tile.chunk - tile.columns, 4 * tile.columns);
+        if (tile.chunk > 4 * tile.columns) {
+          EXPECT_LE(most * tile.rows * 4, int64_t(model.machine.l1Bytes / 2));
+          EXPECT_LE(most * 2 * size * (isBf16 ? 2 : 4),
+                    int64_t(model.machine.l2Bytes / 2));
+        }
+        const CostModel::Attention shorter{size, size, isBf16, tile.chunk};
+        const CostModel::Attention longer{size, size, isBf16, tile.chunk + 1};
+        EXPECT_EQ(model.chooseAttention(shorter).chunk, 0);
+        EXPECT_EQ(model.chooseAttention(longer).chunk, tile.chunk);
+      }
+}
+
+TEST(CostModelTest, BlocksOfChainsAreWholeTiles) {
+  const CostModel model = modelOf("x86-64-v4");
+  EXPECT_EQ(model.getBlockCandidates(64, 8),
+            (llvm::SmallVector<int64_t>{64, 32, 128}));
+  // As few as two tiles, as many as a block of a product may have.
+  EXPECT_EQ(model.getBlockCandidates(24, 8),
+            (llvm::SmallVector<int64_t>{24, 48}));
+  EXPECT_EQ(model.getBlockCandidates(192, 8),
+            (llvm::SmallVector<int64_t>{192, 96}));
 }
 
 TEST(CostModelTest, ThisMachineHasCachesAndAName) {
@@ -264,7 +301,9 @@ TEST_F(TuningTest, AVariantsOwnMachineCounts) {
   EXPECT_EQ(CostModel::of(variant()).machine.l2Bytes, 256u << 10);
   variant().setMachineAttr(kernel::MachineAttr::get(
       &context, /*cores=*/2, /*l1=*/48 << 10, /*l2=*/512 << 10, /*l3=*/0,
-      /*fmas=*/2, /*l2Rate=*/32, /*l3Rate=*/8, /*memoryRate=*/4));
+      /*fmas=*/2, /*l2Rate=*/32, /*l3Rate=*/8, /*memoryRate=*/4,
+      /*roundTrip=*/100));
+  EXPECT_EQ(CostModel::of(variant()).getFewestCycles(), 400);
   EXPECT_EQ(CostModel::of(variant()).machine.l2Bytes, 512u << 10);
   EXPECT_EQ(CostModel::of(variant()).getMapColumns(), 48 << 10 >> 3);
 }

@@ -315,9 +315,13 @@ ProgramRunner::run(const Sizes &sizes,
     int64_t rows = 1;
     for (const std::string &size : chain.rows)
       rows *= call.values[getSizeIndex(*source, size)];
-    if (chain.phases && rows >= chain.fewestRows * workers) {
+    const int64_t each = rows / workers;
+    if (chain.phases && (workers == 1 || each >= chain.fewestRows)) {
       length = chain.phases;
-      blocks = rows >= chain.fewestRows * workers * 2 ? 2 : 1;
+      // As runtime/Run.cpp.
+      const int64_t wanted = (each + chain.blockRows / 2) / chain.blockRows;
+      blocks = std::clamp<int64_t>(
+          wanted, 1, std::max<int64_t>(each / chain.fewestRows, 1));
     }
     // Backwards: workers of one phase do not depend on each other.
     for (int worker = count * blocks; worker-- > 0;) {

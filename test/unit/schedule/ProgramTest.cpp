@@ -71,12 +71,15 @@ TEST_P(ProgramTest, FusedEncoder) {
       TensorValue mask = raggedMask(batch, seq);
       auto results = runner.run(sizes, {ids, mask});
       expectNear(results, runner.expect(sizes, {ids, mask}));
-      // The same bits however the work is split.
-      for (int workers : {2, 5}) {
-        auto split = runner.run(sizes, {ids, mask}, workers);
-        EXPECT_EQ(split[0].numbers, results[0].numbers);
-        EXPECT_EQ(split[1].numbers, results[1].numbers);
-      }
+      // The same bits however the work is split, rows of chains included.
+      for (int64_t blockRows : {1024, 12})
+        for (int workers : {1, 2, 5}) {
+          for (PhaseInfo &phase : runner.schedule.phases)
+            phase.chain.blockRows = blockRows;
+          auto split = runner.run(sizes, {ids, mask}, workers);
+          EXPECT_EQ(split[0].numbers, results[0].numbers);
+          EXPECT_EQ(split[1].numbers, results[1].numbers);
+        }
       if (HasFailure())
         return;
     }
