@@ -48,7 +48,7 @@ void TileRegisters::store(int64_t tile, Value place, Value strideBytes) {
 }
 
 void TileRegisters::multiply(bool isBf16, int64_t sums, int64_t a, int64_t b) {
-  call(isBf16 ? "tdpbf16ps" : "tdpbssd", {sums, a, b});
+  call(isBf16 ? "tdpbf16ps" : "tdpbusd", {sums, a, b});
 }
 
 } // namespace attnc::cpu

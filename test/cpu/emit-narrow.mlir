@@ -1,7 +1,7 @@
 // RUN: attn-opt %s --attn-lower-kernels --canonicalize --cse --split-input-file | FileCheck %s
 
-// Products of bytes: rows + 128 as u8 in scratch, sums that begin at -128 times
-// the weights' sums, four steps of depth to a word, four words per iteration.
+// Products of bytes: rows as u8 in scratch, sums that begin at the row's zero
+// times the weights' sums, four steps of depth to a word, four words per iteration.
 
 !x = tensor<?x64xf32, #attn.sizes<tokens, 64>>
 !w = tensor<96x64xf32>
@@ -15,12 +15,13 @@ kernel.variant @vnni target "x86-64-v4-vnni" {
 }
 
 // CHECK-LABEL: func.func private @vnni_bytes(
-// The largest magnitude by its bits, then its steps.
+// The lowest and the highest number by their bits, then the steps between.
+// CHECK: arith.maxui {{.*}} : vector<16xi32>
 // CHECK: arith.maxsi {{.*}} : vector<16xi32>
+// CHECK: vector.reduction <maxui>
 // CHECK: vector.reduction <maxsi>
 // CHECK: arith.divf {{.*}} : f32
-// CHECK: llvm.intr.fma
-// CHECK: arith.xori
+// CHECK-COUNT-2: llvm.intr.fma
 // CHECK: arith.trunci {{.*}} : vector<16xi32> to vector<16xi8>
 // CHECK: scf.for {{.*}} -> (vector<16xi32>
 // CHECK: llvm.intr.prefetch
@@ -44,6 +45,7 @@ kernel.variant @avx2 target "x86-64-v3" {
 }
 
 // CHECK-LABEL: func.func private @avx2_shorts(
+// CHECK: arith.subi {{.*}} : vector<8xi32>
 // CHECK: arith.trunci {{.*}} : vector<8xi32> to vector<8xi16>
 // CHECK: vector.shuffle {{.*}} [0, 2, 1, 3, 4, 6, 5, 7]
 // CHECK: scf.for {{.*}} -> (vector<8xi32>
@@ -72,18 +74,19 @@ kernel.variant @amx target "amx" {
 // CHECK-LABEL: func.func private @amx_tiles(
 // CHECK: llvm.call_intrinsic "llvm.x86.ldtilecfg"
 // CHECK: vector.reduction <maxsi>
-// CHECK-NOT: arith.xori
 // CHECK: arith.trunci {{.*}} : vector<16xi32> to vector<16xi8>
 // CHECK-COUNT-3: llvm.call_intrinsic "llvm.x86.tilezero"
 // CHECK-COUNT-3: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c192_i64)
 // CHECK: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c64_i64)
-// CHECK-COUNT-3: llvm.call_intrinsic "llvm.x86.tdpbssd"
+// CHECK-COUNT-3: llvm.call_intrinsic "llvm.x86.tdpbusd"
 // CHECK-COUNT-3: llvm.call_intrinsic "llvm.x86.tilestored64"
 // CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tilezero"
 // CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c192_i64)
 // CHECK: llvm.call_intrinsic "llvm.x86.tileloadd64"({{.*}}, %c64_i64)
-// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbssd"
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tdpbusd"
 // CHECK-COUNT-4: llvm.call_intrinsic "llvm.x86.tilestored64"
+// CHECK: arith.muli {{.*}} : vector<16xi32>
+// CHECK: arith.addi {{.*}} : vector<16xi32>
 // CHECK: arith.sitofp {{.*}} : vector<16xi32> to vector<16xf32>
 
 // -----

@@ -92,7 +92,7 @@ void multiplyBytes(int8_t sums, int8_t a, int8_t b) {
   multiply<int32_t>(sums, a, b,
                     [](int32_t sum, const uint8_t *x, const uint8_t *y) {
                       for (int i = 0; i < 4; ++i)
-                        sum += int32_t(int8_t(x[i])) * int8_t(y[i]);
+                        sum += int32_t(x[i]) * int8_t(y[i]);
                       return sum;
                     });
 }
@@ -123,7 +123,7 @@ const Instruction kInstructions[] = {
     {"llvm.x86.tilestored64", "emulated_tilestored",
      reinterpret_cast<void *>(store)},
     {"llvm.x86.tilezero", "emulated_tilezero", reinterpret_cast<void *>(zero)},
-    {"llvm.x86.tdpbssd", "emulated_tdpbssd",
+    {"llvm.x86.tdpbusd", "emulated_tdpbusd",
      reinterpret_cast<void *>(multiplyBytes)},
     {"llvm.x86.tdpbf16ps", "emulated_tdpbf16ps",
      reinterpret_cast<void *>(multiplyBf16)},
