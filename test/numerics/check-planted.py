@@ -5,14 +5,16 @@
 
     python3 check-planted.py ATTNC MODEL OUT [--only FORMAT,..] [OPTION...]
 
-MODEL is the folder of a Llama with two layers, tied embeddings and biases.
-For each format a library is compiled below OUT and verified against the model, which
-must pass, and against twelve copies of the model with a mistake in each, which
+MODEL is the folder of a Llama with two layers, tied embeddings and biases; a
+wider one is made of it, all of whose products have panels to be narrow in. For
+each format a library is compiled below OUT and verified against that model,
+which must pass, and against twelve copies of it with a mistake in each, which
 must not. The options go to `attnc compile`.
 """
 import array
 import json
 import os
+import random
 import shutil
 import struct
 import subprocess
@@ -30,6 +32,8 @@ FORMATS = {
     "int8-cache": ["--weights=int8", "--cache=int8"],
 }
 LAYER = "model.layers.%d."
+WIDE = {"hidden_size": 64, "head_dim": 16, "num_key_value_heads": 2,
+        "intermediate_size": 96, "vocab_size": 64}
 
 
 class Model:
@@ -46,6 +50,23 @@ class Model:
             assert entry["dtype"] == "F32", name
             begin, end = entry["data_offsets"]
             self.tensors[name] = array.array("f", data[begin:end])
+
+    def resize(self, sizes):
+        """Other numbers, in shapes whose dimensions are `sizes` of what they were."""
+        source = random.Random(7)
+        end = 0
+        for name, entry in self.header.items():
+            shape = [sizes[dim] for dim in entry["shape"]]
+            count = shape[0] * (shape[1] if len(shape) == 2 else 1)
+            if "norm" in name:
+                numbers = [source.uniform(0.5, 1.5) for _ in range(count)]
+            else:
+                width = shape[-1] ** -0.5 if len(shape) == 2 else 0.3
+                numbers = [source.gauss(0, width) for _ in range(count)]
+            self.tensors[name] = array.array("f", numbers)
+            entry["shape"] = shape
+            entry["data_offsets"] = [end, end + 4 * count]
+            end += 4 * count
 
     def write(self, path):
         header = json.dumps(self.header).encode()
@@ -111,6 +132,32 @@ def mistakes(head):
     ]
 
 
+def widen(source, folder):
+    """The wider model; the number of its rows for a head."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder, copy_function=shutil.copyfile)
+    path = os.path.join(folder, "config.json")
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    heads, kept = config["num_attention_heads"], dict(config)
+    config.update(WIDE)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    sizes = {kept[name]: config[name]
+             for name in ("hidden_size", "intermediate_size")}
+    # Both the vocabulary and all heads of queries have 40.
+    assert kept["vocab_size"] == heads * kept["head_dim"]
+    sizes[kept["vocab_size"]] = heads * config["head_dim"]
+    sizes[kept["num_key_value_heads"] * kept["head_dim"]] = (
+        config["num_key_value_heads"] * config["head_dim"])
+    assert len(sizes) == 4
+    path = os.path.join(folder, "model.safetensors")
+    model = Model(path)
+    model.resize(sizes)
+    model.write(path)
+    return config["head_dim"]
+
+
 def verify(attnc, library, model):
     """Exit code and report of `attnc verify`."""
     result = subprocess.run([attnc, "verify", library, model, "--quick", "--json"],
@@ -138,8 +185,8 @@ def main():
     names = list(FORMATS)
     if options[:1] == ["--only"]:
         names, options = options[1].split(","), options[2:]
-    with open(os.path.join(source, "config.json"), encoding="utf-8") as file:
-        head = json.load(file)["head_dim"]
+    original, source = source, os.path.join(out, "wide")
+    head = widen(original, source)
     for name, change in mistakes(head):
         folder = os.path.join(out, "faulty", name)
         shutil.rmtree(folder, ignore_errors=True)

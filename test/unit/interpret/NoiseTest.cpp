@@ -12,8 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/Noise.h"
-#include "ProgramTest.h"
-#include "compiler/interpret/Verify.h"
+#include "RowLibraryTest.h"
 #include <cmath>
 
 using namespace attnc;
@@ -64,23 +63,12 @@ void computeRow(const float *x, float *y, float mistake) {
     y[i] = (y[i] - mean) / std::sqrt(variance + 1e-12f);
 }
 
-class NoiseTest : public ProgramTest {
+class NoiseTest : public RowLibraryTest {
 protected:
   VerifyReport verify(float mistake) {
-    mlir::OwningOpRef<mlir::ModuleOp> module = parse(getSource());
-    VerifyOptions options;
-    options.quick = true;
-    return llvm::cantFail(verifyLibrary(
-        *module, nullptr, options,
-        [&](llvm::StringRef, const Sizes &sizes,
-            llvm::ArrayRef<VerifyBuffer> inputs,
-            llvm::ArrayRef<VerifyBuffer> outputs) {
-          for (int64_t row = 0; row < sizes.at("n"); ++row)
-            computeRow(static_cast<float *>(inputs[0].data) + row * kSize,
-                       static_cast<float *>(outputs[0].data) + row * kSize,
-                       mistake);
-          return llvm::Error::success();
-        }));
+    return verifyRows(getSource(), kSize, [&](const float *x, float *y) {
+      computeRow(x, y, mistake);
+    });
   }
 };
 

@@ -11,8 +11,7 @@
 // nothing cancels, a mistake of a few steps of the element does not either.
 //
 //===----------------------------------------------------------------------===//
-#include "ProgramTest.h"
-#include "compiler/interpret/Verify.h"
+#include "RowLibraryTest.h"
 #include <cmath>
 
 using namespace attnc;
@@ -58,23 +57,12 @@ void computeRow(const float *x, float *y, float number, float mistake) {
     y[i] /= std::sqrt(squares / kSize + 1e-3f);
 }
 
-class RegionNoiseTest : public ProgramTest {
+class RegionNoiseTest : public RowLibraryTest {
 protected:
   VerifyReport verify(const char *number, float mistake) {
-    mlir::OwningOpRef<mlir::ModuleOp> module = parse(getSource(number));
-    VerifyOptions options;
-    options.quick = true;
-    return llvm::cantFail(verifyLibrary(
-        *module, nullptr, options,
-        [&](llvm::StringRef, const Sizes &sizes,
-            llvm::ArrayRef<VerifyBuffer> inputs,
-            llvm::ArrayRef<VerifyBuffer> outputs) {
-          for (int64_t row = 0; row < sizes.at("n"); ++row)
-            computeRow(static_cast<float *>(inputs[0].data) + row * kSize,
-                       static_cast<float *>(outputs[0].data) + row * kSize,
-                       std::stof(number), mistake);
-          return llvm::Error::success();
-        }));
+    return verifyRows(getSource(number), kSize, [&](const float *x, float *y) {
+      computeRow(x, y, std::stof(number), mistake);
+    });
   }
 };
 
