@@ -6,10 +6,7 @@
 # ===----------------------------------------------------------------------===//
 """A program with one entry per form of attention: masks, scores, grouped and
 multi-query heads, lengths that are no multiple of a tile, other lengths of keys
-than of queries, packed sequences, and few queries whose keys are cut into parts.
-With it the inputs of every entry and their truth, in float64."""
-
-import numpy as np
+than of queries, packed sequences, and few queries whose keys are cut into parts."""
 
 CAUSAL = """
       %c = arith.cmpi sge, %i, %j : i32"""
@@ -25,6 +22,10 @@ CHECKED = """
       %s2 = arith.muli %j, %j : i32
       %l = arith.muli %i, %n : i32
       %c = arith.cmpi slt, %s2, %l : i32"""
+# A mask that the caller gives, not taken in by packing.
+PADDING = """
+      %none = arith.constant 0 : i32
+      %c = arith.cmpi ne, %kept, %none : i32"""
 SCALE = """
       %scale = arith.constant {scale:.9e} : f32
       %x = arith.mulf %s, %scale : f32"""
@@ -67,21 +68,21 @@ NEAR = 17
 class Form:
     """Heads, key heads, sizes (batch, queries, keys; lengths where packed)."""
 
-    def __init__(self, heads, sizes, mask="", score=SCALE, table=False, few=False):
+    def __init__(self, heads, sizes, mask="", score=SCALE, few=False):
         self.heads, self.key_heads = heads
-        self.sizes, self.mask, self.score = sizes, mask, score
-        self.table, self.few = table, few
+        self.sizes, self.mask, self.score, self.few = sizes, mask, score, few
         self.packed = isinstance(sizes[0], tuple)
 
 
 FORMS = {
     "plain": Form((2, 2), (2, 70, 70)),
-    "causal": Form((4, 2), (1, 270, 270), CAUSAL),
+    "causal": Form((2, 1), (1, 270, 270), CAUSAL),
     "window": Form((2, 1), (1, 210, 210), WINDOW),
     "alibi": Form((2, 2), (1, 150, 150), CAUSAL, ALIBI),
     "softcap": Form((2, 1), (1, 70, 70), "", CAP),
-    "lookup": Form((4, 2), (1, 70, 70), "", LOOKUP, table=True),
+    "lookup": Form((4, 2), (1, 70, 70), "", LOOKUP),
     "free": Form((2, 2), (2, 90, 90), CHECKED, FREE),
+    "padding": Form((2, 2), (3, 150, 150), PADDING),
     "cross": Form((2, 1), (1, 37, 411)),
     "none": Form((2, 1), (2, 37, 0)),
     "packed": Form((4, 2), ((131, 0, 20, 1),), CAUSAL),
@@ -118,16 +119,21 @@ def entry(name, form, size, own):
         arguments.append(f'%ends: {ends} {{attn.name = "offsets"}}')
         offsets, bound = f" offsets(%ends : {ends})", ' length_bound "tokens"'
         sizes = ["tokens", "ends"]
-    table, captured = "", ""
-    if form.table:
+    table = captured = kept = ""
+    if form.score is LOOKUP:
         kind = f"tensor<{form.heads}x{NEAR}xf32>"
         arguments.append(f'%t: {kind} {{attn.name = "t"}}')
         table = f"%t at affine_map<(b, h, i, j) -> (h)> : {kind}"
         captured = f", %table: tensor<{NEAR}xf32>"
-    mask = ""
+    mask = given = ""
+    if form.mask is PADDING:
+        kind = "tensor<?x?xi32, #attn.sizes<batch, keys>>"
+        arguments.append(f'%m: {kind} {{attn.name = "m"}}')
+        kept = f"%m at affine_map<(b, h, i, j) -> (b, j)> : {kind}"
+        given = ", %kept: i32"
     if form.mask:
-        mask = f""" mask() {{
-    ^bb0(%b: i32, %h: i32, %i: i32, %j: i32):{form.mask}
+        mask = f""" mask({kept}) {{
+    ^bb0(%b: i32, %h: i32, %i: i32, %j: i32{given}):{form.mask}
       attn.yield %c : i1
     }}"""
     result = "%x" if form.score is SCALE else "%y"
@@ -149,65 +155,3 @@ def program(size, own=None, forms=FORMS):
         ("ends", 65)))
     return ('module attributes {attn.name = "forms"} {\n' + declared + "".join(
         entry(name, FORMS[name], size, own) for name in forms) + "}\n")
-
-
-def draw(form, size, random, number):
-    """Inputs in order, and the sizes of the call; `number` draws numbers."""
-    if form.packed:
-        lengths = form.sizes[0]
-        total = sum(lengths)
-        ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-        return [number(random, total, form.heads, size),
-                number(random, total, form.key_heads, size),
-                number(random, total, form.key_heads, size), ends], \
-            [total, len(ends)]
-    batch, queries, keys = form.sizes
-    inputs = [number(random, batch, queries, form.heads, size),
-              number(random, batch, keys, form.key_heads, size),
-              number(random, batch, keys, form.key_heads, size)]
-    if form.table:
-        inputs.append(number(random, form.heads, NEAR))
-    return inputs, [batch] + ([] if form.few else [queries]) + [keys]
-
-
-def attend(form, size, batch, q, k, v, table):
-    """Rows [Q, heads, size] of one sequence."""
-    result = np.zeros(q.shape)
-    i, j = np.arange(len(q))[:, None], np.arange(len(k))[None, :]
-    seen = np.ones((len(q), len(k)), bool)
-    if form.mask in (CAUSAL, WINDOW):
-        seen &= j <= i
-    if form.mask is WINDOW:
-        seen &= i - j < 40
-    if form.mask is CHECKED:
-        seen &= j * j < 40 * i
-    for head in range(form.heads):
-        key = head // (form.heads // form.key_heads)
-        s = q[:, head].astype(np.float64) @ k[:, key].astype(np.float64).T
-        s *= size ** -0.5
-        if form.score is ALIBI:
-            s = s + 0.01 * (head + 1) * (j - i)
-        if form.score is CAP:
-            s = 8 * np.tanh(s / 8)
-        if form.score is LOOKUP:
-            s = s + table[head][np.clip(j - i + NEAR // 2, 0, NEAR - 1)]
-        if form.score is FREE:
-            s = s - 0.25 * ((j - i) % 2 + batch)
-        s = np.where(seen, s, -np.inf)
-        top = s.max(axis=1, keepdims=True, initial=-np.inf)
-        p = np.exp(s - np.where(np.isinf(top), 0, top))
-        total = p.sum(axis=1, keepdims=True)
-        result[:, head] = p / np.where(total == 0, 1, total) @ v[:, key]
-    return result
-
-
-def truth(form, size, inputs):
-    q, k, v = inputs[:3]
-    table = inputs[3] if form.table else None
-    if form.packed:
-        ends = inputs[3]
-        return np.concatenate([
-            attend(form, size, b, q[x:y], k[x:y], v[x:y], table)
-            for b, (x, y) in enumerate(zip(ends, ends[1:]))])
-    return np.stack([attend(form, size, b, q[b], k[b], v[b], table)
-                     for b in range(len(q))])

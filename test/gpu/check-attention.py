@@ -12,6 +12,9 @@ every format of products, and holds the kernels to float64.
                        [--formats bf16,f16] [--only FORM] [--jobs 2]
                        [--stub DIR | --device cuda:0]
 
+Without --sizes and --formats: all sizes for products of bf16, some for others,
+or all where ATTNC_TEST_ALL is set.
+
 bf16 and f16 are what callers' tensors hold, too, so that tensor maps reach them
 on sm_90a. Products of tf32 and f32 take the same programs there as on sm_80:
 instead of running them twice, their texts are compared. For a device that is not
@@ -27,7 +30,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from attention_program import FORMS, draw, program, truth
+from attention_program import FORMS, program
+from attention_truth import draw, truth
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "bundle"))
 from cases import PLACES, draw_bf16  # noqa: E402
@@ -35,6 +39,8 @@ from check import to_bits, to_numbers  # noqa: E402
 
 SIZES = (32, 64, 96, 128, 256)
 OWN = {"bf16": "bf16", "f16": "f16", "tf32": None, "f32": None}
+# Formats share what they do with scores; tiles depend on the size of elements.
+USUAL = {"bf16": SIZES, "f16": (96,), "tf32": (128,), "f32": (64, 256)}
 
 
 def write(folder, size, products):
@@ -116,17 +122,20 @@ def main():
     parser.add_argument("attnc")
     parser.add_argument("work", type=Path)
     parser.add_argument("--targets", default="sm_80,sm_90a")
-    parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    parser.add_argument("--sizes")
     parser.add_argument("--formats", default=",".join(OWN))
     parser.add_argument("--only", action="append", choices=FORMS)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--stub", help="the folder of the stub driver")
     given = parser.parse_args()
+    usual = USUAL if not os.environ.get("ATTNC_TEST_ALL") else dict.fromkeys(
+        OWN, SIZES)
     wanted = [(target, int(size), products)
               for target in given.targets.split(",")
               for products in given.formats.split(",")
-              for size in given.sizes.split(",")]
+              for size in (given.sizes or ",".join(map(str, usual[products])))
+              .split(",")]
     failed = 0
     with ThreadPoolExecutor(given.jobs) as pool:
         for text, good in pool.map(lambda x: check(given, *x), wanted):

@@ -18,7 +18,8 @@
 # products of f32 and of bf16, one of them with narrow weights and narrow caches,
 # another with adapters; products with weights of every format (products), all
 # forms of attention with states (cached), and all forms of attention without, of
-# every head size and format (attention).
+# every head size and format (attention); softmax, norms, rotations and pooling
+# (rows).
 # Needs Python with NumPy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -39,7 +40,7 @@ done
   cases=(encoder encoder_bf16 attention_d64 window_d64 alibi_d64 grouped_d64 cross_d64 product
          stored_d64 stored_grouped_d32 stored_causal_d96 own_d128
          own_window_d64_f16 gpt2 llama qwen2 qwen2-window products cached
-         attention)
+         attention rows)
 
 # Whatever a process did wrong or still holds at its end fails it.
 export ATTNC_STUB_STRICT=1
@@ -115,8 +116,8 @@ for target in $targets; do
         --targets "$target" --stub "$build/stub-driver" || failed=$((failed + 1))
       continue
     fi
-    if [ "$name" = products ]; then
-      $python test/gpu/check-products.py "${attnc:-$build/bin/attnc}" "$folder" \
+    if [ "$name" = products ] || [ "$name" = rows ]; then
+      $python "test/gpu/check-$name.py" "${attnc:-$build/bin/attnc}" "$folder" \
         "$target" --stub "$build/stub-driver" || failed=$((failed + 1))
       continue
     fi

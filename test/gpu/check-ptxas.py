@@ -10,8 +10,10 @@ registers, where ptxas runs products one after the other, or warns otherwise.
 
     check-ptxas.py ATTNC WORK MODEL...
 
-Attention of every head size stands in programs that are written here; MODELs
-are folders or .mlir files besides. Without ptxas ($ATTNC_PTXAS, PATH, CUDA's
+Attention of every head size and form (attention_program.py) is assembled for
+products of bf16, for other products of two sizes, or of all with ATTNC_TEST_ALL;
+then attention with states and narrow weights. MODELs are folders or .mlir files
+besides. Without ptxas ($ATTNC_PTXAS, PATH, CUDA's
 usual folder) it says so and succeeds.
 """
 
@@ -20,8 +22,10 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from attention_program import program as forms
 from cached_program import cached
 from product_program import product, write_weight
 
@@ -31,16 +35,6 @@ CAUSAL = """ mask() {
     %c = arith.cmpi sge, %i, %j : i32
     attn.yield %c : i1
   }"""
-CAP = """ score() {
-  ^bb0(%s: f32, %b: i32, %h: i32, %i: i32, %j: i32):
-    %c = arith.constant 30.0 : f32
-    %t = arith.divf %s, %c : f32
-    %u = math.tanh %t : f32
-    %r = arith.mulf %u, %c : f32
-    attn.yield %r : f32
-  }"""
-
-
 NARROW = (["--weights=int8", "--activations=f32"],
           ["--weights=int8", "--group=128"], ["--weights=int4"],
           ["--weights=int4", "--products=f16"], ["--weights=int4", "--products=f32"])
@@ -54,46 +48,27 @@ def find_ptxas():
     return shutil.which("ptxas") or (usual if os.access(usual, os.X_OK) else None)
 
 
-def attention(size, regions):
-    """A projection to heads, and attention between them."""
-    width = 2 * size
-    row = f"tensor<?x?x{width}xf32, #attn.sizes<batch, seq, {width}>>"
-    head = f"tensor<?x?x2x{size}xf32, #attn.sizes<batch, seq, 2, {size}>>"
-    return f"""attn.size @batch min 1 max 64
-attn.size @seq min 1 max 4096
-attn.entry @f(%x: {row} {{attn.name = "x"}}, %y: {row} {{attn.name = "y"}}) -> ({row} {{attn.name = "z"}}) sizes ["batch", "seq"] {{
-  %sums = attn.map element(%x at affine_map<(d0, d1, d2) -> (d0, d1, d2)> : {row}, %y at affine_map<(d0, d1, d2) -> (d0, d1, d2)> : {row}) {{
-  ^bb0(%a: f32, %e: f32):
-    %s = arith.addf %a, %e : f32
-    attn.yield %s : f32
-  }} : {row}
-  %heads = attn.split_heads %sums : {row} -> {head}
-  %o = attn.attention %heads, %heads, %heads{regions} : {head}, {head}, {head} -> {head}
-  %m = attn.merge_heads %o : {head} -> {row}
-  attn.return %m : {row}
-}}
-"""
-
-
 def programs(work, models):
     """Programs, and the options that each is compiled with."""
     narrow, wide = ["--weights=bf16"], ["--products=f32"]
     for model in models:
         yield Path(model), narrow
-    regions = {"plain": "", "causal": CAUSAL, "cap": CAP}
 
     def write(name, text):
         path = work / f"{name}.mlir"
         path.write_text(text)
         return path
     for size in SIZES:
-        for name, region in regions.items():
-            yield write(f"{name}-{size}", attention(size, region)), narrow
+        # Large heads take most registers, those of 64 the most groups.
+        tight = size in (64, max(SIZES))
+        for products in ("bf16", "f16", "tf32", "f32"):
+            if products == "bf16" or tight or os.environ.get("ATTNC_TEST_ALL"):
+                own = products if products.endswith("f16") else None
+                yield (write(f"forms-{size}-{own}", forms(size, own)),
+                       [f"--products={products}"])
         path = write(f"cached-{size}", cached(size, 2, 2, CAUSAL))
         yield path, narrow
-        # Exact products take most registers where heads are large.
-        if size in (64, max(SIZES)):
-            yield work / f"causal-{size}.mlir", wide
+        if tight:
             yield path, wide
     for cache in ("bf16", "int8"):
         for size in (64, max(SIZES)):
@@ -117,6 +92,18 @@ def complaints(report):
             yield line.strip()
 
 
+def assemble(attnc, ptxas, work, number, target, path, options):
+    """Status and words of ptxas."""
+    ptx = work / f"{number}.ptx"
+    with open(ptx, "w") as out:
+        subprocess.run([attnc, "compile", path, f"--target={target}",
+                        "--emit=ptx"] + options, check=True, stdout=out)
+    done = subprocess.run([ptxas, "-v", "-O3", f"-arch={target}", ptx, "-o",
+                           work / f"{number}.cubin"],
+                          capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
 def main():
     attnc, work, models = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     ptxas = find_ptxas()
@@ -125,21 +112,18 @@ def main():
         return 0
     work.mkdir(parents=True, exist_ok=True)
     kernels, failures = 0, []
-    for program, options in programs(work, models):
-        for target in ("sm_80", "sm_90a"):
-            ptx = work / "kernels.ptx"
-            with open(ptx, "w") as out:
-                subprocess.run(
-                    [attnc, "compile", program, f"--target={target}",
-                     "--emit=ptx"] + options, check=True, stdout=out)
-            done = subprocess.run(
-                [ptxas, "-v", "-O3", f"-arch={target}", ptx, "-o",
-                 work / "kernels.cubin"], capture_output=True, text=True)
-            kernels += done.stderr.count("bytes stack frame")
-            if done.returncode:
-                failures.append(f"{program} {target}: {done.stderr}")
-            failures += [f"{program} {target}: {line}"
-                         for line in complaints(done.stderr)]
+    tasks = [(target, *each) for each in programs(work, models)
+             for target in ("sm_80", "sm_90a")]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        reports = pool.map(
+            lambda each: assemble(attnc, ptxas, work, each[0], *each[1]),
+            enumerate(tasks))
+        for (target, path, options), (status, report) in zip(tasks, reports):
+            kernels += report.count("bytes stack frame")
+            label = f"{path} {' '.join(options)} {target}"
+            if status:
+                failures.append(f"{label}: {report}")
+            failures += [f"{label}: {line}" for line in complaints(report)]
     for failure in failures:
         print(failure)
     print(f"{kernels} kernels assembled, {len(failures)} complaints")
