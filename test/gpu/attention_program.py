@@ -68,8 +68,9 @@ NEAR = 17
 class Form:
     """Heads, key heads, sizes (batch, queries, keys; lengths where packed)."""
 
-    def __init__(self, heads, sizes, mask="", score=SCALE, few=False):
+    def __init__(self, heads, sizes, mask="", score=SCALE, few=False, unseen=None):
         self.heads, self.key_heads = heads
+        self.unseen = unseen  # keys from here on are NaN: nobody may visit them
         self.sizes, self.mask, self.score, self.few = sizes, mask, score, few
         self.packed = isinstance(sizes[0], tuple)
 
@@ -77,6 +78,7 @@ class Form:
 FORMS = {
     "plain": Form((2, 2), (2, 70, 70)),
     "causal": Form((2, 1), (1, 270, 270), CAUSAL),
+    "unseen": Form((2, 1), (1, 37, 411), CAUSAL, unseen=128),
     "window": Form((2, 1), (1, 210, 210), WINDOW),
     "alibi": Form((2, 2), (1, 150, 150), CAUSAL, ALIBI),
     "softcap": Form((2, 1), (1, 70, 70), "", CAP),

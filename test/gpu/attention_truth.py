@@ -25,6 +25,9 @@ def draw(form, size, random, number):
     inputs = [number(random, batch, queries, form.heads, size),
               number(random, batch, keys, form.key_heads, size),
               number(random, batch, keys, form.key_heads, size)]
+    if form.unseen:
+        for x in inputs[1:]:
+            x[:, form.unseen:] = np.nan
     if form.score is LOOKUP:
         inputs.append(number(random, form.heads, NEAR))
     if form.mask is PADDING:  # the last sequence keeps nothing
@@ -37,6 +40,7 @@ def draw(form, size, random, number):
 def attend(form, size, batch, q, k, v, more):
     """Rows [Q, heads, size] of one sequence; `more` is what regions capture."""
     result = np.zeros(q.shape)
+    v = np.nan_to_num(v)  # 0 * NaN, of those that nobody sees
     i, j = np.arange(len(q))[:, None], np.arange(len(k))[None, :]
     seen = np.ones((len(q), len(k)), bool)
     if form.mask in (CAUSAL, WINDOW):
