@@ -16,6 +16,7 @@
 #include "compiler/import/Adapter.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Folder.h"
+#include "compiler/import/GgufModel.h"
 #include "compiler/import/Json.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringExtras.h"
@@ -87,6 +88,7 @@ private:
   LogicalResult sortTensors();
   LogicalResult addUpdate(StringRef path, const ModuleTensors &names);
   LogicalResult addReplacement(StringRef path, StringRef name);
+  LogicalResult checkOrder(StringRef target);
   /// The model's tensor for a path of the adapter; empty if there is none.
   FailureOr<std::string> findTarget(StringRef path);
   FailureOr<std::vector<float>> read(StringRef name);
@@ -105,6 +107,8 @@ private:
   bool usesRootRank = false, usesMagnitude = false, fansIn = false;
   std::vector<std::string> saved; ///< modules that are replaced
   std::map<std::string, ModuleTensors> modules;
+  /// By a file's path: of GGUF files what they hold, of others nothing.
+  std::map<std::string, std::string> architectures;
 };
 } // namespace
 
@@ -238,6 +242,38 @@ FailureOr<std::string> AdapterReader::findTarget(StringRef path) {
   return found.empty() ? std::string() : found.front().str();
 }
 
+static std::string readArchitecture(StringRef path) {
+  auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false,
+                                      /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return "";
+  StringRef text = (*buffer)->getBuffer();
+  ArrayRef<uint8_t> bytes(text.bytes_begin(), text.size());
+  if (!isGguf(bytes))
+    return "";
+  Expected<GgufFile> file = readGguf(bytes, path);
+  if (!file) // it has been read before
+    return consumeError(file.takeError()), "";
+  return file->metadata.getString("general.architecture").value_or("").str();
+}
+
+/// Adapters are made for the rows of a checkpoint, in its order.
+LogicalResult AdapterReader::checkOrder(StringRef target) {
+  const WeightEntry *entry = weights.find(target);
+  if (!entry || entry->file >= weights.files().size())
+    return success();
+  const std::string path = weights.files()[entry->file];
+  auto [known, isNew] = architectures.try_emplace(path);
+  if (isNew)
+    known->second = readArchitecture(path);
+  if (known->second.empty() || !isReordered(known->second, target))
+    return success();
+  return fail("A0241",
+              "it changes " + quote(target) + ", which " + path +
+                  " keeps with its rows in another order",
+              "give the model's HuggingFace folder instead of the GGUF file");
+}
+
 /// A tensor that stands in the adapter as a whole.
 LogicalResult AdapterReader::addReplacement(StringRef path, StringRef name) {
   auto isSaved = [&](StringRef module) {
@@ -251,7 +287,7 @@ LogicalResult AdapterReader::addReplacement(StringRef path, StringRef name) {
                     "'modules_to_save'",
                 kBelongs);
   FailureOr<std::string> target = findTarget(path);
-  if (failed(target))
+  if (failed(target) || failed(checkOrder(*target)))
     return failure();
   contents.replacements[target->empty() ? path.str() : *target] =
       *tensors.find(name);
@@ -292,6 +328,8 @@ LogicalResult AdapterReader::addUpdate(StringRef path,
                 "the module " + quote(path) +
                     " has no tensor in the model that it could change",
                 kBelongs);
+  if (failed(checkOrder(*target)))
+    return failure();
   LowRankUpdate update;
   FailureOr<std::vector<float>> down = read(names.down), up = read(names.up);
   if (failed(down) || failed(up))

@@ -17,8 +17,8 @@
 namespace attnc {
 
 /// The fields of config.json. Architectures: llama, qwen2, qwen3, gemma,
-/// gemma2, phi3, gpt2, gptneox, falcon, bloom. Errors are A0236 (not known) and A0237 (absent or of another
-/// kind).
+/// gemma2, phi3, gpt2, gptneox, falcon, bloom. Errors are A0236 (not known) and
+/// A0237 (absent or of another kind).
 llvm::Expected<llvm::json::Object> makeConfig(const GgufFile &file,
                                               llvm::StringRef path);
 
@@ -44,6 +44,10 @@ std::string renameTensor(llvm::StringRef architecture, llvm::StringRef name,
                          bool hasTwoNorms = false);
 /// Renames all tensors of a file so.
 void renameTensors(GgufFile &file);
+
+/// Whether files of an architecture keep a tensor, by its new name, with its
+/// rows in another order than checkpoints do, or transposed.
+bool isReordered(llvm::StringRef architecture, llvm::StringRef name);
 
 } // namespace attnc
 

@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // GGUF's Q8_0 and Q4_0 are what #kernel.panels of i8 and i4 in groups of 32
-// are: 32 whole numbers of steps with a scale; bf16 of any file is what those of
-// bf16 are. Such weights can stay so, value for value, instead of becoming f32.
+// are: 32 whole numbers of steps with a scale; bf16 of any file is what those
+// of bf16 are. Such weights can stay so, value for value, instead of becoming
+// f32.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_IMPORT_STOREDWEIGHTS_H
@@ -20,8 +21,8 @@ namespace attnc {
 /// Numbers that share a scale in Q8_0 and Q4_0.
 constexpr int64_t kStoredGroup = 32;
 
-/// "bf16", "i8" or "i4" if all of a matrix lies so in its files; else empty. With
-/// blocks its recipe may join rows, and do nothing else.
+/// "bf16", "i8" or "i4" if all of a matrix lies so in its files; else empty.
+/// With blocks its recipe may join rows, and do nothing else.
 llvm::StringRef getStoredFormat(const WeightTable &table,
                                 attn::WeightOp weight);
 

@@ -53,6 +53,27 @@ protected:
                             "query";
 };
 
+/// GGUF files keep some tensors with their rows in another order.
+TEST_F(AdapterTest, RowsInAnotherOrder) {
+  copy("adapters/qwen2-lora", "adapter");
+  for (bool apart : {false, true}) {
+    ImportOptions given;
+    if (apart)
+      given.adapters = {path("adapter")};
+    else
+      given.adapter = path("adapter");
+    messages.clear();
+    EXPECT_NE(importModel(context, ATTNC_TEST_DATA "/gguf/qwen2.gguf", given),
+              nullptr)
+        << messages;
+    // The same sizes, but of Llama.
+    EXPECT_EQ(importModel(context, ATTNC_TEST_DATA "/gguf/llama.gguf", given),
+              nullptr);
+    expectSaid("A0241", {"q_proj.weight'", "rows in another order",
+                         "HuggingFace folder instead"});
+  }
+}
+
 TEST_F(AdapterTest, WhatCannotBeMerged) {
   for (auto [key, value, part] :
        std::vector<std::tuple<std::string, llvm::json::Value, std::string>>{

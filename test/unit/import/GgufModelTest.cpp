@@ -299,6 +299,15 @@ TEST(GgufNames, OfTensors) {
             "word_embeddings_layernorm.bias");
 }
 
+TEST(GgufNames, OrdersOfRows) {
+  EXPECT_TRUE(isReordered("llama", "model.layers.0.self_attn.q_proj.weight"));
+  EXPECT_FALSE(isReordered("llama", "model.layers.0.self_attn.v_proj.weight"));
+  EXPECT_FALSE(isReordered("qwen2", "model.layers.0.self_attn.q_proj.weight"));
+  EXPECT_TRUE(isReordered("gpt2", "h.0.attn.c_proj.weight"));
+  EXPECT_FALSE(isReordered("gpt2", "wte.weight"));
+  EXPECT_TRUE(isReordered("bloom", "h.0.self_attention.query_key_value.bias"));
+}
+
 TEST(GgufNames, NormsOfFalcon) {
   Model model = makeModel("falcon");
   model.add("blk.0.attn_norm.weight", {8});
