@@ -3,7 +3,7 @@
 #
 #   bash test/fuzz/run-long.sh [--record] [HOURS] [FUZZER...]
 #
-# HOURS may be a fraction (default: 1); FUZZER is attn-ir, config, safetensors,
+# HOURS may be a fraction (default: 1); FUZZER is attn-ir, config, gguf, safetensors,
 # tokenizer, weights or random-programs (default: all). What a fuzzer finds goes
 # to build/corpus/fuzz-NAME: crash-*, timeout-* and oom-* are findings, the rest
 # is the corpus, which is cut back to what adds coverage. A table of what ran
@@ -25,7 +25,7 @@ if [ "$seconds" -lt 1 ]; then
 fi
 fuzzers=("$@")
 [ ${#fuzzers[@]} -gt 0 ] ||
-  fuzzers=(safetensors weights config tokenizer attn-ir random-programs)
+  fuzzers=(safetensors weights gguf config tokenizer attn-ir random-programs)
 cores=$(nproc)
 today=$(date +%Y-%m-%d)
 rows=()
