@@ -132,14 +132,20 @@ void ProgramLowering::lowerMapCopy(warp::MapCopyOp op) {
   }
 }
 
+/// Named barriers: 0 is the whole block's, 1 that of the groups that clear a
+/// tile, and those from 8 on are for turns.
+static constexpr int32_t kClearBarrier = 1, kFirstTurn = 8;
+
 void ProgramLowering::lowerClear(warp::ClearOp op) {
   auto type = op.getTile().getType();
   constexpr int64_t kChunk = 16;
   const int64_t perRow = type.getRowBytes() / kChunk;
   Value first = mul(lookup(op.getRow()), i32(perRow));
-  Value start = add(first, rem(thread, kGroup));
+  // Thread 0 and those beside it copy; all others clear, each its part.
+  const int64_t threads = program.getThreads() - kGroup;
+  Value start = add(first, add(thread, i32(-kGroup)));
   auto loop = scf::ForOp::create(b, loc, start, i32(type.getRows() * perRow),
-                                 i32(kGroup));
+                                 i32(threads));
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
@@ -151,9 +157,9 @@ void ProgramLowering::lowerClear(warp::ClearOp op) {
     LLVM::StoreOp::create(b, loc, zeros, place, kChunk);
   }
   assembly("fence.proxy.async;", "", {}, {});
-  // Barrier 0 is the whole block's.
-  Value id = add(div(thread, kGroup), i32(1));
-  assembly("bar.sync $0, 128;", "r", id, {});
+  // Products of every group read what all have written.
+  assembly("bar.sync $0, " + std::to_string(threads) + ";", "r",
+           i32(kClearBarrier), {});
 }
 
 //===-- products ----------------------------------------------------------===//
@@ -280,9 +286,6 @@ void ProgramLowering::lowerGroupWait(warp::GroupWaitOp op) {
 
 //===-- roles -------------------------------------------------------------===//
 
-/// Named barriers of turns: 0 is the whole block's, and 2 to 5 are those of
-/// groups that clear tiles.
-static constexpr int32_t kFirstTurn = 8;
 static constexpr const char *kTakeTurn = "bar.sync $0, 256;";
 static constexpr const char *kPassTurn = "bar.arrive $0, 256;";
 

@@ -101,9 +101,10 @@ def Warp_MapCopyOp : Warp_Op<"map_copy", [MemoryEffects<[MemRead, MemWrite]>]> {
 def Warp_ClearOp : Warp_Op<"clear", [MemoryEffects<[MemWrite]>]> {
   let summary = "Zeroes the last rows of a tile";
   let description = [{
-    The threads of a group of four warps write zeros to rows `row` and on, in
-    such a way that a following `warp.group_mma` sees them: rows past the end of
-    a sequence, where a tensor map found those of the next one, or nothing.
+    All consuming groups of `warp.roles` together write zeros to rows `row` and
+    on, and wait for each other, so that a following `warp.group_mma` of any of
+    them sees zeros: rows past the end of a sequence, where a tensor map found
+    those of the next one, or nothing. Every group comes here, or none.
 
     ```mlir
     warp.clear %v from %row : !warp.tile<64x64xbf16>

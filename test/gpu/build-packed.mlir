@@ -32,3 +32,17 @@ kernel.variant @v target "sm_80" {
     kernel.return %o : !q
   }
 }
+
+// Tensor maps find the next sequence's values past the end of one: all groups
+// clear them together, and no product begins before all have.
+// RUN: attn-opt %s --attn-build-programs --attn-verify-barriers --attn-plan-shared-memory --attn-lower-warp | FileCheck %s --check-prefix=GROUPS
+kernel.variant @g target "sm_90a" {
+  // GROUPS: llvm.func @g_packed(
+  // GROUPS: fence.proxy.async;
+  // GROUPS: bar.sync $0, 384;
+  // GROUPS: wgmma.mma_async
+  kernel.func @packed(%q: !q {kernel.storage = bf16}, %offsets: !b) -> (!q) {
+    %o = attn.attention %q, %q, %q offsets(%offsets : !b) length_bound "tokens" : !q, !q, !q -> !q
+    kernel.return %o : !q
+  }
+}
