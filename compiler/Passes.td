@@ -341,10 +341,11 @@ def ChoosePrecision : AttnPass<"attn-choose-precision"> {
     its scores, softmax and sums stay f32.
 
     With `weights=stored` a kernel all of whose weights have `attn.stored` in one
-    format takes it, in groups of 32, and rows stay f32.
+    format takes it, in groups of 32. Rows beside weights in groups are i8 in the
+    same groups, by default of i4, and else where `activations` says so.
 
     Limits: products of fewer than 48 columns, and with rows of i8 contractions
-    longer than 66311, stay f32. Formats that do not go together, and weights
+    (groups) longer than 66311, stay f32. Formats that do not go together, and weights
     that OpenBLAS would have to read, are errors (A0415).
 
     ```mlir
@@ -360,7 +361,7 @@ def ChoosePrecision : AttnPass<"attn-choose-precision"> {
            "own file keeps in groups stays so, and the rest becomes f32">,
     Option<"activations", "activations", "std::string", "\"\"",
            "format that rows are multiplied in: f32, bf16 or i8; empty: that of "
-           "the weights, f32 for i4">,
+           "the weights, i8 for i4, f32 for i8 in groups and stored weights">,
     Option<"group", "group", "int64_t", "0",
            "steps of depth that share a scale; 0: 32 in weights of i4, all of "
            "them in weights of i8">

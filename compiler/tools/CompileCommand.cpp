@@ -45,7 +45,8 @@ cl::opt<std::string> weights(
 cl::opt<std::string>
     activations("activations",
                 cl::desc("Format that rows are multiplied in (default: that of "
-                         "the weights; f32 with int4)"),
+                         "the weights; int8 with int4, in the same groups; f32 "
+                         "with int8 in groups and with stored)"),
                 cl::value_desc("f32|bf16|int8"), IN_COMPILE);
 cl::opt<std::string>
     products("products", cl::init("bf16"),
@@ -55,7 +56,7 @@ cl::opt<std::string>
 cl::opt<int64_t> group("group",
                        cl::desc("Weights of int4 or int8 that share a scale "
                                 "(default: 32 of int4; of int8 all of a "
-                                "column, else rows stay f32)"),
+                                "column)"),
                        cl::value_desc("N"), IN_COMPILE);
 cl::opt<std::string>
     cache("cache", cl::init("f32"),

@@ -1,5 +1,6 @@
 // Formats of the model's own file: a kernel is cloned for each.
 // RUN: attn-opt %s --attn-select-kernels=target=x86-64-v4 --attn-choose-precision=weights=stored --attn-choose-tiles | FileCheck %s
+// RUN: attn-opt %s --attn-select-kernels=target=x86-64-v4 --attn-choose-precision="weights=stored activations=i8" --attn-choose-tiles | FileCheck %s --check-prefix=ROWS
 // RUN: attn-opt %s --attn-select-kernels="target=x86-64-v4 gemm=openblas" --attn-choose-precision=weights=stored | FileCheck %s --check-prefix=BLAS
 
 !x = tensor<?x96xf32, #attn.sizes<tokens, 96>>
@@ -18,6 +19,9 @@ attn.weight @head from ["head"] : tensor<2x96xf32> {attn.stored = "i8"}
 // CHECK: kernel.func @[[PLAIN:.*]]({{.*}}#kernel.panels<48>})
 // CHECK-NOT: precision
 // CHECK: kernel.func @[[FOUR:.*]]({{.*}}#kernel.panels<48, i4, group 32>}) {{.*}} precision #kernel.precision<weights = i4, activations = f32, group = 32, stored = true>
+// ROWS-DAG: precision #kernel.precision<weights = i8, activations = i8, group = 32, stored = true>
+// ROWS-DAG: precision #kernel.precision<weights = bf16, activations = f32, stored = true>
+// ROWS-DAG: precision #kernel.precision<weights = i4, activations = i8, group = 32, stored = true>
 // Products of few columns stay f32.
 // CHECK: kernel.func @linear_96x2({{.*}}#kernel.panels<48>})
 // CHECK: kernel.dispatch @linear_96x96 ins

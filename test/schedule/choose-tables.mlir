@@ -14,8 +14,8 @@ attn.weight @looked from ["looked"] : tensor<96x96xf32>
 
 // I4: kernel.func @[[LOOK:embedding[^(]*]](%{{.*}}, %{{.*}}: tensor<96x96xf32> {kernel.layout = #kernel.panels<48, i8, group 32>}, %{{.*}}: tensor<96x96xf32>) ->
 // I8: kernel.func @[[LOOK:embedding[^(]*]](%{{.*}}, %{{.*}}: tensor<96x96xf32> {kernel.layout = #kernel.panels<48, i8>}, %{{.*}}: tensor<96x96xf32>) ->
-// I4: kernel.func @[[FREE:linear[^(]*]]({{.*}} {kernel.layout = #kernel.panels<48, i4, group 32>}) {{.*}} precision #kernel.precision<weights = i4, activations = f32, group = 32>
-// I4: kernel.func @[[TIED:linear[^(]*]]({{.*}} {kernel.layout = #kernel.panels<48, i8, group 32>}) {{.*}} precision #kernel.precision<weights = i8, activations = f32, group = 32>
+// I4: kernel.func @[[FREE:linear[^(]*]]({{.*}} {kernel.layout = #kernel.panels<48, i4, group 32>}) {{.*}} precision #kernel.precision<weights = i4, activations = i8, group = 32>
+// I4: kernel.func @[[TIED:linear[^(]*]]({{.*}} {kernel.layout = #kernel.panels<48, i8, group 32>}) {{.*}} precision #kernel.precision<weights = i8, activations = i8, group = 32>
 // I8: kernel.func @[[FREE:linear[^(]*]]({{.*}} precision #kernel.precision<weights = i8, activations = i8>
 // I8-NOT: kernel.func @linear
 // CHECK-NOT: kernel.weight @tied :
