@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/OwnRounding.h"
-#include "compiler/interpret/Verify.h"
+#include "compiler/interpret/CompareOutputs.h"
 #include "llvm/Support/Format.h"
 #include <cmath>
 
@@ -20,14 +20,6 @@ namespace attnc {
 
 /// How far the library's nearest quarter may be from half of the simulations.
 static constexpr double kMargin = 4;
-
-/// None between two NaNs or equal infinities, infinite beside one of them.
-static double getDifference(double left, double right) {
-  if (left == right || (std::isnan(left) && std::isnan(right)))
-    return 0;
-  const double difference = std::fabs(left - right);
-  return std::isnan(difference) ? INFINITY : difference;
-}
 
 OwnRounding measureOwnRounding(const float *got, ArrayRef<double> exact,
                                ArrayRef<double> own, ArrayRef<double> simulated,

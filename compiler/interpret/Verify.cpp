@@ -1,5 +1,4 @@
-//===- Verify.cpp - compiled code against the reference
-//---------------------===//
+//===- Verify.cpp - compiled code against the reference -------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -14,10 +13,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/Verify.h"
+#include "compiler/interpret/CompareOutputs.h"
 #include "compiler/interpret/SessionSteps.h"
 #include "compiler/interpret/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
-#include <cfloat>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -30,8 +29,6 @@ using llvm::Expected;
 namespace attnc {
 
 static constexpr double kUnitRoundoff = 0x1p-24;
-/// Below the smallest normal f32, results may be flushed to zero.
-static constexpr double kSmallest = 0x1p-122;
 
 /// The errors e of Verify.h.
 static double getFormatError(llvm::StringRef format) {
@@ -90,80 +87,6 @@ static double getRelativeBound(attn::EntryOp entry,
   });
   return kUnitRoundoff * (8 + std::sqrt(depth * products)) +
          getNarrowBound(formats, projections, attended, cached);
-}
-
-//===----------------------------------------------------------------------===//
-// Elements
-//===----------------------------------------------------------------------===//
-
-/// Distance between neighbouring f32 numbers at `value`.
-static double getStep(double value) {
-  int exponent = 0;
-  std::frexp(value, &exponent);
-  return std::ldexp(1.0, std::max(exponent - 24, -149));
-}
-
-/// Root mean square over finite elements other than zero.
-static double getScale(const std::vector<double> &numbers) {
-  double sum = 0;
-  size_t count = 0;
-  for (double number : numbers)
-    if (number != 0 && std::isfinite(number)) {
-      sum += number * number;
-      ++count;
-    }
-  return count ? std::sqrt(sum / count) : 0;
-}
-
-/// The difference that counts: none between two NaNs or equal infinities,
-/// infinite where only one of two is a number.
-static double getDifference(double got, double expected) {
-  if (got == expected || (std::isnan(got) && std::isnan(expected)))
-    return 0;
-  double difference = std::fabs(got - expected);
-  return std::isnan(difference) ? INFINITY : difference;
-}
-
-/// `extra` is empty or what an element may be off besides.
-static OutputError compareNumbers(const float *got,
-                                  const std::vector<double> &expected,
-                                  double relative, ArrayRef<double> extra) {
-  OutputError error;
-  double scale = getScale(expected);
-  error.rounded = !extra.empty();
-  error.scale = scale;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    double difference = getDifference(got[i], expected[i]);
-    double magnitude = std::fabs(expected[i]);
-    // A number beyond the range of f32 is an infinity there.
-    if (magnitude > FLT_MAX && std::isinf(got[i]) &&
-        (got[i] > 0) == (expected[i] > 0))
-      difference = 0;
-    error.maxAbs = std::max(error.maxAbs, difference);
-    if (magnitude >= scale / 100 && magnitude > 0 &&
-        std::isfinite(expected[i])) {
-      error.maxRel = std::max(error.maxRel, difference / magnitude);
-      error.maxUlp = std::max(error.maxUlp, difference / getStep(expected[i]));
-    }
-    double allowed =
-        relative * std::max(std::isfinite(magnitude) ? magnitude : 0.0, scale) +
-        (extra.empty() ? 0 : extra[i]) + kSmallest;
-    if (difference / allowed > error.usedShare || i == 0) {
-      error.usedShare = difference / allowed;
-      error.allowed = allowed;
-    }
-  }
-  return error;
-}
-
-static OutputError compareIntegers(const int32_t *got,
-                                   const std::vector<int64_t> &expected) {
-  OutputError error;
-  for (size_t i = 0; i < expected.size(); ++i)
-    error.maxAbs =
-        std::max(error.maxAbs, std::fabs(got[i] - expected[i] * 1.0));
-  error.usedShare = error.maxAbs > 0 ? INFINITY : 0;
-  return error;
 }
 
 //===----------------------------------------------------------------------===//
