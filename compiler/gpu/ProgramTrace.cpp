@@ -184,7 +184,9 @@ std::optional<int64_t> ProgramTrace::compute(Operation *op) {
   if (isa<LLVM::LoadOp>(op))
     return number * ++loads;
   if (isa<NVVM::GridDimXOp>(op))
-    return 1;
+    return place.blocks;
+  if (isa<NVVM::BlockIdXOp, NVVM::BlockIdYOp, NVVM::BlockIdZOp>(op))
+    return place.block;
   if (op->getName().getStringRef().starts_with("nvvm.read.ptx.sreg") ||
       isa<NVVM::ShflOp>(op))
     return 0;

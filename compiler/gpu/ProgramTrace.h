@@ -37,11 +37,17 @@ struct Event {
   int64_t parity = 0; ///< of warp.await
 };
 
+/// Which block of how many runs, on every axis of the grid. Under masks, loops
+/// of later blocks run where those of the first have nothing to do.
+struct Place {
+  int64_t block, blocks;
+};
+
 class ProgramTrace {
 public:
   /// `number` stands for what loads give: the first load gives it once, the
   /// second twice, and so on, so that differences of offsets are `number` too.
-  explicit ProgramTrace(int64_t number) : number(number) {}
+  ProgramTrace(int64_t number, Place place) : number(number), place(place) {}
 
   /// The events of a block and of what is in it, roles excepted.
   std::vector<Event> run(mlir::Block &block);
@@ -57,6 +63,7 @@ private:
   std::optional<int64_t> compute(mlir::Operation *op);
 
   int64_t number, loads = 0;
+  Place place;
   llvm::DenseMap<mlir::Value, std::optional<int64_t>> numbers;
   std::vector<Event> events;
 };

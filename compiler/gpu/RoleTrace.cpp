@@ -73,7 +73,7 @@ struct Role {
 
 class RoleChecker {
 public:
-  RoleChecker(warp::RolesOp roles, int64_t number);
+  RoleChecker(warp::RolesOp roles, int64_t number, Place place);
   LogicalResult check();
 
 private:
@@ -97,11 +97,11 @@ private:
   int64_t turnsPassed = 0;
 };
 
-RoleChecker::RoleChecker(warp::RolesOp roles, int64_t number) {
+RoleChecker::RoleChecker(warp::RolesOp roles, int64_t number, Place place) {
   auto program = roles->getParentOfType<warp::ProgramOp>();
   consumers = program.getThreads() / kGroup - 1;
   all.resize(1 + consumers);
-  ProgramTrace trace(number);
+  ProgramTrace trace(number, place);
   all[0].events = trace.run(roles.getProduce().front());
   std::vector<Event> events = trace.run(roles.getConsume().front());
   for (int64_t i = 0; i < consumers; ++i) {
@@ -310,8 +310,8 @@ LogicalResult RoleChecker::check() {
 
 } // namespace
 
-LogicalResult checkRoles(warp::RolesOp roles, int64_t number) {
-  return RoleChecker(roles, number).check();
+LogicalResult checkRoles(warp::RolesOp roles, int64_t number, Place place) {
+  return RoleChecker(roles, number, place).check();
 }
 
 } // namespace attnc::gpu

@@ -11,14 +11,15 @@
 #ifndef ATTNC_COMPILER_GPU_ROLETRACE_H
 #define ATTNC_COMPILER_GPU_ROLETRACE_H
 
-#include "dialects/warp/Warp.h"
+#include "compiler/gpu/ProgramTrace.h"
 
 namespace attnc::gpu {
 
 /// Follows copies, arrivals and phases for one choice of numbers (see
 /// ProgramTrace). Reports the op that reads a tile before its copy arrived,
 /// overwrites one that is in use, or waits for ever.
-llvm::LogicalResult checkRoles(warp::RolesOp roles, int64_t number);
+llvm::LogicalResult checkRoles(warp::RolesOp roles, int64_t number,
+                               Place place);
 
 } // namespace attnc::gpu
 

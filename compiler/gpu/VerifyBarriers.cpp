@@ -122,15 +122,16 @@ LogicalResult BlockChecker::check(ArrayRef<gpu::Event> events) {
 struct VerifyBarriers : impl::VerifyBarriersBase<VerifyBarriers> {
   using VerifyBarriersBase::VerifyBarriersBase;
 
-  LogicalResult check(warp::ProgramOp program, int64_t number) {
+  LogicalResult check(warp::ProgramOp program, int64_t number,
+                      gpu::Place place) {
     Block &body = program.getBody().front();
-    std::vector<gpu::Event> events = gpu::ProgramTrace(number).run(body);
+    std::vector<gpu::Event> events = gpu::ProgramTrace(number, place).run(body);
     if (failed(BlockChecker().check(events)))
       return failure();
     LogicalResult result = success();
     program.walk([&](warp::RolesOp roles) {
       if (succeeded(result))
-        result = gpu::checkRoles(roles, number);
+        result = gpu::checkRoles(roles, number, place);
     });
     return result;
   }
@@ -138,10 +139,14 @@ struct VerifyBarriers : impl::VerifyBarriersBase<VerifyBarriers> {
   void runOnOperation() override {
     // Lengths around those of tiles, and one of many tiles.
     constexpr int64_t kNumbers[] = {0, 1, 40, 64, 130, 300, 3000};
+    // The first and the last of one block, of two, and of many: some programs
+    // count blocks from the end.
+    constexpr gpu::Place kPlaces[] = {{0, 1}, {0, 2}, {1, 2}, {0, 7}, {6, 7}};
     for (auto program : getOperation().getOps<warp::ProgramOp>())
       for (int64_t number : kNumbers)
-        if (failed(check(program, number)))
-          return signalPassFailure();
+        for (gpu::Place place : kPlaces)
+          if (failed(check(program, number, place)))
+            return signalPassFailure();
   }
 };
 } // namespace
