@@ -39,7 +39,8 @@ COMPILE = {
     "int8": ["--weights=int8"],
 }
 PEERS = ("onnxruntime", "openvino", "torch", "iree")
-QUICK_SHAPES = "1x16,1x128,8x128,ragged"
+QUICK_SHAPES = {"trained encoder": "1x16,1x128,8x128,ragged"}
+QUICK_SHAPES_OF_OTHERS = "1x16,1x128"
 BATCHES, LENGTHS = (1, 8, 32), (16, 128, 384, 512)
 # Batches of more tokens need --all: calls of many seconds each.
 MOST_TOKENS = {"trained encoder": 16384}
@@ -65,15 +66,15 @@ def parse():
     parser.add_argument("--peers", default="onnxruntime,openvino",
                         help="of " + ",".join(PEERS) + "; or 'all'")
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--dtypes", default=",".join(COMPILE),
-                        help="default: %(default)s")
+    parser.add_argument("--dtypes", help="of " + ",".join(COMPILE) + " (default: all; "
+                        "with --quick and --smoke f32)")
     parser.add_argument("--shapes", help="BATCHxSEQ,...,ragged instead of the usual")
     parser.add_argument("--seconds", type=float, default=4.0,
                         help="for each row of a table, at least (default: 4)")
     parser.add_argument("--all", action="store_true",
                         help="every batch and length, even calls of many seconds")
     parser.add_argument("--quick", action="store_true",
-                        help="few shapes, a second each: about five minutes")
+                        help="few shapes, a second each: about ten minutes")
     parser.add_argument("--no-kernels", action="store_true")
     parser.add_argument("--smoke", action="store_true",
                         help="a tiny model, onnxruntime, seconds: does it work?")
@@ -82,17 +83,18 @@ def parse():
     parser.add_argument("--output", help="folder of the report "
                         "(default: build/benchmark/results)")
     arguments = parser.parse_args()
+    if not arguments.dtypes:
+        is_short = arguments.quick or arguments.smoke
+        arguments.dtypes = "f32" if is_short else ",".join(COMPILE)
     for dtype in arguments.dtypes.split(","):
         if dtype not in COMPILE:
             parser.error(f"'{dtype}' is not among {', '.join(COMPILE)}")
     if arguments.peers == "all":
         arguments.peers = ",".join(PEERS)
     if arguments.quick:
-        arguments.shapes = arguments.shapes or QUICK_SHAPES
         arguments.seconds = 1.0
     if arguments.smoke:
         arguments.peers, arguments.threads, arguments.seconds = "onnxruntime", "1", 0.02
-        arguments.dtypes = "f32"
         arguments.shapes = "1x16,8x16,ragged"
     arguments.output = arguments.output or os.path.join(
         WORK, "smoke" if arguments.smoke else "results"
@@ -207,6 +209,8 @@ def compile_model(folder, name, kind, options):
 def shapes_for(arguments, name):
     if arguments.shapes:
         return arguments.shapes
+    if arguments.quick:
+        return QUICK_SHAPES.get(name, QUICK_SHAPES_OF_OTHERS)
     if arguments.all:
         return shapes_of(None)
     return shapes_of(MOST_TOKENS.get(name, MOST_TOKENS_OF_OTHERS))
@@ -339,11 +343,13 @@ def main():
     def save():
         return report.write(results, arguments.output)
 
+    is_whole = True
     try:
         run_models(arguments, results, threads_list, save)
         if not arguments.no_kernels:
             run_kernels(arguments, results, threads_list, save)
     except KeyboardInterrupt:
+        is_whole = False
         print("interrupted; --resume goes on from here", flush=True)
     for path in save():
         print("wrote " + path)
@@ -351,7 +357,7 @@ def main():
           f"{results['memory']:.1f} GiB")
     for line in results["failures"]:
         print("run.sh: " + line, file=sys.stderr)
-    if results["failures"]:
+    if results["failures"] or not is_whole:
         raise SystemExit(1)
 
 

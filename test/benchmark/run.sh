@@ -5,7 +5,7 @@
 #                                               of BERT-base's size, kernels alone
 #   bash test/benchmark/run.sh MODEL_FOLDER     a model folder of yours, and kernels
 #   bash test/benchmark/run.sh --peers all      PyTorch and IREE too (GBs to download)
-#   bash test/benchmark/run.sh --quick          few shapes: about five minutes
+#   bash test/benchmark/run.sh --quick          f32, few shapes: ten minutes
 #   bash test/benchmark/run.sh --smoke          does it work? in seconds, tiny shapes
 #   bash test/benchmark/run.sh --decode ...     language models, against llama.cpp,
 #                                               onnxruntime and OpenVINO (--torch:
