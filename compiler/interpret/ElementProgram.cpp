@@ -206,13 +206,19 @@ void ElementProgram::addRounding(Operation &op) {
   if (op.getResult(0).getType().isInteger() || isExact(op))
     return;
   roundings.push_back({unsigned(steps.size() - 1), registerOf(op.getResult(0)),
-                       isUniform, isa<arith::SIToFPOp, arith::UIToFPOp>(op)});
+                       isUniform, isa<arith::SIToFPOp, arith::UIToFPOp>(op),
+                       isa<math::ErfOp>(op)});
 }
 
 void ElementProgram::round(const Rounding &rounding, Frame &frame,
                            int64_t count) const {
   const Noise noise = frame.noise->split(rounding.step);
   double *lanes = frame.number(rounding.target);
+  if (rounding.isErf && frame.erfError) {
+    const Noise rough = noise.split(0);
+    for (int64_t lane = 0; lane < count; ++lane)
+      lanes[lane] += frame.erfError * rough.at(frame.first + lane);
+  }
   for (int64_t lane = 0; lane < count; ++lane)
     if (!rounding.isOfAnInteger || roundToSingle(lanes[lane]) != lanes[lane])
       lanes[lane] = noise.addToScalar(

@@ -37,7 +37,8 @@ public:
     std::vector<const int64_t *> integerBases;
     /// Where results of ops get their errors from; none without.
     std::optional<Noise> noise;
-    uint64_t first = 0; ///< lane 0 among the elements that noise is for
+    double erfError = 0; ///< of results of erf besides, if there is noise
+    uint64_t first = 0;  ///< lane 0 among the elements that noise is for
     /// Lanes of leading argument `argument`.
     double *number(unsigned argument) {
       return numbers.data() + argument * kLanes;
@@ -83,6 +84,7 @@ private:
     unsigned step, target;
     bool isUniform;     ///< one number for all elements
     bool isOfAnInteger; ///< exact where f32 has the integer
+    bool isErf;
   };
 
   void addSource(const Tensor &capture, mlir::AffineMap map, unsigned target,

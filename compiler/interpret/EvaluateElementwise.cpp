@@ -36,9 +36,11 @@ void Evaluation::finishElements(const attn::CapturedRegion &region,
       ArrayRef<int64_t>(tensor.shape)
           .take_front(tensor.rank() ? tensor.rank() - 1 : 0);
   const std::optional<Noise> noise = drawNoise();
+  const double erfError = getErfError();
   auto finish = [&](int64_t begin, int64_t end) {
     ElementProgram::Frame frame = program.makeFrame();
     frame.noise = noise;
+    frame.erfError = erfError;
     for (int64_t row = begin; row < end; ++row) {
       frame.index = indexOfRow(row, rowDims);
       if (tensor.rank())

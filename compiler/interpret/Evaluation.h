@@ -129,6 +129,8 @@ private:
   llvm::Error setChecked(mlir::Value value, Tensor tensor);
   /// Errors for one tensor, if the run's precision says so.
   std::optional<Noise> drawNoise();
+  /// What results of erf may be off by besides.
+  double getErfError() const;
   /// What decides how one tensor is rounded, if the run's precision says so.
   std::optional<Noise> drawRounding();
   /// The same for what attention multiplies.
