@@ -56,11 +56,23 @@ bool GroupAttentionBuilder::canBuild(ProgramBuilder &e, attn::AttentionOp op) {
                       });
 }
 
+/// Whether a capture is a table, or depends on the query or the key.
+static bool readsPerScore(ValueRange captures, ArrayAttr maps) {
+  return llvm::any_of(llvm::enumerate(captures), [&](auto each) {
+    AffineMap map = cast<AffineMapAttr>(maps[each.index()]).getValue();
+    auto type = cast<RankedTensorType>(each.value().getType());
+    constexpr unsigned kQuery = 2, kKey = 3; // of (b, h, q, kv)
+    return map.getNumResults() < type.getRank() ||
+           map.isFunctionOfDim(kQuery) || map.isFunctionOfDim(kKey);
+  });
+}
+
 /// Registers and shared memory decide: with heads of up to 64, three groups and
 /// 128 keys; of up to 128, two groups; of more, half of the keys. There, three
 /// quarters of the time and more are products, whoever has its turn. Regions
-/// that read memory keep addresses beside the scores: of three groups, which
-/// have 160 registers a thread, they spill up to 20 bytes at heads of 32.
+/// that read memory for every score keep addresses beside them: of three
+/// groups, which have 160 registers a thread, they spill up to 20 bytes at
+/// heads of 32.
 GroupAttentionBuilder::GroupAttentionBuilder(ProgramBuilder &e,
                                              attn::AttentionOp op)
     : AttentionBuilder(e, op), stages(2) {
@@ -68,7 +80,8 @@ GroupAttentionBuilder::GroupAttentionBuilder(ProgramBuilder &e,
   t.headSize = t.valueSize = size;
   t.keys = size <= 128 ? 128 : 64;
   const bool readsMemory =
-      !op.getScoreCaptures().empty() || !op.getMaskCaptures().empty();
+      readsPerScore(op.getScoreCaptures(), op.getScoreMapsAttr()) ||
+      readsPerScore(op.getMaskCaptures(), op.getMaskMapsAttr());
   consumers = size <= 64 && !readsMemory ? 3 : 2;
   takesTurns = size <= 128;
   t.queries = kGroupRows * consumers;

@@ -1,4 +1,4 @@
-// Regions that read memory need registers for it: two groups of 64 queries with
+// Regions that read memory for every score need registers for it: two groups of 64 queries with
 // 240 registers a thread, where others of this head size get three with 160.
 // RUN: attn-opt %s --attn-build-programs --attn-verify-barriers | FileCheck %s
 
@@ -11,6 +11,16 @@ kernel.variant @v target "sm_90a" {
   // CHECK: warp.roles registers 24, 160
   kernel.func @plain(%q: !q {kernel.storage = bf16}) -> (!q) {
     %o = attn.attention %q, %q, %q : !q, !q, !q -> !q
+    kernel.return %o : !q
+  }
+
+  // CHECK: warp.program @v_slopes({{.*}}) threads 512
+  kernel.func @slopes(%q: !q {kernel.storage = bf16}, %s: tensor<2xf32>) -> (!q) {
+    %o = attn.attention %q, %q, %q score(%s at affine_map<(b, h, i, j) -> (h)> : tensor<2xf32>) {
+    ^bb0(%x: f32, %b: i32, %h: i32, %i: i32, %j: i32, %slope: f32):
+      %y = arith.addf %x, %slope : f32
+      attn.yield %y : f32
+    } : !q, !q, !q -> !q
     kernel.return %o : !q
   }
 
