@@ -11,16 +11,16 @@
 # runtime into those. What they do to the system, unit-runtime-faults does to
 # the instrumented runtime.
 #
-# Code that no test program takes out of the archives counts too, as not taken.
-# Not counted: runtime/text/*.inc, which hold tables and no code; runtime/cuda/,
-# which runs where there is a GPU and is tested there.
+# runtime/cuda counts among the rest and stands by itself, too: its tests run on
+# the stub driver (test/gpu). Code that no test program takes out of the archives
+# counts too, as not taken. runtime/text/*.inc hold tables and no code.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-declare -A wanted=([runtime]=95 [compiler/import]=90)
-tests=(unit-runtime unit-runtime-faults unit-text attnc_import_tests)
+declare -A wanted=([runtime]=95 [runtime/cuda]=95 [compiler/import]=90)
+tests=(unit-runtime unit-runtime-faults unit-text unit-gpu-device
+  attnc_import_tests)
 libraries=(lib/libunit-runtime-toy.so lib/libattn_runtime.a lib/libattnc_import.a)
-apart='runtime/cuda/'
 
 build=build-coverage
 tools=/usr/lib/llvm-22/bin
@@ -31,8 +31,8 @@ for object in "${tests[@]/#/bin/}" "${libraries[@]}"; do
 done
 
 export_coverage() { # export_coverage OPTION...
-  $tools/llvm-cov export "${objects[@]}" -instr-profile "$profile" \
-    -ignore-filename-regex="$apart" "$@" 2>"$build/llvm-cov.log"
+  $tools/llvm-cov export "${objects[@]}" -instr-profile "$profile" "$@" \
+    2>"$build/llvm-cov.log"
 }
 
 if [ "${1:-}" = --missing ] && [ $# -eq 2 ]; then

@@ -15,9 +15,11 @@ stub driver in STUB and checks its numbers; {} in it stands for the folder whose
 kernels it shall take (ATTNC_STUB_KERNELS names it, too). Every barrier, wait,
 arrival and end of a group of copies in programs whose names match REGEX (those of
 attention) is removed from the optimized IR in turn; COMMAND, which has to run
-them, must then fail at one of the seeds, for each class in each program. Single pieces that may go are listed: a
-group may be empty on the way that its end lies on. --quick looks no further once
-a class has been noticed in a program.
+them, must then fail at one of the seeds, for each class in each program.
+Single pieces that may go are listed: a group may be empty on the way that its end
+lies on, nobody waits for the last arrivals. Those that COMMAND never comes to are
+told apart: in their place even a store to address 0 harms nobody. --quick looks no
+further once a class has been noticed in a program.
 """
 
 import argparse
@@ -87,17 +89,25 @@ def main():
     mutated = given.ir.parent / "mutated"
     shutil.rmtree(mutated, ignore_errors=True)
     mutated.mkdir()
+    trap = "  store volatile i8 0, ptr addrspace(1) null"
+
+    def mutate(number, *instead):
+        (mutated / "00-ll.ll").write_text("\n".join(
+            lines[:number] + list(instead) + lines[number + 1:]))
+
     noticed, silent = {}, []
     for program, name, number in sites(lines, given.programs):
         key = (program, name)
         if noticed.setdefault(key, 0) and given.quick:
             continue
-        (mutated / "00-ll.ll").write_text("\n".join(
-            line for i, line in enumerate(lines) if i != number))
+        mutate(number)
         if any(fails(mutated, seed) for seed in range(given.seeds)):
             noticed[key] += 1
         else:
-            silent.append("%s %s, line %d" % (program, name, number + 1))
+            mutate(number, trap)
+            silent.append("%s %s, line %d%s" % (
+                program, name, number + 1,
+                "" if fails(mutated, 0) else ": not executed"))
     for (program, name), count in sorted(noticed.items()):
         print("%s %-8s %d noticed" % (program, name, count))
     for line in silent:
