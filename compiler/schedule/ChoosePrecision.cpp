@@ -69,8 +69,8 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
                          "without activations or with those of i8, stored";
     weightFormat = *known;
     if (activations.empty()) {
-      // What rows of i8 lose beside i4 is a hundredth of what i4 does; beside i8
-      // in groups it is more than the groups won.
+      // What rows of i8 lose beside i4 is a hundredth of what i4 does; beside
+      // i8 in groups it is more than the groups won.
       if (weightFormat == Format::i4)
         rowFormat = Format::i8;
       else
