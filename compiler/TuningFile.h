@@ -47,8 +47,8 @@ struct TuningFile {
   /// out for this machine, of another processor.
   llvm::Error apply(mlir::ModuleOp module, kernel::VariantOp variant) const;
   /// Gives the chains of a variant, whose phases are cut, the file's blocks.
-  /// Those that other tiles make than were measured keep the cost model's. A0421
-  /// for rows that are no candidate.
+  /// Those that other tiles make than were measured keep the cost model's.
+  /// A0421 for rows that are no candidate.
   llvm::Error applyToChains(kernel::VariantOp variant) const;
 };
 
