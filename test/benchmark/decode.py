@@ -17,6 +17,7 @@
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 
@@ -249,6 +250,8 @@ def write(results, arguments):
 
     folder = arguments.output
     cache = arguments.cache or "f32; bf16 beside narrow weights"
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    results["memory"] = used.ru_maxrss / 2**20  # of KiB
     results["settings"] = [attnc_settings(), "cache of attnc: " + cache,
                            *(f"{name}: {info}" for name, info in results["peers"].items())]
     os.makedirs(folder, exist_ok=True)
