@@ -29,7 +29,7 @@ static bool touchesTiles(Operation &op) {
                    warp::CommitOp, warp::WaitOp, warp::SyncOp, warp::LoadOp,
                    warp::MmaOp, warp::ArriveOp, warp::AwaitOp, warp::MapCopyOp,
                    warp::GroupMmaOp, warp::GroupWaitOp, warp::TakeTurnOp,
-                   warp::PassTurnOp>(inner)
+                   warp::PassTurnOp, warp::ClearOp>(inner)
                    ? WalkResult::interrupt()
                    : WalkResult::advance();
       })
@@ -107,10 +107,10 @@ Staged ProgramTrace::staged(Value barrier, Value stage) {
 
 void ProgramTrace::addEvents(Operation &op) {
   llvm::TypeSwitch<Operation *>(&op)
-      .Case<warp::CopyOp, warp::UnpackOp, warp::ScaledCopyOp, warp::LoadOp>(
-          [&](auto touching) {
-            events.push_back({&op, staged(touching.getTile()), {}});
-          })
+      .Case<warp::CopyOp, warp::UnpackOp, warp::ScaledCopyOp, warp::LoadOp,
+            warp::ClearOp>([&](auto touching) {
+        events.push_back({&op, staged(touching.getTile()), {}});
+      })
       .Case([&](warp::MmaOp mma) {
         // Right operands are read when the product wants them.
         if (auto load = mma.getRhs().getDefiningOp<warp::LoadOp>())

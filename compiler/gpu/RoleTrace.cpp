@@ -10,10 +10,12 @@
 // its barrier's phase ends, and is visible to a consumer that then waited for
 // it. A product reads its tiles until a `warp.group_wait` says that it ended; a
 // read is over for the producer when it waited for an arrival that came after.
-// Declined with an error: reads of what is not visible (A0528), copies to what
-// is in use (A0529), a wait that nobody ends (A0533), a turn that is passed by
-// a group that does not have it, kept, or marked wrongly as first or last
-// (A0536).
+// Groups that clear a tile write at once and wait for each other behind that:
+// what one has read before, another may still read.
+// Declined with an error: reads and clears of what is not visible (A0528),
+// copies to and clears of what is in use (A0529), a wait that nobody ends
+// (A0533), a turn that is passed by a group that does not have it, kept, or
+// marked wrongly as first or last (A0536).
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/gpu/RoleTrace.h"
@@ -67,6 +69,8 @@ struct Role {
   std::vector<int64_t> inFlight; ///< products that have not ended, by number
   int64_t turns = 0;             ///< that it took
   bool hasTurn = false;
+  int64_t clears = 0;     ///< that it wrote its part of
+  bool isWaiting = false; ///< for the others' parts of the last one
   bool done() const { return next == events.size(); }
   bool isProducer() const { return consumer < 0; }
 };
@@ -84,6 +88,7 @@ private:
   LogicalResult copy(const Event &event);
   LogicalResult multiply(Role &role, const Event &event);
   LogicalResult read(Role &role, const Event &event);
+  FailureOr<bool> clear(Role &role, const Event &event);
   FailureOr<bool> takeTurn(Role &role, warp::TakeTurnOp op);
   LogicalResult passTurn(Role &role, warp::PassTurnOp op);
   TileState &tile(const Staged &place);
@@ -191,6 +196,36 @@ LogicalResult RoleChecker::multiply(Role &role, const Event &event) {
   return read(role, event);
 }
 
+/// Whether all groups have written their parts.
+FailureOr<bool> RoleChecker::clear(Role &role, const Event &event) {
+  if (role.isProducer()) // for which no group waits
+    return false;
+  if (!role.isWaiting) {
+    TileState &target = tile(event.tile);
+    if (!target.views[role.consumer].isVisible) {
+      InFlightDiagnostic error = event.op->emitError(
+          "error[A0528]: this tile is cleared before its copy arrived; a "
+          "warp.await of its barrier is missing");
+      if (target.writer)
+        error.attachNote(target.writer->getLoc()) << "it is copied here";
+      return error;
+    }
+    if (Operation *reader = target.reader()) {
+      InFlightDiagnostic error = event.op->emitError(
+          "error[A0529]: this tile is cleared while another group may still "
+          "read it; the clear belongs before all products");
+      error.attachNote(reader->getLoc()) << "it is used here";
+      return error;
+    }
+    role.isWaiting = true;
+    ++role.clears;
+  }
+  role.isWaiting = llvm::any_of(llvm::drop_begin(all), [&](const Role &other) {
+    return other.clears < role.clears;
+  });
+  return !role.isWaiting;
+}
+
 /// Whether the phase ended that the role waits for.
 bool RoleChecker::await(Role &role, const Event &event) {
   BarrierState &state = barrier(event.barrier);
@@ -266,6 +301,10 @@ FailureOr<bool> RoleChecker::step(Role &role) {
   } else if (auto wait = dyn_cast<warp::GroupWaitOp>(event.op)) {
     while (role.inFlight.size() > wait.getPending())
       role.inFlight.erase(role.inFlight.begin());
+  } else if (isa<warp::ClearOp>(event.op)) {
+    FailureOr<bool> cleared = clear(role, event);
+    if (failed(cleared) || !*cleared)
+      return cleared;
   } else if (auto take = dyn_cast<warp::TakeTurnOp>(event.op)) {
     FailureOr<bool> taken = takeTurn(role, take);
     if (failed(taken) || !*taken)
