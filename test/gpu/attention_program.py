@@ -70,7 +70,8 @@ class Form:
 
     def __init__(self, heads, sizes, mask="", score=SCALE, few=False, unseen=None):
         self.heads, self.key_heads = heads
-        self.unseen = unseen  # keys from here on are NaN: nobody may visit them
+        # Keys, or packed sequences, from here on are NaN: nobody may visit them.
+        self.unseen = unseen
         self.sizes, self.mask, self.score, self.few = sizes, mask, score, few
         self.packed = isinstance(sizes[0], tuple)
 
@@ -89,6 +90,7 @@ FORMS = {
     "none": Form((2, 1), (2, 37, 0)),
     "packed": Form((4, 2), ((131, 0, 20, 1),), CAUSAL),
     "padded": Form((2, 2), ((33, 190),), "", ALIBI),
+    "behind": Form((2, 1), ((131, 20, 60),), unseen=2),
     "emptied": Form((2, 1), ((0, 0),)),
     "decode": Form((4, 1), (2, 1, 700), few=True),
     "few": Form((2, 2), (1, 16, 333), "", CAP, few=True),

@@ -17,10 +17,14 @@ def draw(form, size, random, number):
         lengths = form.sizes[0]
         total = sum(lengths)
         ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-        return [number(random, total, form.heads, size),
-                number(random, total, form.key_heads, size),
-                number(random, total, form.key_heads, size), ends], \
-            [total, len(ends)]
+        inputs = [number(random, total, form.heads, size),
+                  number(random, total, form.key_heads, size),
+                  number(random, total, form.key_heads, size)]
+        if form.unseen:
+            ends = ends[:form.unseen + 1]
+            for x in inputs[1:]:
+                x[ends[-1]:] = np.nan
+        return inputs + [ends], [total, len(ends)]
     batch, queries, keys = form.sizes
     inputs = [number(random, batch, queries, form.heads, size),
               number(random, batch, keys, form.key_heads, size),

@@ -8,12 +8,13 @@
 """Takes synchronization out of kernels, one piece at a time, and fails where the
 emulator does not notice.
 
-    check-faults.py [--quick] [--seeds N] [--programs REGEX] IR STUB COMMAND...
+    check-faults.py [--quick] [--seeds N] [--programs REGEX] [--classes A,B]
+                    IR STUB COMMAND...
 
 IR is the folder of a compiled library's dumped IR, COMMAND runs the library on the
 stub driver in STUB and checks its numbers; {} in it stands for the folder whose
 kernels it shall take (ATTNC_STUB_KERNELS names it, too). Every barrier, wait,
-arrival and end of a group of copies in programs whose names match REGEX (those of
+arrival and end of a group of copies (or those of --classes) in programs whose names match REGEX (those of
 attention) is removed from the optimized IR in turn; COMMAND, which has to run
 them, must then fail at one of the seeds, for each class in each program.
 Single pieces that may go are listed: a group may be empty on the way that its end
@@ -36,7 +37,8 @@ CLASSES = {"barrier": "llvm.nvvm.barrier.cta.sync",
            "commit": "llvm.nvvm.cp.async.commit.group",
            "wait": "mbarrier.try_wait.parity",
            "arrive": "mbarrier.arrive.shared",
-           "fence": "fence.proxy.async"}
+           "fence": "fence.proxy.async",
+           "clear": "bar.sync $0, 384;"}  # three groups; two take turns
 PROGRAM = re.compile(r"define ptx_kernel void @(\w+)\(")
 SECONDS, TIMES = 60, 30  # a run that takes longer, and so much longer than the
 # kernels as they are, does not end
@@ -64,6 +66,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--programs", default="attention")
+    parser.add_argument("--classes", default=",".join(CLASSES))
     parser.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args()
 
@@ -98,6 +101,8 @@ def main():
     noticed, silent = {}, []
     for program, name, number in sites(lines, given.programs):
         key = (program, name)
+        if name not in given.classes.split(","):
+            continue
         if noticed.setdefault(key, 0) and given.quick:
             continue
         mutate(number)
