@@ -157,8 +157,7 @@ Error TuningFile::apply(mlir::ModuleOp module,
 Error TuningFile::applyToChains(kernel::VariantOp variant) const {
   for (auto program : variant.getBody().getOps<kernel::ProgramOp>())
     for (auto [phase, ends] : enumerate(getChains(program))) {
-      const SmallVector<int64_t> known = getBlockCandidates(program, phase);
-      if (known.empty())
+      if (ends.first != int64_t(phase) || ends.first == ends.second)
         continue;
       const std::string signature = getChainSignature(program, phase);
       auto found = find_if(chains, [&](const Chain &chain) {
@@ -166,7 +165,7 @@ Error TuningFile::applyToChains(kernel::VariantOp variant) const {
       });
       if (found == chains.end())
         continue;
-      if (!is_contained(known, found->blockRows))
+      if (!fitsBlocks(program, phase, found->blockRows))
         return refuse(path, "blocks of " + Twine(found->blockRows) +
                                 " rows do not fit '" + signature + "'");
       getFirstDispatch(program, phase).setBlockRows(found->blockRows);

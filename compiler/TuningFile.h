@@ -48,7 +48,7 @@ struct TuningFile {
   llvm::Error apply(mlir::ModuleOp module, kernel::VariantOp variant) const;
   /// Gives the chains of a variant, whose phases are cut, the file's blocks.
   /// Those that other tiles make than were measured keep the cost model's.
-  /// A0421 for rows that are no candidate.
+  /// A0421 for rows that are no whole tiles, too few or too many.
   llvm::Error applyToChains(kernel::VariantOp variant) const;
 };
 

@@ -163,11 +163,26 @@ SmallVector<int64_t> getBlockCandidates(kernel::ProgramOp program,
   return candidates;
 }
 
+bool fitsBlocks(kernel::ProgramOp program, int64_t phase, int64_t rows) {
+  const auto dispatches = getChainDispatches(program, phase);
+  if (dispatches.empty())
+    return false;
+  const RowShare share = getShareOf(dispatches);
+  const CostModel model =
+      CostModel::of(program->getParentOfType<kernel::VariantOp>());
+  // Rows of a byte would have the largest blocks.
+  return rows >= std::max(2 * share.tileRows, share.fewest) &&
+         rows <= model.getBlockRows(/*rowBytes=*/1, share.tileRows) &&
+         rows % share.tileRows == 0;
+}
+
 std::string getChainSignature(kernel::ProgramOp program, int64_t phase) {
+  const auto dispatches = getChainDispatches(program, phase);
   std::string text;
-  for (kernel::DispatchOp dispatch : getChainDispatches(program, phase))
+  for (kernel::DispatchOp dispatch : dispatches)
     text += getSignature(getKernel(dispatch)) + ";";
-  return "chain-" + getDigest(text);
+  return "chain-" +
+         getDigest(text + std::to_string(getShareOf(dispatches).tileRows));
 }
 
 kernel::DispatchOp getFirstDispatch(kernel::ProgramOp program, int64_t phase) {

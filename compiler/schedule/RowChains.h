@@ -48,14 +48,18 @@ getChains(kernel::ProgramOp program);
 /// as the cost model says.
 RowChain getRowChain(kernel::ProgramOp program, int64_t phase);
 
-/// Names a chain by its kernels: "chain-5f0c1b9a". Chains of one name are
-/// alike.
+/// Names a chain by its kernels and the rows of their tiles: "chain-5f0c1b9a".
+/// Chains of one name are alike.
 std::string getChainSignature(kernel::ProgramOp program, int64_t phase);
 
 /// Rows of a block between which the model cannot decide, its own first. Empty
 /// where no chain begins.
 llvm::SmallVector<int64_t> getBlockCandidates(kernel::ProgramOp program,
                                               int64_t phase);
+
+/// Whether a chain begins with phase `phase` that blocks of `rows` rows may
+/// cut: all that some machine's candidates may be.
+bool fitsBlocks(kernel::ProgramOp program, int64_t phase, int64_t rows);
 
 /// The first dispatch of a phase, which says how the chain goes.
 kernel::DispatchOp getFirstDispatch(kernel::ProgramOp program, int64_t phase);

@@ -13,6 +13,7 @@
 #include "Programs.h"
 #include "compiler/Passes.h"
 #include "compiler/schedule/DescribeSchedule.h"
+#include "compiler/schedule/RowChains.h"
 #include "compiler/schedule/Tuning.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -306,6 +307,39 @@ TEST_F(TuningTest, AVariantsOwnMachineCounts) {
   EXPECT_EQ(CostModel::of(variant()).getFewestCycles(), 400);
   EXPECT_EQ(CostModel::of(variant()).machine.l2Bytes, 512u << 10);
   EXPECT_EQ(CostModel::of(variant()).getMapColumns(), 48 << 10 >> 3);
+}
+
+// Blocks that were measured with other tiles are no whole ones of these.
+TEST_F(TuningTest, ChainsAreNamedByTheirTiles) {
+  run(createChooseTiles());
+  std::string names[2];
+  int64_t blocks[2];
+  for (int64_t rows : {8, 9}) {
+    for (auto kernel : variant().getBody().getOps<kernel::FuncOp>())
+      if (isa<attn::LinearOp>(kernel.getComputeOp()))
+        kernel.setTileAttr(kernel::TileAttr::get(
+            &context, rows, 8, 0, 20 * rows, StringAttr::get(&context, "")));
+    run(createCutPhases());
+    auto program = *variant().getBody().getOps<kernel::ProgramOp>().begin();
+    const auto chains = getChains(program);
+    const auto *chain = llvm::find_if(
+        chains, [](const auto &ends) { return ends.first != ends.second; });
+    ASSERT_NE(chain, chains.end());
+    const int64_t phase = chain->first;
+    names[rows - 8] = getChainSignature(program, phase);
+    const SmallVector<int64_t> known = getBlockCandidates(program, phase);
+    ASSERT_FALSE(known.empty());
+    for (int64_t candidate : known)
+      EXPECT_TRUE(fitsBlocks(program, phase, candidate)) << candidate;
+    blocks[rows - 8] = known.front();
+    // Of a machine with less cache, of no machine.
+    EXPECT_TRUE(fitsBlocks(program, phase, 4 * rows));
+    for (int64_t other : {int64_t(0), rows, 4 * rows + 1, rows << 32})
+      EXPECT_FALSE(fitsBlocks(program, phase, other)) << other;
+    EXPECT_FALSE(fitsBlocks(program, chain->second, 4 * rows));
+  }
+  EXPECT_NE(blocks[0], blocks[1]);
+  EXPECT_NE(names[0], names[1]);
 }
 
 } // namespace
