@@ -11,8 +11,10 @@
 // (ByteScale.h, FourBitScale.h). A column (group) of zeros has the scale 0. A
 // number that is not finite makes its scale NaN or infinite, so that it shows
 // in every result. Scales of groups are rounded to f16 first, and steps are
-// those of what is kept; one beyond 65504 is infinite. Groups that come with
-// their scales hold whole steps of them: dividing gives these back.
+// those of what is kept; one beyond 65504 is infinite. Of the two f16 beside a
+// scale below 2^-14, which are far apart, the one that loses less is kept.
+// Groups that come with their scales hold whole steps of them: dividing gives
+// these back.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/PackWeights.h"
@@ -21,6 +23,7 @@
 #include "compiler/package/GuessLanes.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -149,10 +152,37 @@ private:
   }
   float mostSteps() const { return format == Format::i8 ? 127 : 7; }
 
+  /// What whole steps of a scale lose, from -`below` of them on.
+  double findLoss(ArrayRef<float> numbers, float scale, float below) const {
+    double loss = 0;
+    for (float number : numbers) {
+      const float steps =
+          scale == 0 ? 0 : std::clamp(number / scale, -below, mostSteps());
+      const double rest = number - double(std::nearbyint(steps)) * scale;
+      loss += rest * rest;
+    }
+    return loss;
+  }
+
+  /// The f16 for a scale.
+  uint16_t chooseHalf(ArrayRef<float> numbers, float exact, float below) const {
+    constexpr uint16_t kMagnitude = 0x7fff, kLeastNormal = 0x400;
+    const uint16_t nearest = toHalf(exact);
+    const float kept = widenHalf(nearest);
+    if (kept == exact || (nearest & kMagnitude) >= kLeastNormal)
+      return nearest;
+    const bool isLess = std::fabs(kept) < std::fabs(exact);
+    const uint16_t other = isLess ? nearest + 1 : nearest - 1;
+    return findLoss(numbers, widenHalf(other), below) <
+                   findLoss(numbers, kept, below)
+               ? other
+               : nearest;
+  }
+
   /// From -`below` steps on.
   void writeGroup(ArrayRef<float> numbers, float exact, int64_t first,
                   int64_t column, float below) {
-    const uint16_t half = toHalf(exact);
+    const uint16_t half = chooseHalf(numbers, exact, below);
     const float scale = widenHalf(half);
     putSteps(numbers, first, column, scale, -below, mostSteps());
     halves[first / group * width + column] = half;

@@ -96,6 +96,34 @@ TEST_P(UnpackPanels, BytesAndNibblesAreWholeSteps) {
   }
 }
 
+/// Scales of f16 have steps of their own below 2^-14: weights that are small,
+/// all of them, lose half of one besides, and not their largest numbers.
+TEST_P(UnpackPanels, SmallWeightsKeepTheirLargest) {
+  auto [columns, depth] = GetParam();
+  const std::vector<float> usual = weights;
+  for (float factor : {1e5f, 1e-2f, 1e-3f, 1e-4f, 1e-5f, 1e-6f, 1e-30f, 0.0f})
+    for (Format format : {Format::i8, Format::i4}) {
+      for (size_t i = 0; i < usual.size(); ++i)
+        weights[i] = usual[i] * factor;
+      constexpr int64_t kGroup = 32;
+      const std::vector<double> kept = keep(format, kGroup);
+      for (int64_t column = 0; column < columns; ++column)
+        for (int64_t k = 0; k < depth; k += kGroup) {
+          const int64_t count = std::min(kGroup, depth - k);
+          double largest = 0, lost = 0;
+          for (int64_t i = k; i < k + count; ++i) {
+            const double weight = weights[column * depth + i];
+            largest = std::max(largest, std::fabs(weight));
+            lost += std::pow(kept[column * depth + i] - weight, 2);
+          }
+          EXPECT_LE(std::sqrt(lost / count),
+                    0.55 *
+                        (largest / (format == Format::i8 ? 127 : 7) + 0x1p-24))
+              << "times " << factor << ", column " << column << " from " << k;
+        }
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, UnpackPanels,
                          ::testing::Values(Shape{1, 8}, Shape{16, 32},
                                            Shape{17, 64}, Shape{33, 40},
