@@ -23,10 +23,11 @@
 //   rsqrt     1.5       1.5
 //
 // NaN gives NaN; infinities give the limits. Coefficients, highest degree
-// first, come from fit-polynomials.py.
+// first, come from fit-polynomials.py; those of erf afn are in ShortErf.h.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Passes.h"
+#include "compiler/ShortErf.h"
 #include "compiler/Target.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -65,12 +66,6 @@ static constexpr float kErfTop = 4.0f;
 static constexpr float kErfLarge[] = {0.00030797231f, -0.00463220058f,
                                       0.0330044329f,  -0.151832134f,
                                       -0.917168796f,  -1.62809598f};
-// kErfRough: erf(x) / x, s = x^2, x <= kErfRoughTop; error 1.7e-05 / x
-static constexpr float kErfRough[] = {
-    4.07412841e-08f, -1.94479162e-06f, 4.10600369e-05f,
-    -0.00051103282f, 0.00423540873f,   -0.0251028109f,
-    0.111079268f,    -0.375314832f,    1.12826836f};
-static constexpr float kErfRoughTop = 3.0f;
 // kErfExp2: exp2(r), |r| <= 1/2; error 9.1e-08
 static constexpr float kErfExp2[] = {0.00132647238f, 0.00967151299f,
                                      0.0555073358f,  0.240222424f,

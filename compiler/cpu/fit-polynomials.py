@@ -6,7 +6,8 @@
 #
 # ===------------------------------------------------------------------------===#
 #
-# Fits the polynomials that ExpandMath.cpp evaluates, rounds them to f32, and
+# Fits the polynomials that ExpandMath.cpp evaluates (that of erf afn is in
+# compiler/ShortErf.h), rounds them to f32, and
 # prints them, highest degree first, with their error: weighted least squares on
 # Chebyshev nodes, the weights raised where the error is large (Lawson), which
 # comes close to the minimax fit. Needs numpy and mpmath; nothing at build time

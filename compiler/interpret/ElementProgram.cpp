@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/ElementProgram.h"
+#include "compiler/ShortErf.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
@@ -206,19 +207,13 @@ void ElementProgram::addRounding(Operation &op) {
   if (op.getResult(0).getType().isInteger() || isExact(op))
     return;
   roundings.push_back({unsigned(steps.size() - 1), registerOf(op.getResult(0)),
-                       isUniform, isa<arith::SIToFPOp, arith::UIToFPOp>(op),
-                       isa<math::ErfOp>(op)});
+                       isUniform, isa<arith::SIToFPOp, arith::UIToFPOp>(op)});
 }
 
 void ElementProgram::round(const Rounding &rounding, Frame &frame,
                            int64_t count) const {
   const Noise noise = frame.noise->split(rounding.step);
   double *lanes = frame.number(rounding.target);
-  if (rounding.isErf && frame.erfError) {
-    const Noise rough = noise.split(0);
-    for (int64_t lane = 0; lane < count; ++lane)
-      lanes[lane] += frame.erfError * rough.at(frame.first + lane);
-  }
   for (int64_t lane = 0; lane < count; ++lane)
     if (!rounding.isOfAnInteger || roundToSingle(lanes[lane]) != lanes[lane])
       lanes[lane] = noise.addToScalar(
@@ -286,9 +281,7 @@ void ElementProgram::addNumberStep(Operation &op) {
       .Case([&](math::SinOp op) {
         unary(*op, [](double a) { return std::sin(a); });
       })
-      .Case([&](math::ErfOp op) {
-        unary(*op, [](double a) { return std::erf(a); });
-      })
+      .Case([&](math::ErfOp op) { addErf(op); })
       .Case([&](math::ExpOp op) {
         unary(*op, [](double a) { return std::exp(a); });
       })
@@ -350,6 +343,25 @@ void ElementProgram::addConstant(arith::ConstantOp op) {
     integerConstants.push_back(
         {target, wrap(value.getSExtValue(), value.getBitWidth())});
   }
+}
+
+void ElementProgram::addErf(math::ErfOp op) {
+  const unsigned from = registerOf(op.getOperand()),
+                 to = registerOf(op.getResult());
+  steps.push_back([=](Frame &frame, int64_t count) {
+    for (int64_t lane = 0; lane < count; ++lane) {
+      const double x = frame.number(from)[lane];
+      double &result = frame.number(to)[lane];
+      // Terms of the short one that nearly cancel lose more than its result's
+      // last bit: errors are those of f32 itself.
+      if (!frame.hasShortErf)
+        result = std::erf(x);
+      else if (frame.noise)
+        result = computeShortErf(static_cast<float>(x));
+      else
+        result = computeShortErf(x);
+    }
+  });
 }
 
 void ElementProgram::addSelect(arith::SelectOp op) {

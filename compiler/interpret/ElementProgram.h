@@ -37,8 +37,8 @@ public:
     std::vector<const int64_t *> integerBases;
     /// Where results of ops get their errors from; none without.
     std::optional<Noise> noise;
-    double erfError = 0; ///< of results of erf besides, if there is noise
-    uint64_t first = 0;  ///< lane 0 among the elements that noise is for
+    bool hasShortErf = false; ///< erf is that of narrow rows (ShortErf.h)
+    uint64_t first = 0;       ///< lane 0 among the elements that noise is for
     /// Lanes of leading argument `argument`.
     double *number(unsigned argument) {
       return numbers.data() + argument * kLanes;
@@ -84,7 +84,6 @@ private:
     unsigned step, target;
     bool isUniform;     ///< one number for all elements
     bool isOfAnInteger; ///< exact where f32 has the integer
-    bool isErf;
   };
 
   void addSource(const Tensor &capture, mlir::AffineMap map, unsigned target,
@@ -97,6 +96,7 @@ private:
   void addConstant(mlir::arith::ConstantOp op);
   void addComparison(mlir::arith::CmpFOp op);
   void addComparison(mlir::arith::CmpIOp op);
+  void addErf(mlir::math::ErfOp op);
   void addSelect(mlir::arith::SelectOp op);
   void addLookup(attn::LookupOp op);
   unsigned registerOf(mlir::Value value);

@@ -26,6 +26,32 @@ Shape indexOfRow(int64_t row, ArrayRef<int64_t> rowDims) {
   return index;
 }
 
+static bool holdsErf(Operation *op) {
+  return op->walk([](math::ErfOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
+bool Evaluation::hasShortErf(Operation *op) const {
+  if (!isNarrow() || !weights.products || !holdsErf(op))
+    return false;
+  if (auto linear = dyn_cast<attn::LinearOp>(op))
+    return findProduct(linear.getWeight()).hasShortErf;
+  // Maps have become regions of the product that they read.
+  SmallVector<Value> read(op->getOperands());
+  while (!read.empty()) {
+    Operation *from = read.pop_back_val().getDefiningOp();
+    if (!from || holdsErf(from))
+      continue;
+    if (auto linear = dyn_cast<attn::LinearOp>(from)) {
+      if (findProduct(linear.getWeight()).hasShortErf)
+        return true;
+    } else if (isa<attn::MapOp>(from)) {
+      llvm::append_range(read, from->getOperands());
+    }
+  }
+  return false;
+}
+
 void Evaluation::finishElements(const attn::CapturedRegion &region,
                                 bool leading, Tensor &tensor) {
   if (!region)
@@ -36,11 +62,11 @@ void Evaluation::finishElements(const attn::CapturedRegion &region,
       ArrayRef<int64_t>(tensor.shape)
           .take_front(tensor.rank() ? tensor.rank() - 1 : 0);
   const std::optional<Noise> noise = drawNoise();
-  const double erfError = getErfError();
+  const bool isShort = hasShortErf(region.region->getParentOp());
   auto finish = [&](int64_t begin, int64_t end) {
     ElementProgram::Frame frame = program.makeFrame();
     frame.noise = noise;
-    frame.erfError = erfError;
+    frame.hasShortErf = isShort;
     for (int64_t row = begin; row < end; ++row) {
       frame.index = indexOfRow(row, rowDims);
       if (tensor.rank())

@@ -38,7 +38,7 @@ bool Evaluation::isTiedTable(Value value) {
   return known->second = looked && multiplied;
 }
 
-kernel::PrecisionAttr Evaluation::findPrecision(Value weight) const {
+ProductFormat Evaluation::findProduct(Value weight) const {
   auto get = weight.getDefiningOp<attn::GetWeightOp>();
   if (!weights.products || !get)
     return {};
@@ -49,7 +49,7 @@ kernel::PrecisionAttr Evaluation::findPrecision(Value weight) const {
 }
 
 Tensor Evaluation::narrowWeight(Value value) {
-  const kernel::PrecisionAttr own = findPrecision(value);
+  const kernel::PrecisionAttr own = findProduct(value).precision;
   if (weights.products && !own)
     return get(value); // of f32
   const std::optional<Noise> noise = drawRounding();
@@ -99,7 +99,7 @@ Tensor Evaluation::narrowInput(const Tensor &input, Value weight,
                                int64_t depth) {
   NarrowFormats formats;
   formats.weights = weights.formats.activations;
-  const kernel::PrecisionAttr own = findPrecision(weight);
+  const kernel::PrecisionAttr own = findProduct(weight).precision;
   if (own)
     formats.weights = stringifyFormat(own.getActivations());
   else if (weights.products)

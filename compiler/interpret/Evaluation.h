@@ -112,8 +112,8 @@ private:
   Tensor narrowWeight(mlir::Value weight);
   bool isTiedTable(mlir::Value value);
   /// Where products have formats of their own, that of a weight's product, or
-  /// null.
-  kernel::PrecisionAttr findPrecision(mlir::Value weight) const;
+  /// none.
+  ProductFormat findProduct(mlir::Value weight) const;
   /// The rows beside a weight, in the product's format.
   Tensor narrowInput(const Tensor &input, mlir::Value weight, int64_t depth);
   /// Rows of so many numbers in a format.
@@ -129,8 +129,9 @@ private:
   llvm::Error setChecked(mlir::Value value, Tensor tensor);
   /// Errors for one tensor, if the run's precision says so.
   std::optional<Noise> drawNoise();
-  /// What results of erf may be off by besides.
-  double getErfError() const;
+  /// Whether the library has the short erf where it computes the regions of
+  /// `op`.
+  bool hasShortErf(mlir::Operation *op) const;
   /// What decides how one tensor is rounded, if the run's precision says so.
   std::optional<Noise> drawRounding();
   /// The same for what attention multiplies.

@@ -113,18 +113,6 @@ std::optional<Noise> Evaluation::drawNoise() {
   return Noise((seed << 32) + drawn++);
 }
 
-double Evaluation::getErfError() const {
-  if (precision != Precision::Rounded || !weights.products)
-    return 0;
-  // Where narrow rows are multiplied, products take a shorter erf
-  // (cpu/ExpandMath.cpp). Which of them an erf belongs to is not known here.
-  constexpr double kOfShortErf = 3e-5;
-  for (const auto &product : *weights.products)
-    if (product.second.getActivations() != kernel::Format::f32)
-      return kOfShortErf;
-  return 0;
-}
-
 std::optional<Noise> Evaluation::drawRounding() {
   if (precision != Precision::NarrowDrawn)
     return std::nullopt;

@@ -39,8 +39,8 @@ struct TensorValue {
 /// formats might have lost. `Rounded` stands for narrow code: sides are rounded
 /// as in `Narrow`, and results have errors as in `Single`. What attention
 /// multiplies in bf16 is rounded by chance there, since code rounds scores
-/// before their sum divides them; beside narrow rows, erf has the error of the
-/// shorter one that products take there.
+/// before their sum divides them; where a library's products tell it, erf is
+/// the short one in all three (ShortErf.h).
 enum class Precision { Double, Single, Narrow, NarrowDrawn, Rounded };
 
 class Interpreter {

@@ -35,8 +35,9 @@ readProductFormats(MLIRContext *context, const llvm::json::Array &list) {
     auto precision = kernel::PrecisionAttr::get(
         context, *weights, *activations,
         product->getInteger("group").value_or(0), /*stored=*/false);
+    const bool isShort = product->getString("erf") == "short";
     for (const llvm::json::Value &source : *sources)
-      formats[source.getAsString().value_or("")] = precision;
+      formats[source.getAsString().value_or("")] = {precision, isShort};
   }
   return formats;
 }

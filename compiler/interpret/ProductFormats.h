@@ -19,10 +19,16 @@
 
 namespace attnc {
 
+/// What a product does to its sides, and to what follows.
+struct ProductFormat {
+  kernel::PrecisionAttr precision; ///< null: f32
+  bool hasShortErf = false;        ///< in its regions (ShortErf.h)
+};
+
 /// By tensor of the model's files; products that are not here are of f32.
 /// Columns are rounded by themselves, so that it does not matter in which order
 /// weights were concatenated.
-using ProductFormats = llvm::StringMap<kernel::PrecisionAttr>;
+using ProductFormats = llvm::StringMap<ProductFormat>;
 
 /// From the member "products" of a variant in a library's description; nothing
 /// if it is not of the form that DescribeProducts.cpp writes.

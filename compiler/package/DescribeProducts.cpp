@@ -21,7 +21,8 @@ namespace attnc {
 std::vector<ProductsDescription> describeProducts(kernel::VariantOp variant) {
   auto module = variant->getParentOfType<mlir::ModuleOp>();
   // In the order of dispatches, so that two compilations say the same.
-  MapVector<kernel::PrecisionAttr, SetVector<StringRef>> sources;
+  using Kind = std::pair<kernel::PrecisionAttr, /*hasShortErf=*/char>;
+  MapVector<Kind, SetVector<StringRef>> sources;
   variant.walk([&](kernel::DispatchOp dispatch) {
     auto kernel = mlir::SymbolTable::lookupNearestSymbolFrom<kernel::FuncOp>(
         dispatch, dispatch.getKernelAttr());
@@ -29,20 +30,30 @@ std::vector<ProductsDescription> describeProducts(kernel::VariantOp variant) {
     const kernel::PrecisionAttr precision = kernel.getPrecisionAttr();
     if (!linear || !precision || precision.getStored())
       return;
+    // Emitters of narrow rows take it for every erf of the kernel.
+    const char isShort = precision.getActivations() != kernel::Format::f32 &&
+                         kernel
+                             .walk([](mlir::math::ErfOp) {
+                               return mlir::WalkResult::interrupt();
+                             })
+                             .wasInterrupted();
     const unsigned operand =
         cast<mlir::BlockArgument>(linear.getWeight()).getArgNumber();
     auto weight = dispatch.getIns()[operand].getDefiningOp<kernel::WeightOp>();
     auto declared = module.lookupSymbol<attn::WeightOp>(weight.getWeight());
     for (auto source :
          declared.getSources().getAsValueRange<mlir::StringAttr>())
-      sources[precision].insert(source);
+      sources[{precision, isShort}].insert(source);
   });
   std::vector<ProductsDescription> products;
-  for (auto &[precision, names] : sources)
+  for (auto &[kind, names] : sources) {
+    const auto &[precision, isShort] = kind;
     products.push_back({stringifyFormat(precision.getWeights()).str(),
                         stringifyFormat(precision.getActivations()).str(),
                         precision.getGroup(),
+                        isShort != 0,
                         {names.begin(), names.end()}});
+  }
   return products;
 }
 
@@ -55,6 +66,8 @@ void writeProducts(json::OStream &json,
         json.attribute("activations", product.activations);
         if (product.group)
           json.attribute("group", product.group);
+        if (product.hasShortErf)
+          json.attribute("erf", "short");
         json.attributeArray("of", [&] {
           for (const std::string &source : product.sources)
             json.value(source);

@@ -110,6 +110,7 @@ struct DeviceDescription {
 struct ProductsDescription {
   std::string weights, activations; ///< formats
   int64_t group;                    ///< weights that share a scale; 0: columns
+  bool hasShortErf;                 ///< ShortErf.h
   std::vector<std::string> sources;
 };
 

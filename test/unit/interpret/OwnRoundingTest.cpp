@@ -99,13 +99,17 @@ TEST(OwnRounding, ReadsFormatsOfProducts) {
   };
   auto formats = read(R"([
     {"weights": "i4", "activations": "f32", "group": 32, "of": ["a", "b"]},
-    {"weights": "bf16", "activations": "bf16", "of": ["c"]}])");
+    {"weights": "bf16", "activations": "bf16", "erf": "short",
+     "of": ["c"]}])");
   ASSERT_TRUE(formats);
   EXPECT_EQ(formats->size(), 3u);
-  EXPECT_EQ(formats->lookup("b").getWeights(), kernel::Format::i4);
-  EXPECT_EQ(formats->lookup("b").getGroup(), 32);
-  EXPECT_EQ(formats->lookup("c").getActivations(), kernel::Format::bf16);
-  EXPECT_FALSE(formats->lookup("d"));
+  EXPECT_EQ(formats->lookup("b").precision.getWeights(), kernel::Format::i4);
+  EXPECT_EQ(formats->lookup("b").precision.getGroup(), 32);
+  EXPECT_EQ(formats->lookup("c").precision.getActivations(),
+            kernel::Format::bf16);
+  EXPECT_FALSE(formats->lookup("d").precision);
+  EXPECT_TRUE(formats->lookup("c").hasShortErf);
+  EXPECT_FALSE(formats->lookup("a").hasShortErf);
   EXPECT_FALSE(read(R"([{"weights": "i5", "activations": "f32", "of": []}])"));
   EXPECT_FALSE(read(R"([{"weights": "i8", "activations": "f32"}])"));
   EXPECT_FALSE(read("[1]"));
