@@ -13,6 +13,7 @@
 #include "AttentionProblem.h"
 #include "RegionTest.h"
 #include <cmath>
+#include <cstring>
 
 namespace attnc::test {
 namespace {
@@ -158,6 +159,50 @@ TEST_P(AttentionChunks, RegionByRow) {
                   },
                   {}};
   checkLengths({1, 47, 49, 130});
+}
+
+// The same keys from blocks of rows that begin and end in other chunks: what
+// those add is nothing, to the bit.
+TEST_P(AttentionChunks, SameBitsWhereverARowStands) {
+  kernel.form = AttentionKernel::Single;
+  kernel.queryHeads = kernel.keyHeads = 1;
+  kernel.headSize = 21;
+  kernel.valueSize = 20;
+  // q - 130 <= k <= q are bounds, 64 <= k < 128 by its triple is none.
+  kernel.mask = {"%far = arith.constant 130 : i32\n"
+                 "%from = arith.subi %q, %far : i32\n"
+                 "%behind = arith.cmpi sge, %k, %from : i32\n"
+                 "%before = arith.cmpi sle, %k, %q : i32\n"
+                 "%three = arith.constant 3 : i32\n"
+                 "%t = arith.muli %k, %three : i32\n"
+                 "%low = arith.constant 192 : i32\n"
+                 "%high = arith.constant 384 : i32\n"
+                 "%above = arith.cmpi sge, %t, %low : i32\n"
+                 "%below = arith.cmpi slt, %t, %high : i32\n"
+                 "%inside = arith.andi %behind, %before : i1\n"
+                 "%chosen = arith.andi %above, %below : i1\n"
+                 "%admitted = arith.andi %inside, %chosen : i1\n"
+                 "attn.yield %admitted : i1",
+                 [](double, Position at, const double *) {
+                   return at.k >= at.q - 130 && at.k <= at.q && at.k >= 64 &&
+                                  at.k < 128
+                              ? 1.0
+                              : 0.0;
+                 },
+                 {}};
+  auto runner = compile();
+  ASSERT_TRUE(runner);
+  const int64_t rows = 192, first = 128;
+  AttentionProblem problem(kernel, {1, rows, rows, {}}, 11);
+  for (int64_t row = first + 1; row < rows; ++row)
+    for (int64_t d = 0; d < 21; ++d)
+      problem.queryAt(row, 0, d) = problem.queryAt(first, 0, d);
+  std::vector<float> output = problem.run(*runner, 2);
+  for (int64_t row = first + 1; row < rows; ++row)
+    ASSERT_EQ(0, std::memcmp(output.data() + first * 20,
+                             output.data() + row * 20, 20 * sizeof(float)))
+        << "row " << row;
+  problem.check(*runner);
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, AttentionChunks,
