@@ -270,7 +270,8 @@ LogicalResult AdapterReader::checkOrder(StringRef target) {
     return success();
   return fail("A0241",
               "it changes " + quote(target) + ", which " + path +
-                  " keeps with its rows in another order",
+                  " keeps otherwise than checkpoints do: its rows in another "
+                  "order, or with one added",
               "give the model's HuggingFace folder instead of the GGUF file");
 }
 

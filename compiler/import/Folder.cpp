@@ -48,6 +48,24 @@ ErrorOr<std::unique_ptr<MemoryBuffer>> ModelFile::read() const {
   return MemoryBuffer::getFile(path);
 }
 
+/// Some checkpoints of these have GELU by erf and some by tanh, and the file
+/// does not say which.
+static void sayActivation(mlir::MLIRContext *context, const GgufFile &file,
+                          StringRef path) {
+  StringRef architecture =
+      file.metadata.getString("general.architecture").value_or("");
+  if (architecture != "gpt2" && architecture != "gptneox")
+    return;
+  reportWarning(context, "A0135",
+                path + ": the file does not say how the model computes GELU; " +
+                    (architecture == "gpt2" ? "taken is the form by tanh, "
+                                              "which GPT-2 has"
+                                            : "taken is the form by erf, "
+                                              "which Pythia has"),
+                "give the model's HuggingFace folder if its config.json has "
+                "another");
+}
+
 LogicalResult ModelFolder::openGguf() {
   ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
       MemoryBuffer::getFile(root, /*IsText=*/false,
@@ -64,6 +82,7 @@ LogicalResult ModelFolder::openGguf() {
   Expected<json::Object> config = makeConfig(*file, root);
   if (!config)
     return reportError(context, config.takeError());
+  sayActivation(context, *file, root);
   raw_string_ostream(made["config.json"]) << json::Value(std::move(*config));
   if (json::Object sampling = makeGenerationConfig(*file); !sampling.empty()) {
     if (Error error = checkFinite(sampling, root))

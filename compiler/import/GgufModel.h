@@ -46,7 +46,7 @@ std::string renameTensor(llvm::StringRef architecture, llvm::StringRef name,
 void renameTensors(GgufFile &file);
 
 /// Whether files of an architecture keep a tensor, by its new name, with its
-/// rows in another order than checkpoints do, or transposed.
+/// rows in another order than checkpoints do, transposed, or with one added.
 bool isReordered(llvm::StringRef architecture, llvm::StringRef name);
 
 } // namespace attnc

@@ -132,6 +132,8 @@ bool isReordered(StringRef architecture, StringRef name) {
     return holds(".self_attn.q_proj.") || holds(".self_attn.k_proj.");
   if (architecture == "gpt2") // transposed
     return holds(".attn.c_") || holds(".mlp.c_");
+  if (architecture.starts_with("gemma")) // one is added
+    return holds("norm.");
   return holds(".query_key_value."); // sorted
 }
 

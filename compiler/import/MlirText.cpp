@@ -16,6 +16,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace llvm;
 
@@ -126,25 +127,25 @@ private:
 class Aliases {
 public:
   void add(StringRef alias, StringRef meaning) {
-    meanings[alias].push_back(meaning);
+    aliases[meaning].push_back(alias);
   }
 
-  bool isIndex(StringRef name) const {
-    SmallVector<StringRef> open = {name};
-    StringMap<char> seen;
+  /// All names, `index` itself among them.
+  StringSet<> findNames() const {
+    StringSet<> names;
+    SmallVector<StringRef> open = {"index"};
     while (!open.empty()) {
       StringRef one = open.pop_back_val();
-      if (one == "index")
-        return true;
-      if (auto found = meanings.find(one);
-          found != meanings.end() && seen.try_emplace(one).second)
+      if (!names.insert(one).second)
+        continue;
+      if (auto found = aliases.find(one); found != aliases.end())
         append_range(open, found->second);
     }
-    return false;
+    return names;
   }
 
 private:
-  StringMap<SmallVector<StringRef, 1>> meanings;
+  StringMap<SmallVector<StringRef, 1>> aliases; ///< by what they stand for
 };
 } // namespace
 
@@ -160,15 +161,17 @@ std::optional<size_t> findIndexArray(StringRef text) {
   for (StringRef token = tokens.next(); !token.empty(); token = tokens.next()) {
     if (last == "=" && before.starts_with("!"))
       aliases.add(before, token);
-    if (last == "<" && before == "array")
+    if (last == "<" && before == "array" &&
+        (token == "index" || token.starts_with("!")))
       arrays.emplace_back(token, beforeStart);
     before = last;
     beforeStart = lastStart;
     last = token;
     lastStart = tokens.getStart();
   }
+  const StringSet<> names = aliases.findNames();
   for (auto [element, start] : arrays)
-    if (aliases.isIndex(element))
+    if (names.contains(element))
       return start;
   return std::nullopt;
 }

@@ -74,6 +74,26 @@ TEST_F(AdapterTest, RowsInAnotherOrder) {
   }
 }
 
+/// Those of Gemma have one added to their norms.
+TEST_F(AdapterTest, NormsWithOneAdded) {
+  const std::string norm = "base_model.model.model.layers.0.input_layernorm";
+  bend("modules_to_save", llvm::json::Array{"input_layernorm"});
+  writeTensors(
+      {{norm + ".weight", {32}},
+       {"base_model.model.model.layers.0.mlp.up_proj.lora_A.weight", {8, 32}},
+       {"base_model.model.model.layers.0.mlp.up_proj.lora_B.weight", {64, 8}}});
+  for (const char *file : {"gemma", "gemma2"}) {
+    messages.clear();
+    EXPECT_EQ(
+        importModel(context,
+                    ATTNC_TEST_DATA "/gguf/" + std::string(file) + ".gguf",
+                    options),
+        nullptr);
+    expectSaid("A0241", {"input_layernorm.weight'", "one added",
+                         "HuggingFace folder instead"});
+  }
+}
+
 TEST_F(AdapterTest, WhatCannotBeMerged) {
   for (auto [key, value, part] :
        std::vector<std::tuple<std::string, llvm::json::Value, std::string>>{

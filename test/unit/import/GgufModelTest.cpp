@@ -305,6 +305,9 @@ TEST(GgufNames, OrdersOfRows) {
   EXPECT_FALSE(isReordered("qwen2", "model.layers.0.self_attn.q_proj.weight"));
   EXPECT_TRUE(isReordered("gpt2", "h.0.attn.c_proj.weight"));
   EXPECT_FALSE(isReordered("gpt2", "wte.weight"));
+  EXPECT_TRUE(isReordered("gemma2", "model.layers.0.input_layernorm.weight"));
+  EXPECT_TRUE(isReordered("gemma", "model.norm.weight"));
+  EXPECT_FALSE(isReordered("gemma", "model.layers.0.self_attn.q_proj.weight"));
   EXPECT_TRUE(isReordered("bloom", "h.0.self_attention.query_key_value.bias"));
 }
 
@@ -498,6 +501,21 @@ TEST_F(GgufFiles, FactorsMustFitTheHeads) {
   edit("config.json", "rope_parameters",
        json::Object{{"rope_type", "factors"}, {"factors", json::Array{"x"}}});
   EXPECT_EQ(import(), nullptr);
+}
+
+TEST_F(GgufFiles, AssumedActivationsAreSaid) {
+  for (auto [name, said] :
+       {std::pair("gpt2", "by tanh"), {"gpt-neox", "by erf"}, {"bloom", ""}}) {
+    messages.clear();
+    EXPECT_NE(
+        importModel(context,
+                    ATTNC_TEST_DATA "/gguf/" + std::string(name) + ".gguf",
+                    ImportOptions()),
+        nullptr)
+        << messages;
+    EXPECT_THAT(messages, HasSubstr(said));
+    EXPECT_EQ(StringRef(messages).count("A0135"), *said ? 1u : 0u) << messages;
+  }
 }
 
 TEST_F(GgufFiles, DamagedFilesAreRefused) {

@@ -93,6 +93,19 @@ TEST(MlirText, ReadsNothingBehindTheEnd) {
   }
 }
 
+/// Text from anywhere takes no more than its length in steps.
+TEST(MlirText, AliasesAreFollowedOnce) {
+  constexpr int kMany = 20000;
+  std::string text = "!a0 = i64\n";
+  for (int i = 1; i < kMany; ++i)
+    text += "!a" + std::to_string(i) + " = !a" + std::to_string(i - 1) + "\n";
+  for (int i = 0; i < kMany; ++i)
+    text += "array<!a" + std::to_string(kMany - 1) + "> ";
+  EXPECT_FALSE(findIndexArray(text));
+  text += "!a0 = index";
+  EXPECT_TRUE(findIndexArray(text));
+}
+
 /// What is not found is read by MLIR, or refused by it.
 TEST(MlirText, ParserSurvivesTheRest) {
   mlir::MLIRContext context;
