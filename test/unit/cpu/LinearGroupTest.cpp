@@ -82,6 +82,30 @@ TEST_P(LinearGroups, EveryLengthOnEveryTarget) {
   }
 }
 
+/// Rows of which every number is as many steps as there are, of one sign and of
+/// both, in groups of several units.
+TEST_P(LinearGroups, RowsAtTheirLargest) {
+  LinearShape shape = getShape(GetParam(), 128, 300);
+  shape.finish = Finish::None;
+  for (const Target *target : getTargets()) {
+    auto runner =
+        KernelRunner::compile(makeModule({shape}, *target, false), *target);
+    ASSERT_NE(runner, nullptr);
+    LinearProblem linear(shape, 5, *target, false);
+    for (int64_t k = 0; k < shape.depth; ++k) {
+      linear.inputRow(0)[k] = 1;
+      linear.inputRow(1)[k] = -1;
+      linear.inputRow(2)[k] = k % 2 ? 1e30f : -1e30f;
+      linear.inputRow(3)[k] = k % 8 < 4 ? 1e-25f : -1e-25f;
+    }
+    linear.check(linear.run(*runner, 1));
+    linear.inputRow(4)[7] = -INFINITY;
+    const std::vector<float> result = linear.run(*runner, 1);
+    for (int64_t n = 0; n < shape.columns; ++n)
+      EXPECT_FALSE(std::isfinite(result[4 * shape.columns + n]));
+  }
+}
+
 TEST_P(LinearGroups, ZerosAndNaNs) {
   LinearShape shape = getShape(GetParam(), 32, 133);
   shape.finish = Finish::None;
