@@ -39,13 +39,13 @@ CASES = {
     "int8-16": (["--weights=int8", "--group=16"], 2e-2),
     "int8-24": (["--weights=int8", "--group=24"], 2e-2),
     "int8-128": (["--weights=int8", "--group=128"], 2e-2),
-    "int4": (["--weights=int4"], 2e-2),
-    "int4-f16": (["--weights=int4", "--products=f16"], 3e-3),
-    "int4-f32": (["--weights=int4", "--products=f32"], EXACT),
-    "int4-96": (["--weights=int4", "--group=96"], 2e-2),
-    "int4-128": (["--weights=int4", "--group=128"], 2e-2),
+    "int4": (["--weights=int4", "--activations=f32"], 2e-2),
+    "int4-f16": (["--weights=int4", "--activations=f32", "--products=f16"], 3e-3),
+    "int4-f32": (["--weights=int4", "--activations=f32", "--products=f32"], EXACT),
+    "int4-96": (["--weights=int4", "--activations=f32", "--group=96"], 2e-2),
+    "int4-128": (["--weights=int4", "--activations=f32", "--group=128"], 2e-2),
     # Few rows of these are multiplied in tiles too.
-    "int4-8": (["--weights=int4", "--group=8"], 2e-2),
+    "int4-8": (["--weights=int4", "--activations=f32", "--group=8"], 2e-2),
     "bf16": (["--weights=bf16", "--activations=f32"], EXACT),
 }
 UNSTREAMED = ("int4-8", "int8-24")
