@@ -31,21 +31,6 @@ LinearShape getShape(Format weights, int64_t group, int64_t depth) {
   return shape;
 }
 
-/// The targets that this machine runs; those with tiles use none of them here.
-std::vector<const Target *> getTargets() {
-  std::vector<const Target *> targets;
-  for (const Target &target : Target::all())
-    if (target.hasMicroKernels &&
-        (target.runsHere() ||
-         (target.hasTiles && Target::find("x86-64-v4-vnni")->runsHere())))
-      targets.push_back(&target);
-  return targets;
-}
-
-bool sameBits(const float *a, const float *b, size_t count) {
-  return std::memcmp(a, b, count * sizeof(float)) == 0;
-}
-
 class LinearGroups : public testing::TestWithParam<Format> {};
 
 TEST_P(LinearGroups, EveryLengthOnEveryTarget) {
@@ -56,7 +41,7 @@ TEST_P(LinearGroups, EveryLengthOnEveryTarget) {
   shapes.push_back(getShape(GetParam(), 16, 33));
   constexpr int64_t kRows = 19;
   std::vector<std::vector<float>> known(shapes.size());
-  for (const Target *target : getTargets()) {
+  for (const Target *target : getByteTargets()) {
     auto runner =
         KernelRunner::compile(makeModule(shapes, *target, false), *target);
     ASSERT_NE(runner, nullptr);
@@ -87,7 +72,7 @@ TEST_P(LinearGroups, EveryLengthOnEveryTarget) {
 TEST_P(LinearGroups, RowsAtTheirLargest) {
   LinearShape shape = getShape(GetParam(), 128, 300);
   shape.finish = Finish::None;
-  for (const Target *target : getTargets()) {
+  for (const Target *target : getByteTargets()) {
     auto runner =
         KernelRunner::compile(makeModule({shape}, *target, false), *target);
     ASSERT_NE(runner, nullptr);
@@ -109,7 +94,7 @@ TEST_P(LinearGroups, RowsAtTheirLargest) {
 TEST_P(LinearGroups, ZerosAndNaNs) {
   LinearShape shape = getShape(GetParam(), 32, 133);
   shape.finish = Finish::None;
-  for (const Target *target : getTargets()) {
+  for (const Target *target : getByteTargets()) {
     auto runner =
         KernelRunner::compile(makeModule({shape}, *target, false), *target);
     ASSERT_NE(runner, nullptr);

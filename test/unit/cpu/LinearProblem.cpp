@@ -52,6 +52,20 @@ static int64_t getTileRows(const LinearShape &shape, const Target &target) {
   }
 }
 
+std::vector<const Target *> getByteTargets() {
+  std::vector<const Target *> targets;
+  for (const Target &target : Target::all())
+    if (target.hasMicroKernels &&
+        (target.runsHere() ||
+         (target.hasTiles && Target::find("x86-64-v4-vnni")->runsHere())))
+      targets.push_back(&target);
+  return targets;
+}
+
+bool sameBits(const float *a, const float *b, size_t count) {
+  return std::memcmp(a, b, count * sizeof(float)) == 0;
+}
+
 std::string getKernelName(const LinearShape &shape) {
   return "linear_" + std::to_string(shape.columns) + "_" +
          std::to_string(shape.depth) + "_" +

@@ -39,6 +39,11 @@ struct LinearShape {
   int64_t group = 32;   ///< where weights are in groups
 };
 
+/// The targets that multiply bytes and run here; tiles are emulated on vectors
+/// of AVX-512.
+std::vector<const Target *> getByteTargets();
+bool sameBits(const float *a, const float *b, size_t count);
+
 /// "linear_N_K_..."
 std::string getKernelName(const LinearShape &shape);
 /// A module with a kernel per shape, in variant @v, its size "tokens".

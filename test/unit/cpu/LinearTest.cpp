@@ -111,10 +111,6 @@ std::vector<int64_t> rowCounts() {
   return counts;
 }
 
-bool sameBits(const float *a, const float *b, size_t count) {
-  return std::memcmp(a, b, count * sizeof(float)) == 0;
-}
-
 class Linear : public testing::TestWithParam<Provider> {
 protected:
   /// Every kernel of kShapes for the provider, compiled once.
@@ -247,21 +243,10 @@ LinearShape getBytesShape() {
   return shape;
 }
 
-/// The targets that this machine runs, of those that multiply bytes.
-std::vector<const Target *> getBytesTargets() {
-  std::vector<const Target *> targets;
-  for (const Target &target : Target::all())
-    if (target.hasMicroKernels &&
-        (target.runsHere() ||
-         (target.hasTiles && Target::find("x86-64-v4-vnni")->runsHere())))
-      targets.push_back(&target);
-  return targets;
-}
-
 TEST(LinearOfBytes, SameBitsOnEveryTarget) {
   const LinearShape shape = getBytesShape();
   std::vector<float> first;
-  for (const Target *target : getBytesTargets()) {
+  for (const Target *target : getByteTargets()) {
     auto runner =
         KernelRunner::compile(makeModule({shape}, *target, false), *target);
     ASSERT_NE(runner, nullptr);
@@ -278,7 +263,7 @@ TEST(LinearOfBytes, SameBitsOnEveryTarget) {
 TEST(LinearOfBytes, RowsOfOneSign) {
   const LinearShape shape = getBytesShape();
   std::vector<float> first;
-  for (const Target *target : getBytesTargets()) {
+  for (const Target *target : getByteTargets()) {
     auto runner =
         KernelRunner::compile(makeModule({shape}, *target, false), *target);
     ASSERT_NE(runner, nullptr);
@@ -303,7 +288,7 @@ TEST(LinearOfBytes, RowsOfOneSign) {
 
 TEST(LinearOfBytes, RowsOfZerosAndWithNaNs) {
   const LinearShape shape = getBytesShape();
-  for (const Target *target : getBytesTargets()) {
+  for (const Target *target : getByteTargets()) {
     auto runner =
         KernelRunner::compile(makeModule({shape}, *target, false), *target);
     ASSERT_NE(runner, nullptr);
