@@ -16,6 +16,7 @@
 
 #include "Errors.h"
 #include "Memory.h"
+#include "Placement.h"
 #include "ThreadCount.h"
 
 #include <errno.h>
@@ -157,8 +158,10 @@ bool Pool::acquire() {
   sleepers.store(0, std::memory_order_relaxed);
   pending.store(0, std::memory_order_relaxed);
   callerSleeps.store(false, std::memory_order_relaxed);
-  for (int32_t part = 0; part < parts; ++part)
+  for (int32_t part = 0; part < parts; ++part) {
     workers[part].claimed.store(0, std::memory_order_relaxed);
+    workers[part].processor.store(-1, std::memory_order_relaxed);
+  }
   (void)startThreads();
   return true;
 }
@@ -192,6 +195,7 @@ void Pool::run(PartFunction partFunction, void *partContext, int32_t count) {
   // Who has no part finds it taken.
   for (int32_t part = count; part < parts; ++part)
     workers[part].claimed.store(current, std::memory_order_relaxed);
+  callerProcessor.store(currentProcessor(), std::memory_order_relaxed);
   phase.store(current); // publishes the above
   if (sleepers.load() > 0)
     futexWake(phase, INT_MAX);
@@ -221,17 +225,54 @@ void Pool::awaitParts() {
   }
 }
 
-uint32_t Pool::awaitPhase(uint32_t seen) {
+uint32_t Pool::awaitPhase(Worker &worker, uint32_t seen) {
   bool moved = spin(phase, seen, spinTicks);
   for (int32_t spins = 1; !moved && spins < kCallSpins && isTaken(); ++spins)
     moved = spin(phase, seen, spinTicks);
   if (!moved) {
+    worker.processor.store(-1, std::memory_order_relaxed);
     sleepers.fetch_add(1);
     while (phase.load() == seen)
       futexWait(phase, seen);
     sleepers.fetch_sub(1);
+    settle(worker);
   }
   return phase.load(std::memory_order_acquire);
+}
+
+bool Pool::isOccupied(const Worker &worker, int32_t processor) const {
+  if (callerProcessor.load(std::memory_order_relaxed) == processor)
+    return true;
+  for (int32_t part = 1; part < parts; ++part)
+    if (part != worker.part &&
+        workers[part].processor.load(std::memory_order_relaxed) == processor)
+      return true;
+  return false;
+}
+
+/// Moves a thread that has just been woken away from processors that others of
+/// this pool work on. Schedulers often wake a thread where its waker runs:
+/// Linux looks for an idle processor among few, or none, where the group that
+/// shares a cache is small and was busy. With spinTicks 0 there are too few
+/// processors.
+void Pool::settle(Worker &worker) {
+  if (spinTicks == 0)
+    return;
+  int32_t here = currentProcessor();
+  if (isOccupied(worker, here)) {
+    const ProcessorSet allowed = ProcessorSet::ofThread();
+    ProcessorSet open = allowed;
+    open.remove(callerProcessor.load(std::memory_order_relaxed));
+    for (int32_t part = 1; part < parts; ++part)
+      if (part != worker.part)
+        open.remove(workers[part].processor.load(std::memory_order_relaxed));
+    // To be confined moves the thread at once; it stays when it is free again.
+    if (open.count() > 0 && open.confineThread()) {
+      here = currentProcessor();
+      (void)allowed.confineThread();
+    }
+  }
+  worker.processor.store(here, std::memory_order_relaxed);
 }
 
 void *Pool::enter(void *argument) {
@@ -250,7 +291,7 @@ void Pool::work(Worker &worker) {
   // miss phases; their parts were taken by the caller.
   uint32_t seen = 0;
   for (;;) {
-    seen = awaitPhase(seen);
+    seen = awaitPhase(worker, seen);
     if (stopping.load(std::memory_order_relaxed))
       return;
     if (claim(worker, seen)) {

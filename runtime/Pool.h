@@ -16,6 +16,10 @@
 // taken over by the caller once its own is done. A thread that must first be
 // woken, or that could not be started after a fork, never holds a phase up.
 //
+// A woken thread that finds itself on the caller's processor, or on another
+// worker's, moves to a free one before it takes its part: the two would take
+// turns there, each spinning through its turn, while a processor idles.
+//
 // Fork: threads do not survive it. The lock word carries the process id; the
 // first call in a child sees that it is another's, and starts new threads.
 //
@@ -61,7 +65,8 @@ public:
 
 private:
   struct alignas(64) Worker {
-    std::atomic<uint32_t> claimed{0}; ///< last phase whose part was taken
+    std::atomic<uint32_t> claimed{0};   ///< last phase whose part was taken
+    std::atomic<int32_t> processor{-1}; ///< where it woke up; -1 while asleep
     int32_t part = 0;
     Pool *pool = nullptr;
     pthread_t thread = {};
@@ -72,7 +77,9 @@ private:
   static void *enter(void *worker);
   void work(Worker &worker);
   bool isTaken() const;
-  uint32_t awaitPhase(uint32_t seen);
+  uint32_t awaitPhase(Worker &worker, uint32_t seen);
+  bool isOccupied(const Worker &worker, int32_t processor) const;
+  void settle(Worker &worker);
   void awaitParts();
   bool claim(Worker &worker, uint32_t phase);
   void finishPart();
@@ -93,6 +100,7 @@ private:
   // Futex words and their neighbours, each on a line of its own: spinning
   // readers must not slow the writers of the other.
   alignas(64) std::atomic<uint32_t> phase{0};
+  std::atomic<int32_t> callerProcessor{-1}; ///< when the phase began
   std::atomic<bool> stopping{false};
   alignas(64) std::atomic<uint32_t> sleepers{0};
   alignas(64) std::atomic<uint32_t> pending{0};

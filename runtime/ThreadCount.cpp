@@ -13,9 +13,10 @@
 //===----------------------------------------------------------------------===//
 #include "ThreadCount.h"
 
+#include "Placement.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,17 +24,7 @@
 namespace attnrt {
 
 int32_t affinityProcessors() {
-  // Wide enough for 16384 processors; the kernel refuses masks narrower than
-  // its own.
-  unsigned long mask[256] = {};
-  if (sched_getaffinity(0, sizeof(mask), reinterpret_cast<cpu_set_t *>(mask)) !=
-      0)
-    return 1;
-  int32_t count = 0;
-  for (unsigned long word : mask)
-    // Not __builtin_popcount, which becomes a call into a compiler's library.
-    for (; word != 0; word &= word - 1)
-      ++count;
+  int32_t count = ProcessorSet::ofThread().count();
   return count > 0 ? count : 1;
 }
 

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "Pool.h"
 #include "Memory.h"
+#include "Placement.h"
 
 #include <atomic>
 #include <chrono>
@@ -78,6 +79,70 @@ TEST(Pool, OneThread) { stress(1, 10, 0, 0); }
 TEST(Pool, StopsAtOnceAfterTheStart) {
   for (int round = 0; round < 200; ++round)
     stress(3, round % 3, 0, 0);
+}
+
+/// Holds the calling thread on `processor` for its lifetime.
+class Pinned {
+public:
+  explicit Pinned(int32_t processor) : before(ProcessorSet::ofThread()) {
+    ProcessorSet one = before;
+    for (int32_t other = 0; other < 1024; ++other)
+      if (other != processor)
+        one.remove(other);
+    EXPECT_TRUE(one.confineThread());
+  }
+  ~Pinned() { EXPECT_TRUE(before.confineThread()); }
+
+private:
+  ProcessorSet before;
+};
+
+struct Places {
+  std::atomic<int32_t> caller{-1};
+  std::thread::id callerThread;
+  std::atomic<int32_t> elsewhere{0}, together{0};
+};
+
+/// Some milliseconds of work, longer than a scheduler's tick; a worker's part
+/// says at its beginning where it is.
+void runPlaced(void *context, int32_t) {
+  Places &places = *static_cast<Places *>(context);
+  const int32_t here = currentProcessor();
+  if (std::this_thread::get_id() == places.callerThread)
+    places.caller = here;
+  else if (here == places.caller)
+    ++places.together;
+  else
+    ++places.elsewhere;
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(6);
+  while (std::chrono::steady_clock::now() < end)
+    __asm__ volatile("pause");
+}
+
+// The caller comes back on the processor where its thread sleeps: schedulers
+// wake the thread there while another one is idle.
+TEST(Pool, AWokenThreadLeavesTheCallersProcessor) {
+  const int32_t processors = ProcessorSet::ofThread().count();
+  if (processors < 2)
+    GTEST_SKIP() << "needs two processors";
+  Memory memory(nullptr, 0);
+  Pool pool;
+  ASSERT_EQ(pool.start(memory, 2, "places"), ATTN_OK);
+  Places places;
+  places.callerThread = std::this_thread::get_id();
+  const int32_t home = currentProcessor();
+  for (int round = 0; round < 60; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    const Pinned pinned(home);
+    places.caller = home;
+    ASSERT_TRUE(pool.acquire());
+    pool.run(runPlaced, &places, 2);
+    pool.release();
+  }
+  pool.stop(memory);
+  EXPECT_EQ(places.together, 0);
+  EXPECT_GT(places.elsewhere, 0);
 }
 
 TEST(Pool, HasOneOwnerAtATime) {
