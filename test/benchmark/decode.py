@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -46,6 +47,14 @@ OURS = {
 # itself is off.
 SAME = 1e-3
 TOLERANCE = {"F32": 1e-5, "Q8_0": 5e-3, "Q4_0": 0.1}
+# The deeper a model, the more rounding adds up: where llama.cpp's own difference is
+# large, the others' may be that many times it, but never ELSEWHERE. Q8_0 has a scale
+# for 32 numbers, whose largest is 2.4 of their deviations; int8 by channel and row
+# has one for 2,048 to 8,192, whose largest is 3.6 to 3.9: steps 1.5 to 1.65 times
+# as wide, and with their square in the cosine 2.3 to 2.7 times the difference (3.05
+# was seen). Of int4 all have groups of 32.
+BESIDE = {"F32": 1, "Q8_0": 4, "Q4_0": 1.5}
+ELSEWHERE = 0.3
 
 
 def parse():
@@ -141,8 +150,11 @@ def compare(columns, task, ids):
     exact = (exact_logits(task["original"], task, ids) if narrow
              else logits["llama.cpp"])
     differences = differences_to(exact, logits)
-    if max(differences.values()) > task["tolerance"]:
-        raise SystemExit(f"logits differ by {differences}: not the same work")
+    most = max(task["tolerance"], task["beside"] * differences["llama.cpp"])
+    # Written so that NaN fails.
+    if not max(differences.values()) <= min(most, ELSEWHERE):
+        raise SystemExit(f"logits differ by {differences}; at most "
+                         f"{min(most, ELSEWHERE):.2g} is the same work")
     if not narrow:
         return differences, {}
     same = {name: logits[name] for name in ("attnc stored", "llama.cpp")}
@@ -205,6 +217,7 @@ def run_size(arguments, size, results):
     formats = arguments.formats.split(",")
     folder = prepare(size, formats)
     config = random_decoder.config_of(size)
+    original = None
     for kind in formats:
         cache = arguments.cache or ("f32" if kind == "F32" else "bf16")
         libraries = {column[0]: compile_column(folder, kind, column, cache)
@@ -213,15 +226,17 @@ def run_size(arguments, size, results):
         if kind != "F32":
             judge["judge"] = compile_column(
                 folder, kind, ("judge", True, ["--weights=f32"]), "f32")
-            judge["original"] = compile_column(
-                folder, kind, ("original", False, ["--weights=f32"]), "f32")
+            original = original or compile_column(
+                folder, "any", ("original", False, ["--weights=f32"]), "f32")
+            judge["original"] = original
         for threads in map(int, arguments.threads.split(",")):
             print(f"{size}, {kind}, {threads} threads", flush=True)
             task = {
                 "libraries": libraries, "gguf": os.path.join(folder, kind + ".gguf"),
                 "folder": folder, "threads": threads, "seconds": arguments.seconds,
                 "format": kind, "peers": peers_of(arguments, size),
-                "words": config["vocab_size"], "tolerance": TOLERANCE[kind], **judge,
+                "words": config["vocab_size"], "tolerance": TOLERANCE[kind],
+                "beside": BESIDE[kind], **judge,
             }
             child = subprocess.run([sys.executable, os.path.abspath(__file__),
                                     "--child", json.dumps(task)],
@@ -241,6 +256,14 @@ def run_size(arguments, size, results):
                 "read_bytes": {name: read_bytes(config, path, cache)
                                for name, path in libraries.items()}, **part})
             write(results, arguments)
+        remove([*libraries.values(), judge.get("judge")])
+    remove([original])
+
+
+def remove(libraries):
+    """Of a model of 5 GB there is not room for every row's weights at once."""
+    for path in filter(None, libraries):
+        shutil.rmtree(os.path.dirname(path))
 
 
 def read_bytes(config, library, cache):
