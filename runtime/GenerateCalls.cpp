@@ -76,6 +76,16 @@ attn_generate_request readRequest(const attn_generate_request *requests,
   return request;
 }
 
+/// A later header's fields may be there, as long as they are not used.
+bool setsUnknown(const attn_generate_request *requests, size_t index) {
+  const size_t size = requests->struct_size;
+  const char *bytes = reinterpret_cast<const char *>(requests) + index * size;
+  for (size_t i = sizeof(attn_generate_request); i < size; ++i)
+    if (bytes[i])
+      return true;
+  return false;
+}
+
 attn_status checkRequests(const attn_abi_library &library,
                           const attn_generate_request *requests, size_t count) {
   if (!requests || !count)
@@ -94,6 +104,11 @@ attn_status checkRequests(const attn_abi_library &library,
                   "start from ATTN_GENERATE_REQUEST_INIT",
                   library.name, i, request.struct_size,
                   sizeof(attn_generate_request));
+    if (setsUnknown(requests, i))
+      return fail(ATTN_ERROR_INVALID_ARGUMENT,
+                  "%s: requests[%zu] has %zu bytes and sets a field that this "
+                  "library does not know; it knows %zu",
+                  library.name, i, first, sizeof(attn_generate_request));
     if (request.ids && request.text)
       return fail(ATTN_ERROR_INVALID_ARGUMENT,
                   "%s: requests[%zu] has ids and text; expected one of them",

@@ -129,10 +129,7 @@ class Sequences {
 public:
   Sequences(Library &library, int64_t count)
       : library(library), functions(library.functions()), count(count) {}
-  bool exist() const {
-    return functions.struct_size >= sizeof(attn_library) &&
-           functions.session_reset;
-  }
+  bool exist() const { return functions.session_reset != nullptr; }
 
   /// Appends random tokens until every sequence has `context` positions.
   Error fill(const LibraryEntry &entry, std::map<std::string, int64_t> sizes,

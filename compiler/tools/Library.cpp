@@ -15,6 +15,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <deque>
 #include <dlfcn.h>
@@ -23,6 +24,9 @@ using namespace llvm;
 
 namespace attnc {
 namespace tools {
+
+/// The table of ABI version 1, as it was at first, ends behind encode_text.
+constexpr size_t kFirstTableSize = offsetof(attn_library, session_reset);
 
 static Error libraryError(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
@@ -78,13 +82,24 @@ Expected<std::unique_ptr<Library>> Library::load(StringRef path) {
                         "_library; was it made by attnc, and renamed since?");
   const attn_library *given = entry();
   if (given->abi_version != ATTN_ABI_VERSION)
-    return libraryError("error[A0704]: '" + path + "' has ABI version " +
-                        Twine(given->abi_version) +
-                        ", this attnc speaks version " +
-                        Twine(ATTN_ABI_VERSION) + "; compile the model again");
+    return libraryError(
+        "error[A0704]: '" + path + "' has ABI version " +
+        Twine(given->abi_version) + ", this attnc speaks version " +
+        Twine(ATTN_ABI_VERSION) + "; " +
+        (given->abi_version > ATTN_ABI_VERSION
+             ? "use the attnc that made it, or compile the model again"
+             : "compile the model again"));
+  if (given->struct_size < kFirstTableSize)
+    return libraryError("error[A0705]: the table of '" + path + "' has " +
+                        Twine(given->struct_size) + " bytes; expected " +
+                        Twine(kFirstTableSize) +
+                        " or more, as in every version of attnc; compile the "
+                        "model again");
   // A library of an earlier attnc has a shorter table: what it lacks is absent.
-  std::memcpy(&library->copied, given,
-              std::min(given->struct_size, sizeof(attn_library)));
+  // What a later one has more is not for us.
+  const size_t size = std::min(given->struct_size, sizeof(attn_library));
+  std::memcpy(&library->copied, given, size);
+  library->copied.struct_size = size;
   library->table = &library->copied;
   if (Error error = library->readDescription())
     return error;
@@ -130,6 +145,10 @@ static bool fromJSON(const json::Value &value, LibraryArgument &argument,
       !mapper.mapOptional("range", range) ||
       !mapper.map("default", argument.defaultValue))
     return false;
+  if (!is_contained({"i32", "f32", "bf16", "f16"}, argument.dtype)) {
+    path.field("dtype").report("expected i32, f32, bf16 or f16");
+    return false;
+  }
   argument.isInteger = argument.dtype == "i32";
   if (range.size() == 2)
     argument.range = {range[0], range[1]};
@@ -160,6 +179,63 @@ static bool fromJSON(const json::Value &value, NamedSize &named,
          mapper.map("maximum", named.size.maximum);
 }
 
+namespace {
+/// What every description tells of a variant and of the weights, and commands
+/// rely on. Members that came later are looked for where they are used.
+struct FirstVariant {
+  std::string name;
+};
+struct FirstWeights {
+  int64_t tensors, bytes;
+  std::string content;
+};
+
+bool fromJSON(const json::Value &value, FirstVariant &variant,
+              json::Path path) {
+  json::ObjectMapper mapper(value, path);
+  return mapper && mapper.map("name", variant.name);
+}
+
+bool fromJSON(const json::Value &value, FirstWeights &weights,
+              json::Path path) {
+  json::ObjectMapper mapper(value, path);
+  return mapper && mapper.map("tensors", weights.tensors) &&
+         mapper.map("bytes", weights.bytes) &&
+         mapper.map("content", weights.content);
+}
+
+/// The same, of an open model.
+struct FirstInfo {
+  std::string variant;
+  int64_t threads;
+  struct Weights {
+    std::string source;
+    bool isMapped;
+  } weights;
+};
+
+bool fromJSON(const json::Value &value, FirstInfo::Weights &weights,
+              json::Path path) {
+  json::ObjectMapper mapper(value, path);
+  return mapper && mapper.map("source", weights.source) &&
+         mapper.map("mapped", weights.isMapped);
+}
+
+bool fromJSON(const json::Value &value, FirstInfo &info, json::Path path) {
+  json::ObjectMapper mapper(value, path);
+  return mapper && mapper.map("variant", info.variant) &&
+         mapper.map("threads", info.threads) &&
+         mapper.map("weights", info.weights);
+}
+} // namespace
+
+/// In the text of a library of another version.
+static Error anotherForm(json::Path::Root &root) {
+  return libraryError("error[A0705]: the library describes itself in another "
+                      "form than this attnc reads: " +
+                      toString(root.getError()) + "; compile the model again");
+}
+
 Error Library::readDescription() {
   Expected<json::Value> parsed = json::parse(table->describe());
   if (!parsed)
@@ -169,12 +245,14 @@ Error Library::readDescription() {
   json::Path::Root root("description");
   json::ObjectMapper mapper(*parsed, root);
   std::vector<NamedSize> named;
+  std::vector<FirstVariant> variants;
+  FirstWeights weights;
+  std::vector<std::string> adapters;
   if (!mapper || !mapper.map("sizes", named) ||
-      !mapper.map("entries", entryList))
-    return libraryError("error[A0705]: the library describes itself in another "
-                        "form than this attnc reads: " +
-                        toString(root.getError()) +
-                        "; compile the model again");
+      !mapper.map("entries", entryList) || !mapper.map("variants", variants) ||
+      !mapper.map("weights", weights) ||
+      !mapper.mapOptional("adapters", adapters))
+    return anotherForm(root);
   for (const NamedSize &size : named)
     sizeTable[size.name] = size.size;
   json = std::move(*parsed->getAsObject());
@@ -293,7 +371,17 @@ Expected<json::Value> Library::info() const {
           table->info(modelHandle, text.data(), text.size(), &needed))
     return lastError("asking for information", status);
   text.resize(needed);
-  return json::parse(text);
+  Expected<json::Value> parsed = json::parse(text);
+  if (!parsed)
+    return libraryError("error[A0705]: what the library tells of the open "
+                        "model is not JSON: " +
+                        toString(parsed.takeError()) +
+                        "; compile the model again");
+  json::Path::Root root("info");
+  FirstInfo first;
+  if (!fromJSON(*parsed, first, root))
+    return anotherForm(root);
+  return parsed;
 }
 
 } // namespace tools

@@ -94,6 +94,15 @@ const json::Object *findObject(const json::Array *list, StringRef key,
   return nullptr;
 }
 
+/// A phase that says which kernels it runs, as callers rely on.
+static bool tellsKernels(const json::Value &phase) {
+  const json::Object *object = phase.getAsObject();
+  const json::Array *kernels = object ? object->getArray("kernels") : nullptr;
+  return kernels && all_of(*kernels, [](const json::Value &kernel) {
+           return kernel.getAsString().has_value();
+         });
+}
+
 Expected<const json::Array *> findWork(const Library &library,
                                        StringRef variant, StringRef entry) {
   const json::Object &description = library.description();
@@ -101,7 +110,8 @@ Expected<const json::Array *> findWork(const Library &library,
           findObject(description.getArray("variants"), "name", variant))
     if (const json::Object *work =
             findObject(found->getArray("work"), "entry", entry))
-      if (const json::Array *phases = work->getArray("phases"))
+      if (const json::Array *phases = work->getArray("phases");
+          phases && all_of(*phases, tellsKernels))
         return phases;
   return traceError("the library does not say how much work '" + entry +
                     "' is; expected one that this attnc compiled");

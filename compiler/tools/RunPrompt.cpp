@@ -13,6 +13,7 @@
 #include "compiler/tools/Commands.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
+#include <iterator>
 
 using namespace llvm;
 
@@ -34,7 +35,9 @@ int32_t Continuation::take(void *context, int32_t token, const char *text,
 StringRef getName(attn_stop stop) {
   static constexpr StringLiteral names[] = {"length",   "token",   "string",
                                             "callback", "context", "error"};
-  return names[stop];
+  // A library of a later attnc may stop for reasons of its own.
+  return size_t(stop) < std::size(names) ? names[stop]
+                                         : StringLiteral("unknown");
 }
 
 Error runPrompt(const Library &library, const PromptRequest &request) {

@@ -237,8 +237,7 @@ Error Tuner::measure(const LibraryEntry &entry,
       Library &library = *libraries[(round + i) % count];
       const attn_library &functions = library.functions();
       // Sequences of a language model are empty in every call.
-      if (functions.struct_size >= sizeof(attn_library) &&
-          functions.session_reset)
+      if (functions.session_reset)
         if (attn_status status = functions.session_reset(library.session()))
           return library.lastError("emptying the session", status);
       if (Error error = library.call(entry, sizes, inputs, outputs))

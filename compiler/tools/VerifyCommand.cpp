@@ -100,6 +100,17 @@ Expected<const json::Object *> getVariant(const Library &library) {
   return nullptr;
 }
 
+/// A format of a later attnc has errors that nobody here can bound.
+Error checkFormat(const char *what, StringRef format) {
+  if (kernel::symbolizeFormat(format))
+    return Error::success();
+  return createStringError(
+      "error[A0705]: the library keeps or multiplies its " + Twine(what) +
+      " in '" + format +
+      "'; this attnc knows f32, bf16, i8 and i4\nnote: verify it with the "
+      "attnc that made it, or compile the model again");
+}
+
 /// What the variant that runs multiplies in; the description outlives the
 /// comparison.
 Expected<NarrowFormats> getFormats(const Library &library) {
@@ -121,6 +132,12 @@ Expected<NarrowFormats> getFormats(const Library &library) {
   }
   if (const json::Object *states = library.description().getObject("states"))
     formats.cache = states->getString("format").value_or("f32");
+  for (auto [what, format] : {std::pair("weights", formats.weights),
+                              std::pair("activations", formats.activations),
+                              std::pair("attention", formats.attention),
+                              std::pair("caches", formats.cache)})
+    if (Error error = checkFormat(what, format))
+      return std::move(error);
   return formats;
 }
 
@@ -150,8 +167,7 @@ VerifyOptions makeOptions(const Library &library) {
   options.seed = seed;
   options.reset = [&library]() -> Error {
     const attn_library &functions = library.functions();
-    if (functions.struct_size < sizeof(attn_library) ||
-        !functions.session_reset)
+    if (!functions.session_reset)
       return createStringError("the model keeps states between calls, and the "
                                "library keeps none; was it compiled from "
                                "another model?");

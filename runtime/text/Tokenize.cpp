@@ -395,11 +395,21 @@ attn_status BatchTokenizer::check(int64_t limit) {
 
 attn_status tokenize(const Tokenizer &tokenizer, int64_t limit,
                      TokenizerScratch &scratch, attn_text_batch &batch) {
-  if (batch.struct_size < sizeof(attn_text_batch))
+  constexpr size_t largest = 4096; // beyond, it is garbage
+  constexpr size_t known = sizeof(attn_text_batch);
+  if (batch.struct_size < known || batch.struct_size > largest)
     return fail(ATTN_ERROR_INVALID_ARGUMENT,
                 "struct_size is %zu; expected %zu (start from "
                 "ATTN_TEXT_BATCH_INIT)",
-                batch.struct_size, sizeof(attn_text_batch));
+                batch.struct_size, known);
+  // A later header's fields may be there, as long as they are not used.
+  const unsigned char *bytes = reinterpret_cast<const unsigned char *>(&batch);
+  for (size_t i = known; i < batch.struct_size; ++i)
+    if (bytes[i])
+      return fail(ATTN_ERROR_INVALID_ARGUMENT,
+                  "the batch has %zu bytes and sets a field that this library "
+                  "does not know; it knows %zu",
+                  batch.struct_size, known);
   BatchTokenizer call(tokenizer, scratch, batch);
   attn_status status = call.check(limit);
   return status ? status : call.run();

@@ -242,18 +242,25 @@ class Library:
                 "that attnc compiled with this name, or say name=..."
             ) from None
         function.restype = POINTER(Table)
-        self.table: Any = function().contents
-        if self.table.abi_version != ABI_VERSION:
+        given = function().contents
+        if given.abi_version != ABI_VERSION:
             raise AbiError(
-                f"{self.path}: ABI version {self.table.abi_version}; this "
+                f"{self.path}: ABI version {given.abi_version}; this "
                 f"package speaks {ABI_VERSION}; compile the model again"
             )
-        if self.table.struct_size < ctypes.sizeof(Table):
+        # ABI version 1 began with a table that ends there.
+        first = Table.session_reset.offset
+        if given.struct_size < first:
             raise AbiError(
-                f"{self.path}: its attn_library has {self.table.struct_size} "
-                f"bytes; expected at least {ctypes.sizeof(Table)}; compile the "
-                "model again"
+                f"{self.path}: its attn_library has {given.struct_size} "
+                f"bytes; expected at least {first}; compile the model again"
             )
+        # A library of an earlier attnc has a shorter table: what it lacks is
+        # absent. What one of a later attnc has more is not for us.
+        self.table: Any = Table()
+        size = min(given.struct_size, ctypes.sizeof(Table))
+        ctypes.memmove(ctypes.byref(self.table), ctypes.byref(given), size)
+        self.table.struct_size = size
         self.name = self.table.name.decode()
         self.description = json.loads(self.table.describe())
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._arrays import DTYPES
+from ._errors import AbiError
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class Entry:
 
 
 def _read_argument(json_object: Mapping[str, Any]) -> Argument:
+    if json_object["dtype"] not in DTYPES:
+        raise AbiError(
+            f"{json_object['name']} is of the type {json_object['dtype']!r}; this "
+            f"package knows {', '.join(DTYPES)}; take the one of the attnc that "
+            "made the library"
+        )
     return Argument(
         json_object["name"],
         json_object["dtype"],

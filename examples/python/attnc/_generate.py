@@ -23,8 +23,8 @@ class Generated(NamedTuple):
 
     text: str  #: empty in a library without text
     ids: List[int]
-    #: "length", "token" (a stop token), "string", "caller" (the callback) or
-    #: "context" (no position is left)
+    #: "length", "token" (a stop token), "string", "caller" (the callback),
+    #: "context" (no position is left) or "unknown" (of a later attnc)
     stop: str
     prompt_tokens: int
 
@@ -32,9 +32,10 @@ class Generated(NamedTuple):
 def make_options(table: Any, stop: Sequence[str], given: Mapping[str, Any]) -> Any:
     """attn_generate_options: the model's own, and over them what is given."""
     options = _abi.GenerateOptions()
-    defaults = table.generation().contents.defaults
-    size = min(defaults.contents.struct_size, ctypes.sizeof(options))
-    ctypes.memmove(ctypes.byref(options), defaults, size)
+    if table.generation:  # else one of an earlier attnc, which recommends nothing
+        defaults = table.generation().contents.defaults
+        size = min(defaults.contents.struct_size, ctypes.sizeof(options))
+        ctypes.memmove(ctypes.byref(options), defaults, size)
     options.struct_size = ctypes.sizeof(options)
     for name, value in given.items():
         if value is not None:
@@ -77,7 +78,8 @@ class Listener:
         return Generated(
             "".join(self.pieces),
             self.ids,
-            _STOPS[self.result.stop],
+            # A library of a later attnc may stop for reasons of its own.
+            dict(enumerate(_STOPS)).get(self.result.stop, "unknown"),
             self.result.prompt_tokens,
         )
 

@@ -107,6 +107,27 @@ TEST_F(Batches, CancellingStopsAll) {
   EXPECT_EQ(heard.ids[3], likeliest(prompts[2], 30));
 }
 
+TEST_F(Batches, CallersOfLaterVersions) {
+  struct Later {
+    attn_generate_request known;
+    int64_t unknown;
+  } later[3];
+  for (size_t i = 0; i < 3; ++i) {
+    later[i] = {requests[i], 0};
+    later[i].known.struct_size = sizeof(Later);
+  }
+  auto runLater = [&] {
+    return attnrt_generate_batch(session, &later[0].known, 3, Heard::sequence,
+                                 &heard);
+  };
+  later[2].unknown = 1;
+  EXPECT_EQ(runLater(), ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(attnrt_last_error(), HasSubstr("requests[2] has 64 bytes"));
+  later[2].unknown = 0;
+  EXPECT_EQ(runLater(), ATTN_OK) << attnrt_last_error();
+  expectAll();
+}
+
 TEST_F(Batches, Refusals) {
   auto expect = [&](const char *words, size_t count = 3) {
     EXPECT_EQ(runAll(count), ATTN_ERROR_INVALID_ARGUMENT) << words;

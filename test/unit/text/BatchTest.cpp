@@ -194,6 +194,26 @@ TEST_F(Batch, RefusesBadArguments) {
   expectRefused("token_type_ids is given, but input_ids is NULL");
 }
 
+TEST_F(Batch, CallersOfLaterVersions) {
+  struct {
+    attn_text_batch known;
+    int64_t unknown;
+  } later = {batch, 0};
+  auto runLater = [&] {
+    return attnrt::tokenize(*opened.tokenizer, 10, scratch, later.known);
+  };
+  later.known.struct_size = sizeof(later);
+  EXPECT_EQ(runLater(), ATTN_OK) << attnrt::lastError();
+  EXPECT_EQ(later.known.longest, 6);
+  later.unknown = int64_t(1) << 56; // its last byte
+  EXPECT_EQ(runLater(), ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(attnrt::lastError()).find("sets a field"),
+            std::string::npos)
+      << attnrt::lastError();
+  batch.struct_size = 4097;
+  expectRefused("struct_size is 4097");
+}
+
 /// Counts allocations, and fails all beyond a number of them.
 struct Counted {
   int count = 0;
