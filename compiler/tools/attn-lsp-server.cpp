@@ -5,7 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// mlir-lsp-server with our dialects: completion, definitions, diagnostics.
+// mlir-lsp-server with our dialects: completion, definitions, diagnostics. Text
+// comes to MLIR's server from the editor; MlirLspServerMain shows us the names
+// of documents and not what is in them, so that what MLIR's parser does not
+// survive (compiler/import/MlirText.h) ends the server, and the editor has to
+// start it again.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/kernel/Kernel.h"

@@ -8,8 +8,8 @@
 // The smallest tool that can run a pass of ours: our dialects, one pass.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/tools/OptMain.h"
 #include "dialects/kernel/Kernel.h"
-#include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
 namespace attnc {
 void registerExamplePasses();
@@ -20,6 +20,5 @@ int main(int argc, char **argv) {
   registry.insert<attnc::attn::AttnDialect, attnc::kernel::KernelDialect,
                   mlir::arith::ArithDialect, mlir::math::MathDialect>();
   attnc::registerExamplePasses();
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "a first pass\n", registry));
+  return attnc::optMain(argc, argv, "a first pass\n", registry);
 }
