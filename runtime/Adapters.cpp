@@ -7,7 +7,8 @@
 //
 // Adapters differ in the tensors that stand for some weights; code reads all of
 // them through one table of addresses. To choose an adapter is to write this
-// table anew: a few hundred addresses, and nothing of the tensors.
+// table anew: a few hundred addresses, and nothing of the tensors. Calls then
+// run other entries, those with the adapters' products (runEntry).
 //
 //===----------------------------------------------------------------------===//
 #include "Errors.h"

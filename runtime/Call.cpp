@@ -19,8 +19,18 @@
 
 using namespace attnrt;
 
+/// What runs in this session for `entry`, which is not checked yet.
+static int32_t chooseEntry(const attn_session &session, int32_t entry) {
+  const attn_abi_library &library = session.model->library;
+  if (!session.adapter || entry < 0 || entry >= library.entry_count)
+    return entry;
+  const int32_t adapted = library.entries[entry].adapted;
+  return adapted ? adapted - 1 : entry;
+}
+
 attn_status attnrt::runEntry(attn_session &session, int32_t entry,
                              const int64_t *sizes, void *const *arguments) {
+  entry = chooseEntry(session, entry);
   Layout layout;
   attn_status status = planCall(*session.model, entry, sizes, session.sizes,
                                 session.slotOffsets, layout);

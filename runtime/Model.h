@@ -64,6 +64,11 @@ struct attn_model {
 
 namespace attnrt {
 
+/// Entries with a schedule, those that nobody calls by name included.
+inline int32_t countEntries(const attn_abi_library &library) {
+  return library.entry_count + library.adapted_count;
+}
+
 /// Gives up one reference; the last one joins the threads and frees all.
 void releaseModel(attn_model *model);
 

@@ -21,7 +21,7 @@
 using namespace attnrt;
 
 static attn_status checkEntry(const attn_model &model, int32_t entry) {
-  if (entry >= 0 && entry < model.library.entry_count)
+  if (entry >= 0 && entry < countEntries(model.library))
     return ATTN_OK;
   return fail(ATTN_ERROR_INVALID_ARGUMENT,
               "%s: entry %d; this library has entries 0 to %d",
@@ -109,7 +109,7 @@ attn_status attnrt_session_open(attn_model *model, attn_session **session) {
   *session = nullptr;
   const attn_abi_library &library = model->library;
   size_t slots = 0, arguments = 0, phases = 0;
-  for (int32_t entry = 0; entry < library.entry_count; ++entry) {
+  for (int32_t entry = 0; entry < countEntries(library); ++entry) {
     size_t entrySlots = model->schedule(entry).slot_count;
     size_t entryArguments = library.entries[entry].argument_count;
     slots = entrySlots > slots ? entrySlots : slots;

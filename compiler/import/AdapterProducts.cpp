@@ -260,6 +260,8 @@ LogicalResult ProductAdder::run() {
     if (adapters.getRank(tensors) == 0)
       continue;
     SmallVector<OpOperand *> uses = findUses(weight);
+    if (uses.empty())
+      continue; // it became a part of another
     if (failed(checkUses(weight, uses)) || failed(checkRecipe(weight, tensors)))
       return failure();
     LowRankPath path = declare(weight, tensors);

@@ -79,10 +79,16 @@ private:
   std::vector<SeparateAdapter> adapters;
 };
 
-/// Adds the products of all adapters to a module that has none yet.
+/// Puts the products of all adapters into a module that has none yet.
 /// (AdapterProducts.cpp)
 llvm::LogicalResult addAdapterProducts(mlir::ModuleOp module,
                                        const AdapterSet &adapters);
+
+/// Adds entries with the products of all adapters beside those without.
+/// (AdaptedEntries.cpp)
+llvm::LogicalResult addAdaptedEntries(mlir::ModuleOp module,
+                                      const AdapterSet &adapters,
+                                      bool joinsProjections);
 
 llvm::SmallVector<llvm::StringRef> getSources(attn::WeightOp weight);
 

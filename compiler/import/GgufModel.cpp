@@ -197,6 +197,14 @@ Error ConfigMaker::checkSlopes() {
   const double known = architecture == "bloom" ? kUsual : 0;
   if (!most || most->getAsNumber() == known)
     return Error::success();
+  if (architecture == "falcon")
+    return makeError("A0236",
+                     path + ": 'falcon.attention.max_alibi_bias' says that "
+                            "scores fall with distance (ALiBi); of such a "
+                            "Falcon the file does not tell how its layers and "
+                            "heads are arranged",
+                     "give the folder of the checkpoint, whose config.json "
+                     "does");
   return makeError("A0236",
                    path + ": '" + architecture +
                        ".attention.max_alibi_bias' gives slopes that are not "

@@ -266,6 +266,7 @@ LogicalResult FolderImport::emit() {
   } else if (towers) {
     emitTowerEntries(program);
   } else {
+    encoder->weightsVary = !options.adapters.empty();
     emitEncoderEntries(program);
   }
   bool good = succeeded(checkExtraTensors(program.getUsedTensors()));
@@ -273,7 +274,8 @@ LogicalResult FolderImport::emit() {
   if (!good)
     return failure();
   if (!options.adapters.empty() &&
-      failed(addSeparateAdapters(module, options.adapters, model->weights)))
+      failed(addSeparateAdapters(module, options.adapters,
+                                 options.joinsProjections, model->weights)))
     return failure();
   return mlir::verify(module);
 }

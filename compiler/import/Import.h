@@ -24,6 +24,7 @@ struct ImportOptions {
   bool allowExtraTensors = false;
   std::string adapter;               ///< a PEFT folder to merge; empty: none
   std::vector<std::string> adapters; ///< kept apart: "DIR" or "NAME=DIR"
+  bool joinsProjections = true;      ///< the pass fuse-qkv will run
 };
 
 /// A file that travels in the weights: the tokenizer's, the licence.

@@ -75,8 +75,10 @@ static LogicalResult keepAdapters(mlir::ModuleOp module, StringRef path,
       }
       adapters.push_back((name + "=" + absolute).str());
     }
-  return adapters.empty() ? success()
-                          : addSeparateAdapters(module, adapters, weights);
+  return adapters.empty()
+             ? success()
+             : addSeparateAdapters(module, adapters, options.joinsProjections,
+                                   weights);
 }
 
 /// Where the module is dumped next is not known: paths become absolute.

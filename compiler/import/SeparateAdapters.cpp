@@ -263,12 +263,12 @@ LogicalResult AdapterSet::addTensors() {
 }
 
 LogicalResult addSeparateAdapters(ModuleOp module, ArrayRef<std::string> given,
-                                  WeightTable &weights) {
+                                  bool joinsProjections, WeightTable &weights) {
   AdapterSet adapters(module, weights);
   if (failed(adapters.read(given)))
     return failure();
   if (!module->hasAttr(AttnDialect::kAdaptersAttr) &&
-      failed(addAdapterProducts(module, adapters)))
+      failed(addAdaptedEntries(module, adapters, joinsProjections)))
     return failure();
   adapters.nameFolders();
   return adapters.addTensors();

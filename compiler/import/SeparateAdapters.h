@@ -12,9 +12,12 @@
 //
 // with `down` and `up` of the largest rank of all, and with a factor f for each
 // row where one of them is DoRA. Each adapter has tensors of its own for these
-// weights; without an adapter they are zeros and ones. What the program
-// computes is the same for all, so that a session chooses by the tensors that
-// it reads.
+// weights; where it leaves one alone, they are zeros and ones. What the program
+// computes is the same for all adapters, so that a session chooses by the
+// tensors that it reads.
+//
+// Sessions without an adapter compute the model's own program: an entry with
+// such products is another one, which stands for it (kStandsForAttr).
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_IMPORT_SEPARATEADAPTERS_H
@@ -25,10 +28,13 @@
 namespace attnc {
 
 /// Reads the adapters of `given`, each "DIR" or "NAME=DIR", into choices of
-/// `weights`. In a module that has no adapters yet, their products are added; a
-/// dumped one has them. Problems go to the context's engine (A0241 to A0245).
+/// `weights`. In a module that has no adapters yet, entries with their products
+/// are added; a dumped one has them. `joinsProjections`: the model's own
+/// queries, keys and values will be one product, and are to share their weight.
+/// Problems go to the context's engine (A0241 to A0245).
 llvm::LogicalResult addSeparateAdapters(mlir::ModuleOp module,
                                         llvm::ArrayRef<std::string> given,
+                                        bool joinsProjections,
                                         WeightTable &weights);
 
 } // namespace attnc

@@ -181,6 +181,15 @@ private:
     return Error::success();
   }
 
+  /// Verified: it stands before the one that asks.
+  int32_t findEntry(StringRef name) {
+    auto found = find_if(library.entries, [&](const EntryDescription &entry) {
+      return entry.name == name;
+    });
+    assert(found != library.entries.end());
+    return found - library.entries.begin();
+  }
+
   ScheduleDescription describeProgram(kernel::ProgramOp program) {
     ScheduleInfo info = getSchedule(program);
     ScheduleDescription result;
@@ -289,8 +298,14 @@ void writeWork(json::OStream &json, const PhaseWork &work) {
   json.attribute("window", work.window);
 }
 
-void writeVariant(json::OStream &json, const VariantDescription &variant,
-                  ArrayRef<EntryDescription> entries) {
+void writeVariant(json::OStream &json, const LibraryDescription &library,
+                  const VariantDescription &variant) {
+  // Of what sessions with an adapter run, behind the others.
+  auto writeEntry = [&](size_t schedule) {
+    json.attribute("entry", library.getEntry(schedule).name);
+    if (schedule >= library.entries.size())
+      json.attribute("adapted", true);
+  };
   json.attribute("name", variant.name);
   json.attribute("weights", variant.weights);
   json.attribute("activations", variant.activations);
@@ -300,9 +315,9 @@ void writeVariant(json::OStream &json, const VariantDescription &variant,
   if (!variant.products.empty())
     writeProducts(json, variant.products);
   json.attributeArray("memory", [&] {
-    for (size_t i = 0; i < entries.size(); ++i)
-      json.object([&, &schedule = variant.schedules[i], &entry = entries[i]] {
-        json.attribute("entry", entry.name);
+    for (auto [i, schedule] : enumerate(variant.schedules))
+      json.object([&, i = i, &schedule = schedule] {
+        writeEntry(i);
         json.attribute("phases", static_cast<int64_t>(schedule.phases.size()));
         // Bytes of a session: each slot the largest of its expressions,
         // rounded up to 64, 320 between slots, plus scratch per worker.
@@ -316,9 +331,9 @@ void writeVariant(json::OStream &json, const VariantDescription &variant,
       });
   });
   json.attributeArray("work", [&] {
-    for (size_t i = 0; i < entries.size(); ++i)
-      json.object([&, &schedule = variant.schedules[i], &entry = entries[i]] {
-        json.attribute("entry", entry.name);
+    for (auto [i, schedule] : enumerate(variant.schedules))
+      json.object([&, i = i, &schedule = schedule] {
+        writeEntry(i);
         json.attributeArray("phases", [&] {
           for (const PhaseWork &work : schedule.work)
             json.object([&] { writeWork(json, work); });
@@ -363,7 +378,7 @@ std::string LibraryDescription::json() const {
     });
     json.attributeArray("variants", [&] {
       for (const VariantDescription &variant : variants)
-        json.object([&] { writeVariant(json, variant, entries); });
+        json.object([&] { writeVariant(json, *this, variant); });
     });
     json.attributeObject("weights", [&] {
       int64_t bytes = 0;

@@ -117,7 +117,8 @@ struct ProductsDescription {
 struct VariantDescription {
   std::string name;
   uint64_t cpuFeatures;
-  std::vector<ScheduleDescription> schedules;      ///< per entry
+  std::vector<ScheduleDescription> schedules;      ///< per entry, adapted ones
+                                                   ///< behind
   std::shared_ptr<const DeviceDescription> device; ///< of a GPU
   /// Formats of #kernel.precision, where products have one.
   std::string weights = "f32", activations = "f32";
@@ -149,6 +150,9 @@ struct LibraryDescription {
   std::string gemm;   ///< "" or "openblas"
   std::vector<SizeDescription> sizes;
   std::vector<EntryDescription> entries;
+  /// For every schedule behind those of the entries: the entry, an index, in
+  /// whose place it runs in sessions with an adapter.
+  std::vector<int32_t> adapted;
   std::vector<VariantDescription> variants;
   std::vector<WeightDescription> weights;
   bool hasText = false;
@@ -166,6 +170,21 @@ struct LibraryDescription {
   bool chatIsKnown = false;      ///< `chat` was looked for
   std::string layoutFingerprint; ///< hex
   std::string contentDigest;     ///< hex; known once the weights are written
+
+  /// The entry that a schedule is of.
+  const EntryDescription &getEntry(size_t schedule) const {
+    const size_t called = entries.size();
+    return entries[schedule < called ? schedule : adapted[schedule - called]];
+  }
+  /// The schedule that stands for an entry's own in sessions with an adapter,
+  /// or -1.
+  int32_t getAdapted(size_t entry) const {
+    auto found = llvm::find(adapted, static_cast<int32_t>(entry));
+    return found == adapted.end()
+               ? -1
+               : static_cast<int32_t>(entries.size() +
+                                      (found - adapted.begin()));
+  }
 
   /// The JSON that NAME_library()->describe() returns.
   std::string json() const;

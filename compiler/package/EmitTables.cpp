@@ -61,7 +61,8 @@ private:
                   sizeof(attn_abi_argument));
   }
 
-  Constant *entry(const EntryDescription &entry) {
+  /// `adapted`: as in attn_abi_entry, 0 of an entry that nobody calls.
+  Constant *entry(const EntryDescription &entry, int32_t adapted = 0) {
     std::vector<int32_t> sizes;
     for (const std::string &size : entry.sizes)
       sizes.push_back(sizeIndex(size));
@@ -73,7 +74,8 @@ private:
     return record({text(entry.name), numbers(sizes), number(sizes.size(), i32),
                    array(arguments), number(entry.inputs.size(), i32),
                    number(arguments.size(), i32),
-                   number(entry.growth ? 1 + *entry.growth : 0, i32)},
+                   number(entry.growth ? 1 + *entry.growth : 0, i32),
+                   number(adapted, i32)},
                   sizeof(attn_abi_entry));
   }
 
@@ -132,8 +134,9 @@ private:
 
   Constant *variant(const VariantDescription &variant) {
     SmallVector<Constant *> schedules;
-    for (auto [described, entry] : zip(variant.schedules, library.entries))
-      schedules.push_back(schedule(entry, described, bool(variant.device)));
+    for (auto [index, described] : enumerate(variant.schedules))
+      schedules.push_back(
+          schedule(library.getEntry(index), described, bool(variant.device)));
     return record({text(variant.name), number(variant.cpuFeatures, i64),
                    array(schedules),
                    variant.device ? emitDevice(*this, variant) : null()},
@@ -250,8 +253,10 @@ private:
       sizes.push_back(record({text(size.name), number(size.minimum, i64),
                               number(size.maximum, i64)},
                              sizeof(attn_abi_size)));
-    for (const EntryDescription &description : library.entries)
-      entries.push_back(entry(description));
+    for (auto [index, description] : enumerate(library.entries))
+      entries.push_back(entry(description, 1 + library.getAdapted(index)));
+    for (int32_t index : library.adapted)
+      entries.push_back(entry(library.entries[index]));
     for (const VariantDescription &description : library.variants)
       variants.push_back(variant(description));
     for (const WeightDescription &weight : library.weights)
@@ -263,16 +268,27 @@ private:
       textTable = place(record(
           {number(library.embedEntry, i32), number(library.maxLength, i64)},
           sizeof(attn_abi_text)));
-    return place(
-        record({number(ATTN_ABI_VERSION, i32), text(library.name), description,
-                array(sizes), number(sizes.size(), i32), array(entries),
-                number(entries.size(), i32), array(variants),
-                number(variants.size(), i32), array(weights),
-                number(weights.size(), i32), text(library.layoutFingerprint),
-                text(library.contentDigest), textTable,
-                embeddedWeights.empty() ? null() : embed(),
-                number(embeddedBytes, i64), states(), generation(), adapters()},
-               sizeof(attn_abi_library)));
+    return place(record({number(ATTN_ABI_VERSION, i32),
+                         text(library.name),
+                         description,
+                         array(sizes),
+                         number(sizes.size(), i32),
+                         array(entries),
+                         number(library.entries.size(), i32),
+                         array(variants),
+                         number(variants.size(), i32),
+                         array(weights),
+                         number(weights.size(), i32),
+                         text(library.layoutFingerprint),
+                         text(library.contentDigest),
+                         textTable,
+                         embeddedWeights.empty() ? null() : embed(),
+                         number(embeddedBytes, i64),
+                         states(),
+                         generation(),
+                         adapters(),
+                         number(library.adapted.size(), i32)},
+                        sizeof(attn_abi_library)));
   }
 
   //===-- functions

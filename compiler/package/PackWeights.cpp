@@ -11,8 +11,9 @@
 // (ByteScale.h, FourBitScale.h). A column (group) of zeros has the scale 0. A
 // number that is not finite makes its scale NaN or infinite, so that it shows
 // in every result. Scales of groups are rounded to f16 first, and steps are
-// those of what is kept; one beyond 65504 is infinite. Of the two f16 beside a
-// scale below 2^-14, which are far apart, the one that loses less is kept.
+// those of what is kept. Of the two f16 beside a scale below 2^-14, which are
+// far apart, the one that loses less is kept. A scale beyond 65504 is that
+// where its steps reach all numbers, and else infinite: findLostGroup tells.
 // Groups that come with their scales hold whole steps of them: dividing gives
 // these back.
 //
@@ -179,9 +180,22 @@ private:
                : nearest;
   }
 
+  /// The largest scale, if -`below` steps of it, or as many of the other sign,
+  /// reach the largest number; else `exact`.
+  static float limitScale(ArrayRef<float> numbers, float exact, float below) {
+    constexpr float kMost = 65504;
+    if (!(std::fabs(exact) > kMost) || !std::isfinite(exact))
+      return exact;
+    const float largest = *llvm::max_element(
+        numbers, [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+    return std::fabs(largest) <= below * kMost ? -std::copysign(kMost, largest)
+                                               : exact;
+  }
+
   /// From -`below` steps on.
   void writeGroup(ArrayRef<float> numbers, float exact, int64_t first,
                   int64_t column, float below) {
+    exact = limitScale(numbers, exact, below);
     const uint16_t half = chooseHalf(numbers, exact, below);
     const float scale = widenHalf(half);
     putSteps(numbers, first, column, scale, -below, mostSteps());
@@ -210,6 +224,35 @@ std::vector<uint8_t> packPanels(ArrayRef<float> weight, int64_t columns,
         .write(weight.slice(column * depth, depth), column % width,
                scales.slice(column * groups, groups));
   return packed;
+}
+
+std::optional<LostGroup> findLostGroup(ArrayRef<float> weight, int64_t columns,
+                                       int64_t depth, kernel::PanelsAttr panels,
+                                       ArrayRef<uint8_t> packed) {
+  constexpr uint16_t kMagnitude = 0x7fff, kInfinity = 0x7c00;
+  const int64_t width = panels.getWidth(), group = panels.getGroup();
+  const int64_t panelBytes = panels.getPanelBytes(depth);
+  if (group == 0)
+    return std::nullopt;
+  for (int64_t column = 0; column < columns; ++column)
+    for (int64_t first = 0; first < depth; first += group) {
+      uint16_t half;
+      std::memcpy(&half,
+                  packed.data() + column / width * panelBytes +
+                      panels.getScaleOffset(depth) +
+                      sizeof(half) * (first / group * width + column % width),
+                  sizeof(half));
+      if ((half & kMagnitude) != kInfinity)
+        continue;
+      ArrayRef<float> numbers =
+          weight.slice(column * depth + first, std::min(group, depth - first));
+      float largest = 0;
+      for (float number : numbers)
+        largest = std::max(largest, std::fabs(number));
+      if (llvm::all_of(numbers, [](float x) { return std::isfinite(x); }))
+        return LostGroup{column, first, int64_t(numbers.size()), largest};
+    }
+  return std::nullopt;
 }
 
 } // namespace attnc

@@ -23,6 +23,19 @@ std::vector<uint8_t> packPanels(llvm::ArrayRef<float> weight, int64_t columns,
                                 int64_t depth, kernel::PanelsAttr panels,
                                 llvm::ArrayRef<float> scales = {});
 
+/// Numbers whose common scale is beyond f16.
+struct LostGroup {
+  int64_t column, first, count; ///< of the depth
+  float largest;                ///< magnitude
+};
+
+/// The first group of `packed`, made from `weight`, with an infinite scale
+/// though its numbers are finite.
+std::optional<LostGroup> findLostGroup(llvm::ArrayRef<float> weight,
+                                       int64_t columns, int64_t depth,
+                                       kernel::PanelsAttr panels,
+                                       llvm::ArrayRef<uint8_t> packed);
+
 } // namespace attnc
 
 #endif // ATTNC_COMPILER_PACKAGE_PACKWEIGHTS_H

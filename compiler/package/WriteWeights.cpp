@@ -212,17 +212,18 @@ private:
         table.materialize(op, item.weight->choice);
     if (!values)
       return values.takeError();
-    return emit(pack(item, op, *values, 0));
+    Expected<std::vector<uint8_t>> bytes = pack(item, op, *values, 0);
+    return bytes ? emit(*bytes) : bytes.takeError();
   }
 
   /// The bytes of rows from `first` on: `values` in the item's layout. The
   /// numbers of rows are whole panels, but for the last ones.
-  std::vector<uint8_t> pack(const Item &item, attn::WeightOp op,
-                            ArrayRef<float> values, int64_t first) {
+  Expected<std::vector<uint8_t>> pack(const Item &item, attn::WeightOp op,
+                                      ArrayRef<float> values, int64_t first) {
     kernel::PanelsAttr panels = item.weight->panels;
     if (!panels) {
       auto *bytes = reinterpret_cast<const uint8_t *>(values.data());
-      return {bytes, bytes + values.size() * sizeof(float)};
+      return std::vector<uint8_t>(bytes, bytes + values.size() * sizeof(float));
     }
     const int64_t depth =
         cast<mlir::RankedTensorType>(op.getType()).getDimSize(1);
@@ -238,7 +239,24 @@ private:
       const int64_t groups = depth / kStoredGroup;
       own = ArrayRef<float>(scales).slice(first * groups, rows * groups);
     }
-    return packPanels(values, rows, depth, panels, own);
+    std::vector<uint8_t> packed = packPanels(values, rows, depth, panels, own);
+    if (auto lost = findLostGroup(values, rows, depth, panels, packed))
+      return tooLarge(item, panels.getFormat(), first, *lost);
+    return packed;
+  }
+
+  static Error tooLarge(const Item &item, kernel::Format format, int64_t first,
+                        const LostGroup &lost) {
+    const bool isByte = format == kernel::Format::i8;
+    return createStringError(
+        "error[A0608]: the weight '%s' has %g in row %lld, columns %lld to "
+        "%lld; what shares a scale of f16 in %s reaches %d\nnote: give "
+        "--weights=f32 or bf16, or int8 without groups",
+        item.weight->symbol.c_str(), lost.largest,
+        static_cast<long long>(first + lost.column),
+        static_cast<long long>(lost.first),
+        static_cast<long long>(lost.first + lost.count - 1),
+        isByte ? "int8" : "int4", (isByte ? 127 : 8) * 65504);
   }
 
   /// A large weight, some rows at a time.
@@ -260,12 +278,14 @@ private:
           table.materializeRows(op, first, std::min(first + step, rows));
       if (!values)
         return values.takeError();
-      std::vector<uint8_t> bytes = pack(item, op, *values, first);
-      hasher.update(bytes);
+      Expected<std::vector<uint8_t>> bytes = pack(item, op, *values, first);
+      if (!bytes)
+        return bytes.takeError();
+      hasher.update(*bytes);
       std::lock_guard<std::mutex> lock(mutex);
-      os.pwrite(reinterpret_cast<const char *>(bytes.data()), bytes.size(),
+      os.pwrite(reinterpret_cast<const char *>(bytes->data()), bytes->size(),
                 headerSize + item.offset + written);
-      written += bytes.size();
+      written += bytes->size();
     }
     assert(written == item.bytes && "panels are planned as they are packed");
     digests[index].digest = toHex(hasher.final<16>(), /*LowerCase=*/true);

@@ -310,6 +310,9 @@ int readOptions(CompileOptions &options) {
                    "compile");
     options.pipeline.disabledPasses.insert(pass.str());
   }
+  options.import.joinsProjections =
+      options.pipeline.optimize &&
+      !options.pipeline.disabledPasses.count("fuse-qkv");
   if (!emit.empty() && !isStage(emit))
     return usage("--emit: '" + emit +
                      "' is not a stage; `attnc compile --emit=list` lists "

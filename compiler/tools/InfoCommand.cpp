@@ -111,7 +111,8 @@ int describeModel() {
   }
   json::Array entries, files;
   for (auto entry : model->module->getOps<attn::EntryOp>())
-    entries.push_back(entry.getSymName());
+    if (!entry->hasAttr(attn::AttnDialect::kStandsForAttr))
+      entries.push_back(entry.getSymName());
   for (const std::string &file : model->weights.files())
     files.push_back(file);
   if (infoJson) {

@@ -53,6 +53,9 @@ def Attn_Dialect : Dialect {
     static constexpr llvm::StringLiteral kRangeAttr = "attn.range";
     /// Entry argument: the value that stands in when the caller gives NULL.
     static constexpr llvm::StringLiteral kDefaultAttr = "attn.default";
+    /// Of an entry or its program: the name of another, before it and with the
+    /// same signature, in whose place it runs in sessions with an adapter.
+    static constexpr llvm::StringLiteral kStandsForAttr = "attn.stands_for";
   }];
 }
 

@@ -126,6 +126,9 @@ def Attn_EntryOp : Attn_Op<"entry", [Symbol, IsolatedFromAbove,
     are rounded to the nearest. Variants for GPUs know that, those for processors
     do not.
 
+    An entry with `attn.stands_for = "encode"` has no function of its own: it runs
+    in the place of `encode` in sessions that have chosen an adapter.
+
     ```mlir
     attn.entry @encode(%ids: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "input_ids", attn.range = array<i64: 0, 99>})
         -> (tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "copy"}) sizes ["batch", "seq"] {
@@ -143,6 +146,8 @@ def Attn_EntryOp : Attn_Op<"entry", [Symbol, IsolatedFromAbove,
     5. `attn.range` is two numbers in order, `attn.default` an i32; both stand on
        integer inputs only.
     6. `attn.storage` is bf16 or f16, and stands on inputs and outputs of f32.
+    7. `attn.stands_for` names an entry with a function and the same signature;
+       entries with it stand behind all others.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,

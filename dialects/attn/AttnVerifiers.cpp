@@ -272,9 +272,36 @@ LogicalResult EntryOp::verifySymbolUses(SymbolTableCollection &) {
   return verifyStates(*this);
 }
 
+/// An op with `attn.stands_for` does what another does, otherwise.
+static LogicalResult verifyStandsFor(Operation *op, Attribute given) {
+  // entry_c7, program_c5
+  constexpr llvm::StringLiteral kName = AttnDialect::kStandsForAttr;
+  Operation *other = nullptr;
+  if (isa<FunctionOpInterface>(op) && op->getBlock())
+    for (Operation *before = op->getPrevNode(); before && !other;
+         before = before->getPrevNode())
+      if (before->getName() == op->getName() &&
+          before->getAttr(SymbolTable::getSymbolAttrName()) == given)
+        other = before;
+  if (!other || other->hasAttr(kName) ||
+      cast<FunctionOpInterface>(other).getFunctionType() !=
+          cast<FunctionOpInterface>(op).getFunctionType() ||
+      other->getAttr("sizes") != op->getAttr("sizes"))
+    return op->emitOpError()
+           << "expects '" << kName << "' to name an op of its kind before it "
+           << "that stands for none and has the same signature, got " << given;
+  for (Operation *next = op->getNextNode(); next; next = next->getNextNode())
+    if (next->getName() == op->getName() && !next->hasAttr(kName))
+      return op->emitOpError()
+             << "with '" << kName << "' expects none without it behind it";
+  return success();
+}
+
 LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attribute) {
   StringRef name = attribute.getName();
+  if (name == kStandsForAttr)
+    return verifyStandsFor(op, attribute.getValue());
   if (name == kFilesAttr || name == kAdaptersAttr) {
     auto files = dyn_cast<ArrayAttr>(attribute.getValue());
     if (!files || !llvm::all_of(files, llvm::IsaPred<StringAttr>))

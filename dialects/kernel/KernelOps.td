@@ -120,6 +120,8 @@ def Kernel_ProgramOp : Kernel_Op<"program", [Symbol, IsolatedFromAbove,
     3. Every slot index is below the number of slots; `slots` lists expressions
        over declared sizes.
     4. `kernel.return` returns the result types; nothing in the slot form.
+    5. `attn.stands_for` names a program without it and of the same signature;
+       programs with it stand behind all others.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,

@@ -134,7 +134,7 @@ enum {
 typedef struct attn_abi_variant {
   const char *name;                   /* "x86-64-v4", "sm_90a" */
   uint64_t cpu_features;              /* ATTN_CPU_* */
-  const attn_abi_schedule *schedules; /* [library.entry_count] */
+  const attn_abi_schedule *schedules; /* of all entries */
   const attn_abi_device *device;      /* NULL: runs on the processor */
 } attn_abi_variant;
 
@@ -161,7 +161,9 @@ typedef struct attn_abi_argument {
   int64_t default_value;    /* for an optional I32 input */
 } attn_abi_argument;
 
-/* An entry point. Inputs come first in `arguments`, then outputs. */
+/* An entry point. Inputs come first in `arguments`, then outputs. `adapted`
+ * differs from it in what it computes alone: name, sizes and arguments are the
+ * same. */
 typedef struct attn_abi_entry {
   const char *name;
   const int32_t *sizes; /* [size_count]: size indices, in the C parameters'
@@ -170,9 +172,11 @@ typedef struct attn_abi_entry {
   const attn_abi_argument *arguments;
   int32_t input_count;
   int32_t argument_count;
-  int32_t growth; /* 0: it leaves the states as they are; else 1 + index of an
-                     I32 input [batch][seq]: sequence b gets a row for every
-                     element of its row b that is not 0 */
+  int32_t growth;  /* 0: it leaves the states as they are; else 1 + index of an
+                      I32 input [batch][seq]: sequence b gets a row for every
+                      element of its row b that is not 0 */
+  int32_t adapted; /* 0: it runs in every session; else 1 + index of the entry
+                      that runs in its place in sessions with an adapter */
 } attn_abi_entry;
 
 /* States with one window: they share tables, and a block holds the rows of all
@@ -259,8 +263,8 @@ typedef struct attn_abi_library {
   const char *description; /* JSON, see attn_library.describe */
   const attn_abi_size *sizes;
   int32_t size_count;
-  const attn_abi_entry *entries;
-  int32_t entry_count;
+  const attn_abi_entry *entries; /* [entry_count + adapted_count] */
+  int32_t entry_count;           /* that are called */
   const attn_abi_variant *variants;
   int32_t variant_count;
   const attn_abi_weight *weights;
@@ -274,6 +278,7 @@ typedef struct attn_abi_library {
   const attn_abi_states *states;         /* or NULL */
   const attn_abi_generation *generation; /* or NULL */
   const attn_abi_adapters *adapters;     /* or NULL */
+  int32_t adapted_count; /* entries behind those that are called */
 } attn_abi_library;
 
 /* The runtime's functions, which the generated NAME_* stubs call. Hidden in a

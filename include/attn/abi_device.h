@@ -179,7 +179,7 @@ typedef struct attn_abi_device {
   int32_t kernel_count;
   const attn_abi_device_weight *weights;
   int32_t weight_count;
-  const attn_abi_device_schedule *schedules; /* [library.entry_count] */
+  const attn_abi_device_schedule *schedules; /* of all entries */
 } attn_abi_device;
 
 #ifdef __cplusplus

@@ -317,7 +317,8 @@ typedef struct attn_message {
  * session_bytes: exact bytes that a call of these sizes takes in a fresh
  *   session (`sizes` in the entry's order): its arena and, in a library with
  *   states, the blocks of the rows that it appends to empty sequences. The
- *   JSON's "states" tell the bytes of a position.
+ *   JSON's "states" tell the bytes of a position. A session with an adapter
+ *   keeps the adapter's sums in its arena too.
  * call: `sizes` in the entry's order; `inputs` and `outputs` in the entry's
  *   order.
  * info: JSON about an open model (variant and why, threads, bytes); writes at

@@ -56,7 +56,7 @@ static attn_status takeTables(attn_session &session) {
   const attn_abi_library &library = model.library;
   PlanSize size;
   size_t arguments = 0;
-  for (int32_t i = 0; i < library.entry_count; ++i) {
+  for (int32_t i = 0; i < countEntries(library); ++i) {
     measurePlan(model.device->tables->schedules[i], size);
     size_t count = library.entries[i].argument_count;
     arguments = count > arguments ? count : arguments;

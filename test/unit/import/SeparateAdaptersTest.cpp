@@ -24,6 +24,7 @@ protected:
     copy("adapters/tiny-bert-lora", "lora");
     copy("adapters/tiny-bert-dora", "dora");
     options.adapters = {path("lora"), path("dora")};
+    options.joinsProjections = false; // queries, keys and values each by itself
   }
 
   static attn::WeightOp find(ImportedModel &model, llvm::StringRef name) {
@@ -69,6 +70,49 @@ TEST_F(SeparateAdaptersTest, WeightsOfEveryChoice) {
   EXPECT_TRUE(isAll(get(*model, key + ".adapter.factor", std::nullopt), 1));
   EXPECT_TRUE(isAll(get(*model, key + ".adapter.factor", 0), 1));
   EXPECT_FALSE(isAll(get(*model, key + ".adapter.factor", 1), 1));
+}
+
+TEST_F(SeparateAdaptersTest, ProjectionsShareTheModelsWeight) {
+  options.joinsProjections = true;
+  std::unique_ptr<ImportedModel> model = import(options);
+  ASSERT_TRUE(model) << messages;
+  const std::string joined = "layer.0.attention.self.qkv.weight";
+  attn::WeightOp weight = find(*model, joined);
+  ASSERT_TRUE(weight);
+  EXPECT_EQ(weight.getType().getShape(), llvm::ArrayRef<int64_t>({60, 20}));
+  // Ranks one after the other: 3, 2 and 3.
+  attn::WeightOp down = find(*model, joined + ".adapter.down");
+  ASSERT_TRUE(down);
+  EXPECT_EQ(down.getType().getShape(), llvm::ArrayRef<int64_t>({8, 20}));
+  EXPECT_TRUE(model->weights.differs(down, 0));
+  EXPECT_TRUE(model->weights.differs(down, 1));
+  EXPECT_FALSE(find(*model, query + ".adapter.down"));
+}
+
+/// The text of an entry's body.
+static std::string printBody(attn::EntryOp entry) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  for (mlir::Operation &op : entry.getBody().front())
+    stream << op << "\n";
+  return text;
+}
+
+TEST_F(SeparateAdaptersTest, TheModelsOwnEntriesStay) {
+  std::unique_ptr<ImportedModel> plain = import({});
+  std::unique_ptr<ImportedModel> model = import(options);
+  ASSERT_TRUE(plain && model) << messages;
+  auto own = plain->module->getOps<attn::EntryOp>();
+  auto both = llvm::to_vector(model->module->getOps<attn::EntryOp>());
+  const size_t count = llvm::range_size(own);
+  ASSERT_EQ(both.size(), 2 * count);
+  for (auto [index, entry] : llvm::enumerate(own)) {
+    EXPECT_EQ(both[index].getSymName(), entry.getSymName());
+    EXPECT_EQ(printBody(both[index]), printBody(entry));
+    EXPECT_EQ(both[count + index].getSymName().str(),
+              entry.getSymName().str() + "_adapted");
+    EXPECT_NE(printBody(both[count + index]), printBody(entry));
+  }
 }
 
 TEST_F(SeparateAdaptersTest, RanksAreFilledUp) {
@@ -162,6 +206,22 @@ static std::string makeProgram(llvm::StringRef attributes,
 }
 )")
       .str();
+}
+
+TEST_F(SeparateAdaptersTest, EntriesThatNoAdapterChanges) {
+  options.adapters = {path("lora")};
+  std::string program = makeProgram("", "");
+  const std::string other =
+      R"(attn.entry @other(%x: tensor<3xf32> {attn.name = "x"}) -> () sizes [] {
+    attn.return
+  }
+)";
+  write("program.mlir", program.insert(program.rfind('}'), other));
+  std::unique_ptr<ImportedModel> model =
+      importModel(context, path("program.mlir"), options);
+  ASSERT_TRUE(model) << messages;
+  EXPECT_TRUE(model->module->lookupSymbol("main_adapted"));
+  EXPECT_FALSE(model->module->lookupSymbol("other_adapted"));
 }
 
 TEST_F(SeparateAdaptersTest, Programs) {

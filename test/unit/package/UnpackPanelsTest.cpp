@@ -124,6 +124,69 @@ TEST_P(UnpackPanels, SmallWeightsKeepTheirLargest) {
     }
 }
 
+/// Up to as many of the largest f16 as a number has steps; beyond, the group is
+/// told and shows in every result.
+TEST_P(UnpackPanels, LargeGroupsAreReachedOrTold) {
+  auto [columns, depth] = GetParam();
+  const int64_t column = columns - 1, group = 8, first = depth - group;
+  for (Format format : {Format::i8, Format::i4})
+    for (float sign : {1.0f, -1.0f})
+      for (float steps : {0.9f, 1.0f, 1.05f}) {
+        auto panels = kernel::PanelsAttr::get(&context, 16, format, group);
+        const float most = 65504.0f * (format == Format::i8 ? 127 : 8);
+        std::vector<float> large = weights;
+        large[column * depth + first + 3] = sign * steps * most;
+        const std::vector<uint8_t> packed =
+            packPanels(large, columns, depth, panels);
+        const auto lost = findLostGroup(large, columns, depth, panels, packed);
+        ASSERT_EQ(bool(lost), steps > 1) << sign << " " << steps;
+        const std::vector<double> kept =
+            unpackPanels(packed, columns, depth, panels);
+        for (int64_t i = 0; i < columns * depth; ++i) {
+          const bool isThere = i >= column * depth + first;
+          if (!isThere)
+            EXPECT_TRUE(std::isfinite(kept[i]));
+          else if (lost)
+            EXPECT_FALSE(std::isfinite(kept[i]));
+          else
+            EXPECT_NEAR(kept[i], large[i], 32752);
+        }
+        if (!lost)
+          continue;
+        EXPECT_EQ(lost->column, column);
+        EXPECT_EQ(lost->first, first);
+        EXPECT_EQ(lost->count, group);
+        EXPECT_EQ(lost->largest, steps * most);
+      }
+}
+
+/// What is no number in the model is none in its group, or in its column, and
+/// nowhere else.
+TEST_P(UnpackPanels, WhatIsNotFiniteShows) {
+  auto [columns, depth] = GetParam();
+  const std::vector<float> usual = weights;
+  for (float number : {INFINITY, -INFINITY, NAN})
+    for (auto [format, group] :
+         {std::pair(Format::bf16, int64_t(0)),
+          std::pair(Format::i8, int64_t(0)), std::pair(Format::i8, int64_t(8)),
+          std::pair(Format::i4, int64_t(8))}) {
+      weights = usual;
+      const int64_t at = (columns - 1) * depth + depth - 3;
+      weights[at] = number;
+      const std::vector<double> kept = keep(format, group);
+      const int64_t first = format == Format::bf16 ? at
+                            : group == 0           ? (columns - 1) * depth
+                                                   : columns * depth - group;
+      const int64_t last = format == Format::bf16 ? at : columns * depth - 1;
+      for (int64_t i = 0; i < columns * depth; ++i)
+        EXPECT_EQ(std::isfinite(kept[i]), i < first || i > last)
+            << number << " in " << int(format) << ", " << group << " at " << i;
+      auto panels = kernel::PanelsAttr::get(&context, 16, format, group);
+      EXPECT_FALSE(findLostGroup(weights, columns, depth, panels,
+                                 packPanels(weights, columns, depth, panels)));
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, UnpackPanels,
                          ::testing::Values(Shape{1, 8}, Shape{16, 32},
                                            Shape{17, 64}, Shape{33, 40},

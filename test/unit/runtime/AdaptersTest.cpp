@@ -5,11 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The toy with two adapters: one has another "scale", one changes nothing.
+// The toy with two adapters: one has another "scale", one changes nothing. And
+// the toy with an entry of its own for sessions with an adapter.
 //
 //===----------------------------------------------------------------------===//
 #include "Toybox.h"
 
+#include <algorithm>
 #include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -141,6 +143,113 @@ TEST_F(AdaptersTest, NotWithinACall) {
   EXPECT_TRUE(right);
   EXPECT_EQ(attnrt_session_adapter(opened.session, "twice"), ATTN_OK);
   EXPECT_TRUE(gives(opened.session, 2));
+}
+
+// "scale" of sessions with an adapter has many slots more, the last of which it
+// writes to, and turns the signs of "out" around.
+constexpr int32_t kMoreSlots = 3000;
+
+int64_t planMore(int64_t *sizes, int32_t workers, int64_t *offsets,
+                 int64_t *scratchOffset, int64_t *scratchStride) {
+  const attn_abi_schedule &own = toy::library.variants[1].schedules[Scale];
+  const int64_t bytes =
+      own.plan(sizes, workers, offsets, scratchOffset, scratchStride);
+  for (int32_t i = 0; i < kMoreSlots; ++i)
+    offsets[own.slot_count + i] = bytes + 64 * i;
+  return bytes + int64_t(64) * kMoreSlots;
+}
+
+void negate(const attn_frame *frame, int32_t, int32_t) {
+  const attn_abi_schedule &own = toy::library.variants[1].schedules[Scale];
+  const int64_t last = frame->slot_offsets[own.slot_count + kMoreSlots - 1];
+  std::memset(frame->arena + last, 0xff, 64);
+  float *out = static_cast<float *>(frame->arguments[2]);
+  for (int64_t i = 0; i < frame->sizes[0] * kWidth; ++i)
+    out[i] = -out[i];
+}
+
+class AdaptedEntriesTest : public AdaptersTest {
+protected:
+  AdaptedEntriesTest() {
+    std::copy_n(toy::library.entries, 2, entries);
+    entries[2] = entries[Scale];
+    entries[Scale].adapted = 1 + 2;
+    std::copy_n(toy::library.variants[1].schedules, 2, schedules);
+    schedules[2] = schedules[Scale];
+    std::copy_n(schedules[Scale].phases, 3, phases);
+    phases[3] = {negate, "negate", ATTN_PHASE_SERIAL, {}, {}};
+    schedules[2].phases = phases;
+    schedules[2].phase_count = 4;
+    schedules[2].slot_count += kMoreSlots;
+    schedules[2].plan = planMore;
+    variant = {"x86-64", 0, schedules, nullptr};
+    library.entries = entries;
+    library.adapted_count = 1;
+    library.variants = &variant;
+    library.variant_count = 1;
+  }
+
+  attn_abi_phase phases[4];
+  attn_abi_schedule schedules[3];
+  attn_abi_entry entries[3];
+  attn_abi_variant variant;
+};
+
+TEST_F(AdaptedEntriesTest, RunInThePlaceOfOthers) {
+  Counter counter;
+  options.allocator = &counter.allocator;
+  Opened opened(options, library);
+  ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+  EXPECT_TRUE(gives(opened.session, 1));
+  EXPECT_LT(counter.largest, 64 * kMoreSlots);
+  ASSERT_EQ(attnrt_session_adapter(opened.session, "twice"), ATTN_OK);
+  EXPECT_TRUE(gives(opened.session, -2));
+  EXPECT_GT(counter.largest, 64 * kMoreSlots);
+  ASSERT_EQ(attnrt_session_adapter(opened.session, "same"), ATTN_OK);
+  EXPECT_TRUE(gives(opened.session, -1));
+  ASSERT_EQ(attnrt_session_adapter(opened.session, nullptr), ATTN_OK);
+  EXPECT_TRUE(gives(opened.session, 1));
+}
+
+TEST_F(AdaptedEntriesTest, HaveNoNames) {
+  Opened opened(options, library);
+  ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+  ASSERT_EQ(attnrt_session_adapter(opened.session, "twice"), ATTN_OK);
+  // The caller's name is that of the first.
+  Call call(3, 7);
+  const attn_buffer inputs[] = {
+      {call.ids.data(), call.ids.size() * sizeof(int32_t)},
+      {call.mask.data(), call.mask.size() * sizeof(int32_t)}};
+  const attn_buffer outputs[] = {
+      {call.out.data(), call.out.size() * sizeof(float)},
+      {call.total.data(), call.total.size() * sizeof(float)}};
+  ASSERT_EQ(attnrt_call_by_name(opened.session, "scale", call.sizes, 2, inputs,
+                                2, outputs, 2),
+            ATTN_OK)
+      << attnrt_last_error();
+  for (float &number : call.out)
+    number /= -2;
+  EXPECT_TRUE(call.isRight());
+  uint64_t bytes = 0;
+  EXPECT_EQ(
+      attnrt_session_bytes_by_name(opened.model, "none", call.sizes, 2, &bytes),
+      ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_STREQ(attnrt_last_error(),
+               "toy: no entry \"none\"; this library has: scale, embed");
+  // What a session takes that has none.
+  EXPECT_EQ(attnrt_session_bytes(opened.model, Scale, call.sizes, &bytes),
+            ATTN_OK);
+  EXPECT_LT(bytes, 64 * kMoreSlots);
+}
+
+TEST_F(AdaptedEntriesTest, IndicesAreChecked) {
+  Opened opened(options, library);
+  ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+  ASSERT_EQ(attnrt_session_adapter(opened.session, "twice"), ATTN_OK);
+  Call call(3, 7);
+  for (int32_t entry : {-1, 3, INT32_MAX})
+    EXPECT_EQ(attnrt_call(opened.session, entry, call.sizes, nullptr),
+              ATTN_ERROR_INVALID_ARGUMENT);
 }
 
 } // namespace

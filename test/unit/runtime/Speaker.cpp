@@ -119,14 +119,14 @@ const attn_abi_argument scoreArguments[] = {
     ids, mask, {"logits", ATTN_F32, ATTN_ARGUMENT_OUTPUT, 3, byAll, 0, 0, 0}};
 const int32_t callerSizes[] = {Batch, Seq};
 const attn_abi_entry entries[] = {
-    {"decode", callerSizes, 2, decodeArguments, 2, 3, 2},
-    {"score", callerSizes, 2, scoreArguments, 2, 3, 2}};
+    {"decode", callerSizes, 2, decodeArguments, 2, 3, 2, 0},
+    {"score", callerSizes, 2, scoreArguments, 2, 3, 2, 0}};
 const attn_abi_argument reversedDecode[] = {mask, ids, decodeArguments[2]};
 const attn_abi_argument reversedScore[] = {mask, ids, scoreArguments[2]};
 const int32_t reversedSizes[] = {Seq, Batch};
 const attn_abi_entry reversedEntries[] = {
-    {"decode", reversedSizes, 2, reversedDecode, 2, 3, 1},
-    {"score", reversedSizes, 2, reversedScore, 2, 3, 1}};
+    {"decode", reversedSizes, 2, reversedDecode, 2, 3, 1, 0},
+    {"score", reversedSizes, 2, reversedScore, 2, 3, 1, 0}};
 const attn_abi_weight weightTable[] = {{"table", ATTN_F32, toy::kTable * 4}};
 
 const attn_abi_state_group groups[] = {{0, 64}};

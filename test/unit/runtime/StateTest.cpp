@@ -32,7 +32,7 @@ const int64_t maskDims[] = {-1, -2};
 const attn_abi_argument arguments[] = {
     {"mask", ATTN_I32, 0, 2, maskDims, 0, 1, 0}};
 const int32_t sizeList[] = {0, 1};
-const attn_abi_entry entry = {"step", sizeList, 2, arguments, 1, 1, 1};
+const attn_abi_entry entry = {"step", sizeList, 2, arguments, 1, 1, 1, 0};
 
 attn_abi_library makeLibrary(const char *content) {
   attn_abi_library library = {};

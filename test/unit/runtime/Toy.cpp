@@ -167,15 +167,31 @@ const attn_abi_argument embedArguments[] = {
 
 const int32_t callerSizes[] = {Batch, Seq};
 const attn_abi_entry entries[] = {
-    {"scale", callerSizes, 2, scaleArguments, 2, 4, 0},
-    {"embed", callerSizes, 2, embedArguments, 3, 4, 0}};
+    {"scale", callerSizes, 2, scaleArguments, 2, 4, 0, 0},
+    {"embed", callerSizes, 2, embedArguments, 3, 4, 0, 0}};
 
 const attn_abi_weight weights[] = {{"table", ATTN_F32, toy::kTable * 4},
                                    {"scale", ATTN_F32, toy::kWidth * 4}};
 
 } // namespace
 
-const attn_abi_library toy::library = {
-    ATTN_ABI_VERSION, "toy", "{}",    sizes,   SizeCount,  entries,     2,
-    variants,         2,     weights, 2,       "layout01", "content01", nullptr,
-    nullptr,          0,     nullptr, nullptr, nullptr};
+const attn_abi_library toy::library = {ATTN_ABI_VERSION,
+                                       "toy",
+                                       "{}",
+                                       sizes,
+                                       SizeCount,
+                                       entries,
+                                       2,
+                                       variants,
+                                       2,
+                                       weights,
+                                       2,
+                                       "layout01",
+                                       "content01",
+                                       nullptr,
+                                       nullptr,
+                                       0,
+                                       nullptr,
+                                       nullptr,
+                                       nullptr,
+                                       0};
