@@ -50,8 +50,8 @@ ProductFormat Evaluation::findProduct(Value weight) const {
 
 Tensor Evaluation::narrowWeight(Value value) {
   const kernel::PrecisionAttr own = findProduct(value).precision;
-  if (weights.products && !own)
-    return get(value); // of f32
+  if (weights.products && (!own || own.getStored()))
+    return get(value); // of f32, or the numbers that the model has
   const std::optional<Noise> noise = drawRounding();
   Operation *declared = nullptr;
   if (auto get = value.getDefiningOp<attn::GetWeightOp>(); get && !noise)

@@ -24,7 +24,7 @@ Error Evaluation::evaluate(attn::EmbeddingOp op) {
                       tables = gather(op.getTables());
   if (isNarrow()) // products have such a table in their format
     for (auto [table, value] : llvm::zip_equal(tables, op.getTables()))
-      if (isTiedTable(value))
+      if (isTiedTable(value) && !findProduct(value).hasPlainTable)
         table = narrowWeight(value);
   for (auto [number, pair] : llvm::enumerate(llvm::zip_equal(ids, tables))) {
     auto &[id, table] = pair;

@@ -24,7 +24,8 @@ namespace attnc::interpret {
 struct WeightCache {
   explicit WeightCache(const WeightTable *table) : table(table) {}
 
-  const WeightTable *table; ///< null for programs without weights
+  const WeightTable *table;       ///< null for programs without weights
+  std::optional<unsigned> choice; ///< of the table
   llvm::DenseMap<mlir::Operation *, Tensor> tensors;
   NarrowFormats formats;                    ///< of narrow runs
   const ProductFormats *products = nullptr; ///< or of single products

@@ -162,7 +162,8 @@ Error Evaluation::evaluate(attn::GetWeightOp op) {
       return errorAt(op, "the program has weights, but no table of weights was "
                          "given");
     }
-    Expected<std::vector<float>> elements = weights.table->materialize(weight);
+    Expected<std::vector<float>> elements =
+        weights.table->materialize(weight, weights.choice);
     if (!elements) {
       weights.tensors.erase(cached);
       return elements.takeError();
@@ -339,6 +340,11 @@ void Interpreter::setFormats(const NarrowFormats &formats) {
 
 void Interpreter::setProducts(const ProductFormats &products) {
   state->weights.products = &products;
+}
+
+void Interpreter::setChoice(std::optional<unsigned> choice) {
+  assert(state->weights.tensors.empty() && "no weight was read yet");
+  state->weights.choice = choice;
 }
 
 Expected<std::vector<TensorValue>>

@@ -57,6 +57,8 @@ public:
   /// The formats of single products, instead of one for all: weights are then
   /// rounded as a library keeps them. They have to outlive the runs.
   void setProducts(const ProductFormats &products);
+  /// Reads weights with this choice of their table; before the first run.
+  void setChoice(std::optional<unsigned> choice);
 
   /// Runs an entry. `sizes` gives every size that the entry takes; inputs in
   /// the entry's order. Fails with a message on a wrong count, shape, type, an

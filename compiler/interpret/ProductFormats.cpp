@@ -34,10 +34,13 @@ readProductFormats(MLIRContext *context, const llvm::json::Array &list) {
       return std::nullopt;
     auto precision = kernel::PrecisionAttr::get(
         context, *weights, *activations,
-        product->getInteger("group").value_or(0), /*stored=*/false);
-    const bool isShort = product->getString("erf") == "short";
+        product->getInteger("group").value_or(0),
+        product->getBoolean("stored").value_or(false));
+    const ProductFormat format = {precision,
+                                  product->getString("erf") == "short",
+                                  product->getString("table") == "f32"};
     for (const llvm::json::Value &source : *sources)
-      formats[source.getAsString().value_or("")] = {precision, isShort};
+      formats[source.getAsString().value_or("")] = format;
   }
   return formats;
 }

@@ -23,6 +23,7 @@ namespace attnc {
 struct ProductFormat {
   kernel::PrecisionAttr precision; ///< null: f32
   bool hasShortErf = false;        ///< in its regions (ShortErf.h)
+  bool hasPlainTable = false;      ///< embeddings look its weight up in f32
 };
 
 /// By tensor of the model's files; products that are not here are of f32.

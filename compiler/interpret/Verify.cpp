@@ -14,12 +14,13 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/Verify.h"
 #include "compiler/interpret/CompareOutputs.h"
+#include "compiler/interpret/GuardedOutput.h"
+#include "compiler/interpret/RelativeBound.h"
 #include "compiler/interpret/SessionSteps.h"
 #include "compiler/interpret/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <chrono>
 #include <cmath>
-#include <cstring>
 
 using namespace mlir;
 using namespace attnc::interpret;
@@ -28,118 +29,17 @@ using llvm::Expected;
 
 namespace attnc {
 
-static constexpr double kUnitRoundoff = 0x1p-24;
-
-/// The errors e of Verify.h.
-static double getFormatError(llvm::StringRef format) {
-  if (format == "bf16")
-    return 0x1p-9 / std::sqrt(3);
-  if (format == "i8")
-    return 4 / (127 * std::sqrt(12));
-  return format == "i4" ? 2.2 / (8 * std::sqrt(12)) : 0;
-}
-
-/// 4 E of Verify.h, for an entry with so many products with weights, products
-/// of attention, and products with what a cache keeps.
-static double getNarrowBound(const NarrowFormats &formats, double products,
-                             double attended, double cached) {
-  const double rows = getFormatError(formats.activations);
-  const double sides = std::sqrt(2) * getFormatError(formats.attention);
-  return 4 * std::hypot(std::hypot(std::sqrt(products) *
-                                       getFormatError(formats.weights),
-                                   std::sqrt(products) * rows),
-                        std::sqrt(attended) * sides,
-                        std::sqrt(cached) * getFormatError(formats.cache));
-}
-
-/// u (8 + sqrt(K P)) of Verify.h, and what narrow products add to it.
-static double getRelativeBound(attn::EntryOp entry,
-                               const NarrowFormats &formats) {
-  double depth = 1, products = 0, projections = 0, attended = 0, cached = 0;
-  auto add = [&](int64_t contraction, int64_t count) {
-    depth = std::max(depth, double(std::max<int64_t>(contraction, 1)));
-    products += count;
-  };
-  entry.walk([&](Operation *op) {
-    if (auto linear = dyn_cast<attn::LinearOp>(op))
-      add(linear.getWeight().getType().getDimSize(1), 1);
-    else if (auto qkv = dyn_cast<attn::QkvProjectionOp>(op))
-      add(qkv.getWeight().getType().getDimSize(1), 1);
-    else if (auto output = dyn_cast<attn::OutputProjectionOp>(op))
-      add(output.getWeight().getType().getDimSize(1), 1);
-    else if (auto matmul = dyn_cast<attn::MatmulOp>(op)) {
-      add(matmul.getLhs().getType().getShape().back(), 1);
-      attended += 1; // it may have become a part of an attention
-    } else if (auto linear = dyn_cast<attn::HeadLinearOp>(op))
-      add(linear.getWeight().getType().getDimSize(1), 1);
-    else if (auto attention = dyn_cast<attn::AttentionOp>(op)) {
-      add(attention.getHeadSize(), 2);
-      attended += 2;
-    } else if (auto attention = dyn_cast<attn::CachedAttentionOp>(op)) {
-      add(attention.getHeadSize(), 2);
-      cached += 2;
-    }
-  });
-  entry.walk([&](Operation *op) {
-    projections +=
-        isa<attn::LinearOp, attn::QkvProjectionOp, attn::OutputProjectionOp>(
-            op);
-  });
-  return kUnitRoundoff * (8 + std::sqrt(depth * products)) +
-         getNarrowBound(formats, projections, attended, cached);
-}
-
-//===----------------------------------------------------------------------===//
-// Cases
-//===----------------------------------------------------------------------===//
-
 namespace {
-
-/// An output of the library: elements, then words that must stay as they are.
-class GuardedOutput {
-public:
-  explicit GuardedOutput(int64_t elements)
-      : count(elements), words(elements + kGuard, kPattern) {}
-  VerifyBuffer buffer() { return {words.data(), 4 * size_t(count)}; }
-  const float *numbers() const {
-    return reinterpret_cast<const float *>(words.data());
-  }
-  const int32_t *integers() const {
-    return reinterpret_cast<const int32_t *>(words.data());
-  }
-  bool isGuardIntact() const {
-    return std::all_of(words.begin() + count, words.end(),
-                       [](uint32_t word) { return word == kPattern; });
-  }
-  /// The same bits; among NaNs any sign and payload, for which of its operands
-  /// an instruction hands on is the register allocator's choice.
-  bool isSame(const GuardedOutput &other, bool isFloat) const {
-    auto isNaN = [](uint32_t word) {
-      return (word & 0x7FFFFFFF) > 0x7F800000 && word != kPattern;
-    };
-    return std::equal(words.begin(), words.end(), other.words.begin(),
-                      other.words.end(), [&](uint32_t left, uint32_t right) {
-                        return left == right ||
-                               (isFloat && isNaN(left) && isNaN(right));
-                      });
-  }
-
-private:
-  static constexpr int64_t kGuard = 64;
-  /// A NaN: elements that nobody writes are seen, too.
-  static constexpr uint32_t kPattern = 0x7FE5A5A5;
-  int64_t count;
-  std::vector<uint32_t> words;
-};
 
 /// By output and element.
 using Allowances = std::vector<std::vector<double>>;
 
 class EntryVerifier {
 public:
-  EntryVerifier(Interpreter &interpreter, attn::EntryOp entry,
+  /// `own` repeats the roundings of the library; null: they are not known.
+  EntryVerifier(Interpreter &interpreter, Interpreter *own, attn::EntryOp entry,
                 const VerifyOptions &options, VerifyCall call)
-      : interpreter(interpreter), entry(entry), call(call),
+      : interpreter(interpreter), own(own), entry(entry), call(call),
         relative(getRelativeBound(entry, options.formats)),
         singleRelative(getRelativeBound(entry, {})), options(options),
         keeps(!entry.getBody().getOps<attn::AppendOp>().empty() ||
@@ -167,10 +67,12 @@ private:
   std::string doStep(const SessionStep &step);
   std::string callLibrary(MutableArrayRef<PlannedInput> inputs,
                           std::vector<GuardedOutput> &outputs);
-  /// Sees the results of the reference in so many runs of other seeds.
-  void runAgain(Precision precision, unsigned runs,
+  /// Sees the results of a reference in so many runs of other seeds.
+  void runAgain(Interpreter &reference, Precision precision, unsigned runs,
                 llvm::function_ref<void(ArrayRef<TensorValue>)> see);
-  Allowances measureRounding(ArrayRef<TensorValue> expected,
+  std::vector<TensorValue> runOnce(Interpreter &reference, Precision precision);
+  Allowances measureRounding(Interpreter &reference,
+                             ArrayRef<TensorValue> expected,
                              Precision precision);
   Allowances measureFormats(ArrayRef<TensorValue> expected, Precision precision,
                             unsigned runs, double times);
@@ -182,8 +84,10 @@ private:
                VerifyCase &result);
   void compareOwn(ArrayRef<TensorValue> exact, ArrayRef<GuardedOutput> outputs,
                   VerifyCase &result);
+  void checkOwn(ArrayRef<TensorValue> exact, VerifyCase &result);
 
   Interpreter &interpreter;
+  Interpreter *own;
   attn::EntryOp entry;
   VerifyCall call;
   double relative;       ///< of the library's formats
@@ -320,23 +224,32 @@ static std::vector<double> getAllowances(std::vector<double> squares,
 }
 
 void EntryVerifier::runAgain(
-    Precision precision, unsigned runs,
+    Interpreter &reference, Precision precision, unsigned runs,
     llvm::function_ref<void(ArrayRef<TensorValue>)> see) {
   for (unsigned number = 1; number <= runs; ++number) {
-    interpreter.setSeed(number);
+    reference.setSeed(number);
     // The reference took these inputs already.
     see(llvm::cantFail(
-        runAfter(interpreter, entry, steps, plan.sizes, inputs, precision)));
+        runAfter(reference, entry, steps, plan.sizes, inputs, precision)));
   }
 }
 
-Allowances EntryVerifier::measureRounding(ArrayRef<TensorValue> expected,
+std::vector<TensorValue> EntryVerifier::runOnce(Interpreter &reference,
+                                                Precision precision) {
+  std::vector<TensorValue> results;
+  runAgain(reference, precision, 1,
+           [&](ArrayRef<TensorValue> values) { results = values.vec(); });
+  return results;
+}
+
+Allowances EntryVerifier::measureRounding(Interpreter &reference,
+                                          ArrayRef<TensorValue> expected,
                                           Precision precision) {
   constexpr unsigned kRuns = 8;
   Allowances squares;
   for (const TensorValue &value : expected)
     squares.emplace_back(value.numbers.size());
-  runAgain(precision, kRuns, [&](ArrayRef<TensorValue> results) {
+  runAgain(reference, precision, kRuns, [&](ArrayRef<TensorValue> results) {
     for (auto [result, value, sums] :
          llvm::zip_equal(results, expected, squares))
       addSquares(result, value, sums);
@@ -351,7 +264,7 @@ Allowances EntryVerifier::measureFormats(ArrayRef<TensorValue> expected,
                                          Precision precision, unsigned runs,
                                          double times) {
   std::vector<double> most(expected.size());
-  runAgain(precision, runs, [&](ArrayRef<TensorValue> results) {
+  runAgain(interpreter, precision, runs, [&](ArrayRef<TensorValue> results) {
     for (auto [result, value, largest] :
          llvm::zip_equal(results, expected, most))
       for (auto [got, number] : llvm::zip(result.numbers, value.numbers))
@@ -368,10 +281,11 @@ EntryVerifier::measure(unsigned way, ArrayRef<TensorValue> expected) {
   const bool isNarrow = options.formats.isNarrow();
   if (way == 0)
     return isNarrow ? measureFormats(expected, Precision::Narrow, 1, 4)
-                    : measureRounding(expected, Precision::Single);
+                    : measureRounding(interpreter, expected, Precision::Single);
   if (way > 1 || !isNarrow)
     return std::nullopt;
-  Allowances allowances = measureRounding(expected, Precision::Single);
+  Allowances allowances =
+      measureRounding(interpreter, expected, Precision::Single);
   for (auto [sums, more] : llvm::zip_equal(
            allowances, measureFormats(expected, Precision::NarrowDrawn, 8, 3)))
     llvm::transform(llvm::zip_equal(sums, more), sums.begin(), [](auto pair) {
@@ -411,34 +325,59 @@ void EntryVerifier::compare(ArrayRef<TensorValue> expected,
   }
 }
 
+/// What the library's roundings are repeated in has to compute the same as the
+/// model itself: adapters beside it, or merged.
+void EntryVerifier::checkOwn(ArrayRef<TensorValue> exact, VerifyCase &result) {
+  const std::vector<TensorValue> values = runOnce(*own, Precision::Double);
+  std::optional<Allowances> allowances; // made when a bound is exceeded
+  for (unsigned number : results) {
+    if (values[number].isInteger)
+      continue;
+    const std::vector<float> got(values[number].numbers.begin(),
+                                 values[number].numbers.end());
+    const std::vector<double> &expected = exact[number].numbers;
+    OutputError error =
+        compareNumbers(got.data(), expected, singleRelative, {});
+    if (error.usedShare <= 1)
+      continue;
+    if (!allowances)
+      allowances = measureRounding(interpreter, exact, Precision::Single);
+    error = compareNumbers(got.data(), expected, singleRelative,
+                           (*allowances)[number]);
+    if (!(error.usedShare <= 1) && result.failure.empty())
+      result.failure = "output '" + entry.getResultName(number).str() +
+                       "' of the model with its adapter apart differs from "
+                       "that of the two merged";
+  }
+}
+
 /// Against the reference with the library's roundings.
 void EntryVerifier::compareOwn(ArrayRef<TensorValue> exact,
                                ArrayRef<GuardedOutput> outputs,
                                VerifyCase &result) {
-  std::vector<TensorValue> own, simulated;
-  runAgain(Precision::Narrow, 1,
-           [&](ArrayRef<TensorValue> values) { own = values.vec(); });
-  runAgain(Precision::Rounded, 1,
-           [&](ArrayRef<TensorValue> values) { simulated = values.vec(); });
+  if (own != &interpreter)
+    checkOwn(exact, result);
+  const std::vector<TensorValue> rounded = runOnce(*own, Precision::Narrow),
+                                 simulated = runOnce(*own, Precision::Rounded);
   const NarrowFormats &formats = options.formats;
   const bool isRepeated = formats.activations == "f32" &&
                           formats.attention == "f32" && formats.cache == "f32";
   std::optional<Allowances> allowances; // made when a bound is exceeded
   for (auto [index, number] : llvm::enumerate(results)) {
-    if (own[number].isInteger)
+    if (rounded[number].isInteger)
       continue;
     const float *got = outputs[index].numbers();
     result.outputs[index].own =
-        measureOwnRounding(got, exact[number].numbers, own[number].numbers,
+        measureOwnRounding(got, exact[number].numbers, rounded[number].numbers,
                            simulated[number].numbers, singleRelative);
     if (!isRepeated)
       continue;
     OutputError error =
-        compareNumbers(got, own[number].numbers, singleRelative, {});
+        compareNumbers(got, rounded[number].numbers, singleRelative, {});
     if (!(error.usedShare <= 1)) {
       if (!allowances)
-        allowances = measureRounding(own, Precision::Rounded);
-      error = compareNumbers(got, own[number].numbers, singleRelative,
+        allowances = measureRounding(*own, rounded, Precision::Rounded);
+      error = compareNumbers(got, rounded[number].numbers, singleRelative,
                              (*allowances)[number]);
     }
     if (!(error.usedShare <= 1) && result.failure.empty())
@@ -472,7 +411,7 @@ std::optional<VerifyCase> EntryVerifier::run(const InputPlan &planned,
   result.failure = callLibrary(made, outputs);
   if (result.failure.empty())
     compare(*expected, outputs, result);
-  if (result.failure.empty() && options.products)
+  if (result.failure.empty() && own)
     compareOwn(*expected, outputs, result);
   return result;
 }
@@ -481,7 +420,8 @@ Expected<VerifyCase> verifyCase(Interpreter &interpreter, attn::EntryOp entry,
                                 const InputPlan &plan, uint64_t seed,
                                 ArrayRef<SessionStep> steps,
                                 const VerifyOptions &options, VerifyCall call) {
-  EntryVerifier verifier(interpreter, entry, options, call);
+  EntryVerifier verifier(interpreter, options.products ? &interpreter : nullptr,
+                         entry, options, call);
   if (std::optional<VerifyCase> result = verifier.run(plan, seed, steps))
     return std::move(*result);
   return llvm::createStringError(llvm::inconvertibleErrorCode(),
@@ -495,14 +435,23 @@ verifyLibrary(ModuleOp module, const WeightTable *weights,
   auto start = std::chrono::steady_clock::now();
   Interpreter interpreter(module, weights, options.threads);
   interpreter.setFormats(options.formats);
-  if (options.products)
-    interpreter.setProducts(*options.products);
+  std::optional<Interpreter> apart; // with the library's adapters beside
+  Interpreter *own = options.products ? &interpreter : nullptr;
+  if (own && options.apart) {
+    apart.emplace(options.apart->module, options.apart->weights,
+                  options.threads);
+    apart->setChoice(options.apart->choice);
+    apart->setFormats(options.formats);
+    own = &*apart;
+  }
+  if (own)
+    own->setProducts(*options.products);
   VerifyReport report;
   for (auto entry : module.getOps<attn::EntryOp>()) {
     if (!options.outputs.empty() &&
         !options.outputs.count(entry.getSymName().str()))
       continue;
-    EntryVerifier verifier(interpreter, entry, options, call);
+    EntryVerifier verifier(interpreter, own, entry, options, call);
     size_t before = report.cases.size();
     for (const InputPlan &plan : planInputs(entry, options)) {
       uint64_t seed = options.seed + report.cases.size();

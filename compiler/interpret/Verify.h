@@ -93,6 +93,14 @@ struct VerifyOptions {
   /// The same by product; then the library's roundings are repeated, too
   /// (OwnRounding.h).
   std::optional<ProductFormats> products;
+  /// Where they are repeated, if not in the module itself: the same program
+  /// with the adapters of the library beside its products, not merged.
+  struct Apart {
+    mlir::ModuleOp module;
+    const WeightTable *weights;
+    std::optional<unsigned> choice; ///< of `weights`: the session's adapter
+  };
+  std::optional<Apart> apart;
   /// Bounds of sizes as the library has them, where they are narrower.
   std::map<std::string, std::pair<int64_t, int64_t>> sizeBounds;
   /// Outputs that the library has, by entry and in its order; an entry that is

@@ -159,8 +159,10 @@ private:
             precision.getStored()
                 ? "stored"
                 : stringifyFormat(precision.getWeights()).str();
-        description.activations =
-            stringifyFormat(precision.getActivations()).str();
+        // Beside blocks of i8 and i4, a file may have bf16, whose rows are f32.
+        if (!precision.getStored() || description.activations == "f32")
+          description.activations =
+              stringifyFormat(precision.getActivations()).str();
         description.group = precision.getStored() ? 0 : precision.getGroup();
       }
     if (std::optional<StringRef> gemm = variant.getGemm())

@@ -108,9 +108,9 @@ struct DeviceDescription {
 
 /// Narrow products with weights that come from `sources`, tensors of the model.
 struct ProductsDescription {
-  std::string weights, activations; ///< formats
-  int64_t group;                    ///< weights that share a scale; 0: columns
-  bool hasShortErf;                 ///< ShortErf.h
+  kernel::PrecisionAttr precision;
+  bool hasShortErf;   ///< ShortErf.h
+  bool hasPlainTable; ///< embeddings look the weight up in f32
   std::vector<std::string> sources;
 };
 

@@ -142,23 +142,27 @@ Expected<NarrowFormats> getFormats(const Library &library) {
 }
 
 /// The formats of single products, where the library tells them and nothing
-/// stands beside the products: adapters add to them, and a library that serves
-/// GPUs too has its tables once more in f32.
+/// stands beside the products: adapters add to them. GPUs multiply in a format
+/// of their own.
 Expected<std::optional<ProductFormats>>
-getProducts(const Library &library, mlir::MLIRContext *context) {
+getProducts(const Library &library, const NarrowFormats &formats,
+            mlir::MLIRContext *context) {
   Expected<const json::Object *> found = getVariant(library);
   if (!found)
     return found.takeError();
-  const json::Array *products =
-      *found ? (*found)->getArray("products") : nullptr;
-  if (!products || library.description().getArray("adapters"))
+  const json::Object *variant = *found;
+  if (!variant || !formats.isNarrow() ||
+      library.description().getArray("adapters"))
     return std::nullopt;
-  for (const json::Value &value : *library.description().getArray("variants"))
-    if (const Target *target =
-            Target::find(value.getAsObject()->getString("name").value_or(""));
-        target && target->isGpu())
-      return std::nullopt;
-  return readProductFormats(context, *products);
+  const Target *target = Target::find(variant->getString("name").value_or(""));
+  if (!target || target->isGpu())
+    return std::nullopt;
+  if (const json::Array *products = variant->getArray("products"))
+    return readProductFormats(context, *products);
+  // Caches alone are narrow; where products are, earlier libraries may not say.
+  if (formats.weights == "f32" && formats.activations == "f32")
+    return ProductFormats();
+  return std::nullopt;
 }
 
 VerifyOptions makeOptions(const Library &library) {
@@ -193,7 +197,7 @@ Expected<VerifyReport> compare(const Library &library,
   VerifyOptions options = makeOptions(library);
   options.formats = *formats;
   Expected<std::optional<ProductFormats>> products =
-      getProducts(library, (*model.module)->getContext());
+      getProducts(library, *formats, (*model.module)->getContext());
   if (!products)
     return products.takeError();
   options.products = std::move(*products);

@@ -20,58 +20,45 @@ import struct
 import subprocess
 import sys
 
+import gguf_file
 from attn_session import Library
+from gguf_file import BF16, F32, FLOAT32, NAMES, Q4_0, Q8_0, STRING, UINT32
+from model_file import Model
 
-F32, Q4_0, Q8_0, BF16 = 0, 2, 8, 30
-UINT32, FLOAT32, STRING = 4, 6, 8
 WIDTH, HIDDEN, HEADS, KEY_HEADS, WORDS, LAYERS = 64, 96, 4, 2, 100, 2
-NAMES = {Q8_0: "Q8_0", Q4_0: "Q4_0", BF16: "BF16"}
-
-
-def text(value):
-    return struct.pack("<Q", len(value)) + value.encode()
-
-
-def half(value):
-    return struct.pack("<e", value)
-
-
-def brains(values):
-    """Numbers cut to bf16."""
-    return b"".join(struct.pack("<f", value)[2:] for value in values)
 
 
 def pack_blocks(kind, count, draw, unusual):
     """Blocks of random steps; unusual ones never reach the largest step."""
     if kind == BF16:
-        return brains(draw.uniform(-0.2, 0.2) for _ in range(count))
+        return gguf_file.cut_to_bf16(draw.uniform(-0.2, 0.2) for _ in range(count))
     blocks = []
     for _ in range(count // 32):
-        scale = half(draw.uniform(-0.02, 0.02) if kind == Q4_0 else draw.uniform(0, 0.002))
+        scale = draw.uniform(-0.02, 0.02) if kind == Q4_0 else draw.uniform(0, 0.002)
         if kind == Q8_0:
             most = 100 if unusual else 127
             steps = [draw.randint(-most, most) for _ in range(32)]
             if unusual:
                 steps[draw.randrange(32)] = -128
-            blocks.append(scale + struct.pack("<32b", *steps))
+            blocks.append(gguf_file.pack_q8(scale, steps))
         else:
             steps = [draw.randint(3 if unusual else 0, 15) for _ in range(32)]
-            blocks.append(scale + bytes(steps[i] | steps[i + 16] << 4 for i in range(16)))
+            blocks.append(gguf_file.pack_q4(scale, steps))
     return b"".join(blocks)
 
 
 def write_model(path, kinds, unusual):
     """`kinds`: the format of the matrices of every layer, in turn."""
     draw = random.Random(7)
-    values = [("general.architecture", STRING, text("llama"))]
+    values = [("general.architecture", STRING, "llama")]
     for key, number in (("block_count", LAYERS), ("embedding_length", WIDTH),
                         ("feed_forward_length", HIDDEN), ("context_length", 64),
                         ("attention.head_count", HEADS),
                         ("attention.head_count_kv", KEY_HEADS),
                         ("rope.dimension_count", WIDTH // HEADS)):
-        values.append(("llama." + key, UINT32, struct.pack("<I", number)))
+        values.append(("llama." + key, UINT32, number))
     for key, number in (("attention.layer_norm_rms_epsilon", 1e-5), ("rope.freq_base", 1e4)):
-        values.append(("llama." + key, FLOAT32, struct.pack("<f", number)))
+        values.append(("llama." + key, FLOAT32, number))
     tensors = []
 
     def add(name, shape, kind):
@@ -93,36 +80,20 @@ def write_model(path, kinds, unusual):
             add("blk.%d.%s.weight" % (layer, name), shape, kind)
         for name in ("attn_norm", "ffn_norm"):
             add("blk.%d.%s.weight" % (layer, name), (WIDTH,), F32)
-
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values))
-    for key, kind, data in values:
-        head += text(key) + struct.pack("<I", kind) + data
-    offset, body = 0, b""
-    for name, shape, kind, data in tensors:
-        head += text(name) + struct.pack("<I", len(shape))
-        head += struct.pack("<%dQ" % len(shape), *reversed(shape))
-        head += struct.pack("<IQ", kind, offset)
-        body += data + b"\0" * (-len(data) % 32)
-        offset = len(body)
-    with open(path, "wb") as file:
-        file.write(head + b"\0" * (-len(head) % 32) + body)
+    gguf_file.write(path, values, tensors)
 
 
 def convert(folder, out, kind):
     """The folder with its tensors in a narrow format."""
     os.makedirs(out, exist_ok=True)
     shutil.copy(os.path.join(folder, "config.json"), out)
-    with open(os.path.join(folder, "model.safetensors"), "rb") as file:
-        data = file.read()
-    length = struct.unpack("<Q", data[:8])[0]
-    header, body = json.loads(data[8:8 + length]), data[8 + length:]
-    header.pop("__metadata__", None)
-    narrow = b""
-    for entry in header.values():
-        start, end = entry["data_offsets"]
-        values = struct.unpack("<%df" % ((end - start) // 4), body[start:end])
-        new = brains(values) if kind == "BF16" else b"".join(map(half, values))
-        entry.update(dtype=kind, data_offsets=[len(narrow), len(narrow) + len(new)])
+    model = Model(os.path.join(folder, "model.safetensors"))
+    header, narrow = {}, b""
+    for name, values in model.tensors.items():
+        new = (gguf_file.cut_to_bf16(values) if kind == "BF16"
+               else b"".join(map(gguf_file.pack_half, values)))
+        header[name] = {"dtype": kind, "shape": model.shapes[name],
+                        "data_offsets": [len(narrow), len(narrow) + len(new)]}
         narrow += new
     head = json.dumps(header).encode()
     with open(os.path.join(out, "model.safetensors"), "wb") as file:

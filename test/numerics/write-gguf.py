@@ -11,31 +11,13 @@ Tensors are F32, as in the folder. Needs nothing but Python.
 """
 import json
 import os
-import struct
 import sys
 
-UINT32, INT32, FLOAT32, STRING, ARRAY = 4, 5, 6, 8, 9
+import gguf_file
+from gguf_file import ARRAY, F32, FLOAT32, INT32, STRING, UINT32
+from model_file import Model
+
 NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
-PARTS = {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q",
-         "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-         "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
-         "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
-WHOLE = {"model.embed_tokens.weight": "token_embd.weight",
-         "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}
-PACK = {UINT32: lambda x: struct.pack("<I", x), INT32: lambda x: struct.pack("<i", x),
-        FLOAT32: lambda x: struct.pack("<f", x),
-        STRING: lambda x: struct.pack("<Q", len(x.encode())) + x.encode()}
-
-
-def read_tensors(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    length = struct.unpack("<Q", data[:8])[0]
-    for name, entry in json.loads(data[8:8 + length]).items():
-        if name != "__metadata__":
-            assert entry["dtype"] == "F32", name
-            begin, end = (8 + length + offset for offset in entry["data_offsets"])
-            yield name, entry["shape"], data[begin:end]
 
 
 def permute(data, heads, shape):
@@ -45,13 +27,6 @@ def permute(data, heads, shape):
     rows = [data[i * row:(i + 1) * row] for i in range(shape[0])]
     return b"".join(rows[(2 * head + side) * half + i] for head in range(heads)
                     for i in range(half) for side in range(2))
-
-
-def rename(name):
-    if name in WHOLE:
-        return WHOLE[name]
-    layer, rest = name.removeprefix("model.layers.").split(".", 1)
-    return "blk.%s.%s.weight" % (layer, PARTS[rest.removesuffix(".weight")])
 
 
 def describe(config):
@@ -97,36 +72,20 @@ def describe_tokens(tokenizer):
             yield "tokenizer.ggml.%s_token_id" % key, UINT32, model["vocab"][name]
 
 
-def pack(kind, value):
-    if kind != ARRAY:
-        return PACK[kind](value)
-    inner, items = value
-    return struct.pack("<IQ", inner, len(items)) + b"".join(map(PACK[inner], items))
-
-
 def main(folder, path):
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
         config = json.load(file)
     with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as file:
         tokenizer = json.load(file)
-    values = [*describe(config), *describe_tokens(tokenizer)]
-    infos, body = b"", b""
-    count = 0
-    for name, shape, data in read_tensors(os.path.join(folder, "model.safetensors")):
+    tensors = []
+    model = Model(os.path.join(folder, "model.safetensors"))
+    for name, shape in model.shapes.items():
+        data = model.tensors[name].tobytes()
         for part, heads in (("q", "num_attention_heads"), ("k", "num_key_value_heads")):
             if ".%s_proj." % part in name:
                 data = permute(data, config[heads], shape)
-        infos += PACK[STRING](rename(name)) + struct.pack("<I", len(shape))
-        infos += struct.pack("<%dQ" % len(shape), *reversed(shape))
-        infos += struct.pack("<IQ", 0, len(body))
-        body += data + b"\0" * (-len(data) % 32)
-        count += 1
-    head = b"GGUF" + struct.pack("<IQQ", 3, count, len(values))
-    for key, kind, value in values:
-        head += PACK[STRING](key) + struct.pack("<I", kind) + pack(kind, value)
-    head += infos
-    with open(path, "wb") as file:
-        file.write(head + b"\0" * (-len(head) % 32) + body)
+        tensors.append((gguf_file.rename(name), shape, F32, data))
+    gguf_file.write(path, [*describe(config), *describe_tokens(tokenizer)], tensors)
 
 
 if __name__ == "__main__":

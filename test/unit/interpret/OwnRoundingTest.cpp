@@ -100,9 +100,11 @@ TEST(OwnRounding, ReadsFormatsOfProducts) {
   auto formats = read(R"([
     {"weights": "i4", "activations": "f32", "group": 32, "of": ["a", "b"]},
     {"weights": "bf16", "activations": "bf16", "erf": "short",
-     "of": ["c"]}])");
+     "of": ["c"]},
+    {"weights": "i8", "activations": "i8", "group": 32, "stored": true,
+     "table": "f32", "of": ["e"]}])");
   ASSERT_TRUE(formats);
-  EXPECT_EQ(formats->size(), 3u);
+  EXPECT_EQ(formats->size(), 4u);
   EXPECT_EQ(formats->lookup("b").precision.getWeights(), kernel::Format::i4);
   EXPECT_EQ(formats->lookup("b").precision.getGroup(), 32);
   EXPECT_EQ(formats->lookup("c").precision.getActivations(),
@@ -110,6 +112,10 @@ TEST(OwnRounding, ReadsFormatsOfProducts) {
   EXPECT_FALSE(formats->lookup("d").precision);
   EXPECT_TRUE(formats->lookup("c").hasShortErf);
   EXPECT_FALSE(formats->lookup("a").hasShortErf);
+  EXPECT_TRUE(formats->lookup("e").precision.getStored());
+  EXPECT_FALSE(formats->lookup("a").precision.getStored());
+  EXPECT_TRUE(formats->lookup("e").hasPlainTable);
+  EXPECT_FALSE(formats->lookup("a").hasPlainTable);
   EXPECT_FALSE(read(R"([{"weights": "i5", "activations": "f32", "of": []}])"));
   EXPECT_FALSE(read(R"([{"weights": "i8", "activations": "f32"}])"));
   EXPECT_FALSE(read("[1]"));

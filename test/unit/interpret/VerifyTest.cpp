@@ -127,6 +127,27 @@ TEST_F(VerifyTest, PassesWhatIsRight) {
   EXPECT_NE(print(report).find("f.copy: max abs 0"), std::string::npos);
 }
 
+/// Roundings are repeated in a program of their own; it has to be the same
+/// model, whatever they hide.
+TEST_F(VerifyTest, TheProgramWithAdaptersApartIsHeldToTheModel) {
+  VerifyOptions options;
+  options.formats.weights = "i8";
+  options.products.emplace();
+  auto verifyApart = [&](llvm::StringRef from, llvm::StringRef to) {
+    std::string source = kEncoder;
+    source.replace(source.find(from), from.size(), to);
+    mlir::OwningOpRef<mlir::ModuleOp> apart = parse(source);
+    options.apart = VerifyOptions::Apart{*apart, nullptr, std::nullopt};
+    return verify(nullptr, options);
+  };
+  VerifyReport same = verifyApart("@f", "@f");
+  EXPECT_TRUE(same.passed()) << print(same);
+  EXPECT_FALSE(same.own.empty());
+  EXPECT_EQ(firstFailure(verifyApart("0.5", "0.505")),
+            "output 'pooled' of the model with its adapter apart differs from "
+            "that of the two merged");
+}
+
 TEST_F(VerifyTest, SeesASmallError) {
   VerifyReport report = verify([](auto &pooled, auto &) {
     pooled.back() += 1e-4f * std::abs(pooled.back());
