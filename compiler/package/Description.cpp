@@ -169,7 +169,11 @@ private:
       library.gemm = gemm->str();
     bool first = library.entries.empty();
     for (auto program : variant.getBody().front().getOps<kernel::ProgramOp>()) {
-      if (first) {
+      if (auto name = program->getAttrOfType<mlir::StringAttr>(
+              attn::AttnDialect::kStandsForAttr)) {
+        if (first)
+          library.adapted.push_back(findEntry(name.getValue()));
+      } else if (first) {
         Expected<EntryDescription> described = entry(program);
         if (!described)
           return described.takeError();
