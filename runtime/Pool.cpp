@@ -5,11 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Two futex words. `phase` counts run() calls: threads wait for it to move.
-// `pending` counts the parts not done: the caller waits for zero. Who is about
-// to sleep announces it first and then sleeps only if the word has not moved;
-// who moves the word looks for sleepers afterwards. Both sides are sequentially
-// consistent, so no wake-up is lost and none is made for nobody.
+// Every thread has a futex word, its `ticket`: the caller opens it to hand out
+// a part, and whoever takes the part, the thread or the caller himself, sets
+// its lowest bit. `pending` counts the parts not done: the caller waits for
+// zero. Who is about to sleep announces it first and then sleeps only if the
+// word has not moved; who moves the word looks for sleepers afterwards. Both
+// sides are sequentially consistent, so no wake-up is lost and none is made for
+// nobody.
 //
 //===----------------------------------------------------------------------===//
 #include "Pool.h"
@@ -20,7 +22,6 @@
 #include "ThreadCount.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <new>
 #include <signal.h>
@@ -50,15 +51,16 @@ static void futexWake(std::atomic<uint32_t> &word, int count) {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
 }
 
-/// Spins until word != value, at most `ticks`; true if it changed.
-static bool spin(const std::atomic<uint32_t> &word, uint32_t value,
-                 int32_t ticks) {
+static constexpr uint32_t kTaken = 1; // of a ticket
+
+/// Spins until the ticket is open, at most `ticks`; true if it is.
+static bool spin(const std::atomic<uint32_t> &ticket, int32_t ticks) {
   if (ticks == 0)
-    return word.load(std::memory_order_acquire) != value;
+    return !(ticket.load(std::memory_order_acquire) & kTaken);
   uint64_t start = __rdtsc();
   do {
     for (int i = 0; i < 16; ++i) {
-      if (word.load(std::memory_order_acquire) != value)
+      if (!(ticket.load(std::memory_order_acquire) & kTaken))
         return true;
       _mm_pause();
     }
@@ -133,8 +135,8 @@ void Pool::stop(Memory &memory) {
   bool ours = lock.load(std::memory_order_relaxed) >> 1 == lockWord(false) >> 1;
   if (ours && running() > 0) {
     stopping.store(true, std::memory_order_relaxed);
-    phase.fetch_add(1);
-    futexWake(phase, INT_MAX);
+    ++phase;
+    hand(running(), nullptr, nullptr);
     for (int32_t part = 1; part <= running(); ++part)
       pthread_join(workers[part].thread, nullptr);
   }
@@ -154,12 +156,11 @@ bool Pool::acquire() {
   // The word was another process's: this is a forked child's first call. What
   // cannot be started is done by the caller, with the same results.
   stopping.store(false, std::memory_order_relaxed);
-  phase.store(0, std::memory_order_relaxed);
-  sleepers.store(0, std::memory_order_relaxed);
   pending.store(0, std::memory_order_relaxed);
   callerSleeps.store(false, std::memory_order_relaxed);
   for (int32_t part = 0; part < parts; ++part) {
-    workers[part].claimed.store(0, std::memory_order_relaxed);
+    workers[part].ticket.store(kTaken, std::memory_order_relaxed);
+    workers[part].sleeps.store(false, std::memory_order_relaxed);
     workers[part].processor.store(-1, std::memory_order_relaxed);
   }
   (void)startThreads();
@@ -172,10 +173,28 @@ void Pool::release() {
 
 bool Pool::isTaken() const { return lock.load(std::memory_order_relaxed) & 1; }
 
-bool Pool::claim(Worker &worker, uint32_t current) {
-  uint32_t last = current - 1;
-  return worker.claimed.compare_exchange_strong(last, current,
-                                                std::memory_order_acq_rel);
+/// Opens the tickets of `count` threads for this phase, and wakes those asleep.
+void Pool::hand(int32_t count, PartFunction function, void *context) {
+  // Stores that nobody waits for go out side by side; one fence for all of
+  // them.
+  for (int32_t part = 1; part <= count; ++part) {
+    Worker &worker = workers[part];
+    worker.function = function;
+    worker.context = context;
+    worker.ticket.store(phase << 1, std::memory_order_release);
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  for (int32_t part = 1; part <= count; ++part)
+    if (workers[part].sleeps.load(std::memory_order_relaxed))
+      futexWake(workers[part].ticket, 1);
+}
+
+bool Pool::claim(Worker &worker) {
+  // Looking comes first: an exchange takes the line away even where it fails.
+  uint32_t open = worker.ticket.load(std::memory_order_relaxed);
+  return !(open & kTaken) &&
+         worker.ticket.compare_exchange_strong(open, open | kTaken,
+                                               std::memory_order_acq_rel);
 }
 
 void Pool::finishPart() {
@@ -183,26 +202,19 @@ void Pool::finishPart() {
     futexWake(pending, 1);
 }
 
-void Pool::run(PartFunction partFunction, void *partContext, int32_t count) {
+void Pool::run(PartFunction function, void *context, int32_t count) {
   if (count == 1) {
-    partFunction(partContext, 0);
+    function(context, 0);
     return;
   }
-  function = partFunction;
-  context = partContext;
+  ++phase;
   pending.store(count - 1, std::memory_order_relaxed);
-  uint32_t current = phase.load(std::memory_order_relaxed) + 1;
-  // Who has no part finds it taken.
-  for (int32_t part = count; part < parts; ++part)
-    workers[part].claimed.store(current, std::memory_order_relaxed);
   callerProcessor.store(currentProcessor(), std::memory_order_relaxed);
-  phase.store(current); // publishes the above
-  if (sleepers.load() > 0)
-    futexWake(phase, INT_MAX);
-  partFunction(partContext, 0);
+  hand(count - 1, function, context);
+  function(context, 0);
   for (int32_t part = 1; part < count; ++part)
-    if (claim(workers[part], current)) {
-      partFunction(partContext, part);
+    if (claim(workers[part])) {
+      function(context, part);
       pending.fetch_sub(1, std::memory_order_acq_rel);
     }
   awaitParts();
@@ -225,19 +237,19 @@ void Pool::awaitParts() {
   }
 }
 
-uint32_t Pool::awaitPhase(Worker &worker, uint32_t seen) {
-  bool moved = spin(phase, seen, spinTicks);
-  for (int32_t spins = 1; !moved && spins < kCallSpins && isTaken(); ++spins)
-    moved = spin(phase, seen, spinTicks);
-  if (!moved) {
-    worker.processor.store(-1, std::memory_order_relaxed);
-    sleepers.fetch_add(1);
-    while (phase.load() == seen)
-      futexWait(phase, seen);
-    sleepers.fetch_sub(1);
-    settle(worker);
-  }
-  return phase.load(std::memory_order_acquire);
+void Pool::awaitTicket(Worker &worker) {
+  bool isOpen = spin(worker.ticket, spinTicks);
+  for (int32_t spins = 1; !isOpen && spins < kCallSpins && isTaken(); ++spins)
+    isOpen = spin(worker.ticket, spinTicks);
+  if (isOpen)
+    return;
+  worker.processor.store(-1, std::memory_order_relaxed);
+  worker.sleeps.store(true);
+  uint32_t ticket;
+  while ((ticket = worker.ticket.load()) & kTaken)
+    futexWait(worker.ticket, ticket);
+  worker.sleeps.store(false, std::memory_order_relaxed);
+  settle(worker);
 }
 
 bool Pool::isOccupied(const Worker &worker, int32_t processor) const {
@@ -287,15 +299,14 @@ void Pool::work(Worker &worker) {
   snprintf(threadName, sizeof(threadName), "%.*s/%d",
            static_cast<int>(kNameCapacity - 1) - length, name, worker.part);
   pthread_setname_np(pthread_self(), threadName);
-  // Phase 0 is the time before the first run(). A thread that starts late may
-  // miss phases; their parts were taken by the caller.
-  uint32_t seen = 0;
+  // A thread that starts late misses phases; their parts were taken by the
+  // caller.
   for (;;) {
-    seen = awaitPhase(worker, seen);
+    awaitTicket(worker);
     if (stopping.load(std::memory_order_relaxed))
       return;
-    if (claim(worker, seen)) {
-      function(context, worker.part);
+    if (claim(worker)) {
+      worker.function(worker.context, worker.part);
       finishPart();
     }
   }

@@ -64,9 +64,15 @@ public:
   int32_t running() const { return started.load(std::memory_order_relaxed); }
 
 private:
+  /// What the caller hands to a thread lies on one line, which the thread spins
+  /// on: it makes one way between the processors per phase.
   struct alignas(64) Worker {
-    std::atomic<uint32_t> claimed{0};   ///< last phase whose part was taken
-    std::atomic<int32_t> processor{-1}; ///< where it woke up; -1 while asleep
+    std::atomic<uint32_t> ticket{1}; ///< futex word: phase << 1 | taken
+    std::atomic<bool> sleeps{false};
+    PartFunction function = nullptr; ///< written while the ticket is taken
+    void *context = nullptr;
+    // The thread's own.
+    alignas(64) std::atomic<int32_t> processor{-1}; ///< -1 while asleep
     int32_t part = 0;
     Pool *pool = nullptr;
     pthread_t thread = {};
@@ -77,32 +83,27 @@ private:
   static void *enter(void *worker);
   void work(Worker &worker);
   bool isTaken() const;
-  uint32_t awaitPhase(Worker &worker, uint32_t seen);
+  void hand(int32_t count, PartFunction function, void *context);
+  void awaitTicket(Worker &worker);
+  void awaitParts();
+  bool claim(Worker &worker);
+  void finishPart();
   bool isOccupied(const Worker &worker, int32_t processor) const;
   void settle(Worker &worker);
-  void awaitParts();
-  bool claim(Worker &worker, uint32_t phase);
-  void finishPart();
 
   static constexpr size_t kNameCapacity = 16; // the kernel's limit
 
   Worker *workers = nullptr; ///< [parts]; workers[0] is the caller's, unused
   int32_t parts = 1;
   int32_t spinTicks = 0;
+  uint32_t phase = 0; ///< run() calls; the owner's
   std::atomic<int32_t> started{0};
+  std::atomic<bool> stopping{false};
+  std::atomic<int32_t> callerProcessor{-1}; ///< when the phase began
   char name[kNameCapacity] = "";
   std::atomic<uint64_t> lock{0}; ///< process id << 1 | taken
 
-  // What the phase under way does; written while no part is claimed.
-  PartFunction function = nullptr;
-  void *context = nullptr;
-
-  // Futex words and their neighbours, each on a line of its own: spinning
-  // readers must not slow the writers of the other.
-  alignas(64) std::atomic<uint32_t> phase{0};
-  std::atomic<int32_t> callerProcessor{-1}; ///< when the phase began
-  std::atomic<bool> stopping{false};
-  alignas(64) std::atomic<uint32_t> sleepers{0};
+  // The other futex word: the caller spins on it, alone.
   alignas(64) std::atomic<uint32_t> pending{0};
   std::atomic<bool> callerSleeps{false};
 };
