@@ -7,8 +7,9 @@
 
 In sessions that chose no adapter every output of every entry has the same bits, for
 several sizes, on one thread and on two, before ADAPTER was chosen and after it; with
-it, they differ. The weights file has what PLAIN's has, once and as it is there, and
-beside it nothing but the adapters'. Needs nothing but Python.
+it, they differ. The phases are PLAIN's, with their kernels, bytes and slots. The
+weights file has what PLAIN's has, once and as it is there, and beside it nothing but
+the adapters'. Needs nothing but Python.
 """
 import ctypes
 import json
@@ -89,6 +90,12 @@ def main(separate, plain, adapter):
     for name in more:
         check(".adapter." in name or name.startswith("adapter/"),
               "the weight %s is there for nobody" % name)
+
+    ours, theirs = (describe(Library(path))["variants"][0] for path in (separate, plain))
+    for kind in ("work", "memory"):
+        check([entry for entry in ours[kind] if not entry.get("adapted")] == theirs[kind],
+              "other phases: " + kind)
+        check(any(entry.get("adapted") for entry in ours[kind]), "no phases of adapters")
 
     calls = 0
     for threads in (1, 2):
