@@ -8,11 +8,14 @@
 // Candidates form a heap from which the likeliest are taken one by one, until
 // top_k, top_p or min_p end it: of a large vocabulary only what may be drawn is
 // ever sorted. Equal logits rank by token id, so that the order is total. A NaN
-// counts as -inf.
+// counts as -inf; where nothing is more than that, nothing is chosen.
 //
 //===----------------------------------------------------------------------===//
 #include "Sample.h"
 
+#include "Errors.h"
+
+#include <inttypes.h>
 #include <string.h>
 
 namespace attnrt {
@@ -146,10 +149,21 @@ double Sampler::draw() {
 attn_status Sampler::prepare(float *logits, int64_t count, const int32_t *seen,
                              size_t seenCount) {
   attn_status status = penalize(logits, count, seen, seenCount);
-  for (int64_t i = 0; i < count && status == ATTN_OK; ++i)
-    if (logits[i] != logits[i])
-      logits[i] = -__builtin_inff();
-  return status;
+  if (status != ATTN_OK)
+    return status;
+  constexpr float kNever = -__builtin_inff();
+  bool isAny = false;
+  for (int64_t i = 0; i < count; ++i) {
+    const bool isPossible = logits[i] > kNever;
+    logits[i] = isPossible ? logits[i] : kNever;
+    isAny |= isPossible;
+  }
+  if (isAny)
+    return ATTN_OK;
+  return fail(ATTN_ERROR_WEIGHTS,
+              "of %" PRId64 " logits none is a number to choose by: weights of "
+              "the model, or what is made of them, are NaN or infinite",
+              count);
 }
 
 /// Ranks what may be drawn: best(0) to best(kept - 1).

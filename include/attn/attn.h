@@ -345,7 +345,7 @@ typedef struct attn_message {
  *   what else changes a sequence of the session in between forgets it. `result`
  *   may be NULL.
  *   ATTN_ERROR_CONTEXT_FULL if the prompt itself does not fit, and then nothing
- *   is changed.
+ *   is changed; ATTN_ERROR_WEIGHTS if no logit is a number.
  * generate_text: the same with a text, tokenized with the tokenizer's special
  *   tokens if the sequence is empty, else without; NULL without text.
  * detokenize: ids to text, special tokens left out; writes at most `capacity`

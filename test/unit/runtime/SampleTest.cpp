@@ -10,9 +10,11 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Sample.h"
+#include "attn/abi.h"
 
 #include <cmath>
 #include <fstream>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
 #include <sstream>
@@ -58,7 +60,30 @@ TEST_F(Sampling, GreedyTakesTheFirstOfTheLargest) {
   sampler.start(options);
   EXPECT_EQ(choose({1, 3, 2, 3}), 1);
   EXPECT_EQ(choose({NAN, -2, -INFINITY, -1}), 3);
-  EXPECT_EQ(choose({NAN, NAN}), 0);
+  EXPECT_EQ(choose({NAN, INFINITY}), 1);
+}
+
+TEST_F(Sampling, NothingIsChosenOfNothing) {
+  for (float temperature : {0.0f, 0.7f}) {
+    options.temperature = temperature;
+    sampler.start(options);
+    for (std::vector<float> none : {std::vector<float>{NAN, NAN, NAN},
+                                    std::vector<float>{-INFINITY, NAN, NAN}}) {
+      int32_t token = 7;
+      std::vector<double> shares(none.size());
+      EXPECT_EQ(sampler.choose(none.data(), 3, nullptr, 0, token),
+                ATTN_ERROR_WEIGHTS);
+      EXPECT_THAT(attnrt_last_error(),
+                  testing::HasSubstr("of 3 logits none is a number"));
+      EXPECT_EQ(sampler.guess(none.data(), 3, nullptr, 0, shares.data(), token),
+                ATTN_ERROR_WEIGHTS);
+      EXPECT_EQ(
+          sampler.judge(none.data(), 3, nullptr, 0, 1, shares.data(), token),
+          ATTN_ERROR_WEIGHTS);
+      EXPECT_EQ(token, 7);
+    }
+    EXPECT_EQ(choose({-INFINITY, NAN, -3e38f}), 2);
+  }
 }
 
 TEST_F(Sampling, DrawsByProbability) {
