@@ -37,8 +37,11 @@ struct SeparateAdapter {
 
 class AdapterSet {
 public:
-  AdapterSet(mlir::ModuleOp module, WeightTable &weights)
-      : module(module), context(*module.getContext()), weights(weights) {}
+  /// Products have at least the `ranks` that are given for single tensors.
+  AdapterSet(mlir::ModuleOp module, WeightTable &weights,
+             std::map<std::string, int64_t> ranks)
+      : module(module), context(*module.getContext()), weights(weights),
+        leastRanks(std::move(ranks)) {}
 
   /// Reads folders, each "DIR" or "NAME=DIR".
   llvm::LogicalResult read(llvm::ArrayRef<std::string> given);
@@ -59,6 +62,7 @@ public:
 private:
   llvm::LogicalResult fail(llvm::StringRef code, const llvm::Twine &what,
                            const llvm::Twine &todo);
+  int64_t getRank(llvm::StringRef tensor) const;
   int64_t getRows(llvm::StringRef tensor) const;
   int64_t getColumns(llvm::StringRef tensor) const;
   llvm::LogicalResult checkReplacements(const SeparateAdapter &adapter);
@@ -76,6 +80,7 @@ private:
   mlir::ModuleOp module;
   mlir::MLIRContext &context;
   WeightTable &weights;
+  std::map<std::string, int64_t> leastRanks;
   std::vector<SeparateAdapter> adapters;
 };
 

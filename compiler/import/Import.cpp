@@ -266,7 +266,8 @@ LogicalResult FolderImport::emit() {
   } else if (towers) {
     emitTowerEntries(program);
   } else {
-    encoder->weightsVary = !options.adapters.empty();
+    encoder->weightsVary =
+        !options.adapters.empty() || options.adapterRanks.has_value();
     emitEncoderEntries(program);
   }
   bool good = succeeded(checkExtraTensors(program.getUsedTensors()));
@@ -274,8 +275,8 @@ LogicalResult FolderImport::emit() {
   if (!good)
     return failure();
   if (!options.adapters.empty() &&
-      failed(addSeparateAdapters(module, options.adapters,
-                                 options.joinsProjections, model->weights)))
+      failed(addSeparateAdapters(module, options.adapters, options,
+                                 model->weights)))
     return failure();
   return mlir::verify(module);
 }

@@ -24,7 +24,10 @@ struct ImportOptions {
   bool allowExtraTensors = false;
   std::string adapter;               ///< a PEFT folder to merge; empty: none
   std::vector<std::string> adapters; ///< kept apart: "DIR" or "NAME=DIR"
-  bool joinsProjections = true;      ///< the pass fuse-qkv will run
+  /// Ranks that adapters have at least, by tensor: those of a library that
+  /// keeps others apart, too.
+  std::optional<std::map<std::string, int64_t>> adapterRanks;
+  bool joinsProjections = true; ///< the pass fuse-qkv will run
 };
 
 /// A file that travels in the weights: the tokenizer's, the licence.

@@ -77,8 +77,7 @@ static LogicalResult keepAdapters(mlir::ModuleOp module, StringRef path,
     }
   return adapters.empty()
              ? success()
-             : addSeparateAdapters(module, adapters, options.joinsProjections,
-                                   weights);
+             : addSeparateAdapters(module, adapters, options, weights);
 }
 
 /// Where the module is dumped next is not known: paths become absolute.

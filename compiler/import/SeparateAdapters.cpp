@@ -93,16 +93,25 @@ void AdapterSet::nameFolders() {
   module->setAttr(AttnDialect::kAdaptersAttr, builder.getArrayAttr(names));
 }
 
+int64_t AdapterSet::getRank(StringRef tensor) const {
+  auto least = leastRanks.find(tensor.str());
+  int64_t rank = least == leastRanks.end() ? 0 : least->second;
+  for (const SeparateAdapter &adapter : adapters)
+    if (const LowRankUpdate *update = adapter.findUpdate(tensor))
+      rank = std::max(rank, update->rank);
+  return rank;
+}
+
 int64_t AdapterSet::getRank(ArrayRef<StringRef> tensors) const {
+  const bool isChanged = llvm::any_of(tensors, [&](StringRef tensor) {
+    return llvm::any_of(adapters, [&](const SeparateAdapter &adapter) {
+      return adapter.findUpdate(tensor) != nullptr;
+    });
+  });
   int64_t sum = 0;
-  for (StringRef tensor : tensors) {
-    int64_t rank = 0;
-    for (const SeparateAdapter &adapter : adapters)
-      if (const LowRankUpdate *update = adapter.findUpdate(tensor))
-        rank = std::max(rank, update->rank);
-    sum += rank;
-  }
-  return sum;
+  for (StringRef tensor : tensors)
+    sum += getRank(tensor);
+  return isChanged ? sum : 0;
 }
 
 int64_t AdapterSet::getRows(StringRef tensor) const {
@@ -218,6 +227,10 @@ llvm::Error AdapterSet::addTensor(StringRef source,
                          ", for which the program has products",
                      "give the adapters that the program was made with");
   if (source.starts_with(kAdapterDown)) {
+    std::vector<int64_t> &ranks = weights.adapterRanks[names.str()];
+    ranks.clear();
+    for (StringRef tensor : tensors)
+      ranks.push_back(getRank(tensor));
     weights.addTensor(source, {getRank(tensors), getColumns(tensors.front())},
                       makeDown(tensors, adapter), choice);
     return llvm::Error::success();
@@ -263,12 +276,15 @@ LogicalResult AdapterSet::addTensors() {
 }
 
 LogicalResult addSeparateAdapters(ModuleOp module, ArrayRef<std::string> given,
-                                  bool joinsProjections, WeightTable &weights) {
-  AdapterSet adapters(module, weights);
+                                  const ImportOptions &options,
+                                  WeightTable &weights) {
+  AdapterSet adapters(
+      module, weights,
+      options.adapterRanks.value_or(std::map<std::string, int64_t>()));
   if (failed(adapters.read(given)))
     return failure();
   if (!module->hasAttr(AttnDialect::kAdaptersAttr) &&
-      failed(addAdaptedEntries(module, adapters, joinsProjections)))
+      failed(addAdaptedEntries(module, adapters, options.joinsProjections)))
     return failure();
   adapters.nameFolders();
   return adapters.addTensors();

@@ -23,18 +23,19 @@
 #ifndef ATTNC_COMPILER_IMPORT_SEPARATEADAPTERS_H
 #define ATTNC_COMPILER_IMPORT_SEPARATEADAPTERS_H
 
-#include "compiler/import/Weights.h"
+#include "compiler/import/Import.h"
 
 namespace attnc {
 
 /// Reads the adapters of `given`, each "DIR" or "NAME=DIR", into choices of
 /// `weights`. In a module that has no adapters yet, entries with their products
-/// are added; a dumped one has them. `joinsProjections`: the model's own
-/// queries, keys and values will be one product, and are to share their weight.
-/// Problems go to the context's engine (A0241 to A0245).
+/// are added; a dumped one has them. Products have the ranks of
+/// `options.adapterRanks` at least. With `options.joinsProjections` the model's
+/// own queries, keys and values will be one product, and are to share their
+/// weight. Problems go to the context's engine (A0241 to A0245).
 llvm::LogicalResult addSeparateAdapters(mlir::ModuleOp module,
                                         llvm::ArrayRef<std::string> given,
-                                        bool joinsProjections,
+                                        const ImportOptions &options,
                                         WeightTable &weights);
 
 } // namespace attnc

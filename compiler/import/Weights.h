@@ -102,6 +102,9 @@ public:
                  std::optional<unsigned> choice = std::nullopt);
   void replaceInChoice(unsigned choice, llvm::StringRef name,
                        const WeightEntry &entry);
+  /// Of every product of adapters the names of its tensors, separated by '|',
+  /// and the rank that each of them has in it.
+  std::map<std::string, std::vector<int64_t>> adapterRanks;
   /// True if a source of the weight is another one with this choice.
   bool differs(attn::WeightOp weight, unsigned choice) const;
   /// Whether a tensor's numbers are those of its file for everybody: no adapter

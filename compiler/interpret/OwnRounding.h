@@ -8,7 +8,9 @@
 // What formats lose hides mistakes from the bounds of Verify.h. So where the
 // formats of single products are known (ProductFormats.h), a second reference
 // computes in double precision with the weights that the library has, and with
-// rows rounded as the library rounds them. From that one the library is off by
+// rows rounded as the library rounds them. Where sessions have adapters beside
+// the model's products, it runs the same program, which has to compute what the
+// model with the adapter merged does. From this reference the library is off by
 // f32 arithmetic alone, in one of two ways:
 //
 // - Rows, attention and caches of f32: in every case, within the bound of f32.

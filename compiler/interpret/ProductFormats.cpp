@@ -16,9 +16,10 @@ using namespace mlir;
 
 namespace attnc {
 
-std::optional<ProductFormats>
-readProductFormats(MLIRContext *context, const llvm::json::Array &list) {
-  ProductFormats formats;
+std::optional<ProductFormats> readProductFormats(MLIRContext *context,
+                                                 const llvm::json::Array &list,
+                                                 bool isAdapted) {
+  ProductFormats formats, adapted;
   for (const llvm::json::Value &value : list) {
     const llvm::json::Object *product = value.getAsObject();
     const llvm::json::Array *sources =
@@ -39,9 +40,15 @@ readProductFormats(MLIRContext *context, const llvm::json::Array &list) {
     const ProductFormat format = {precision,
                                   product->getString("erf") == "short",
                                   product->getString("table") == "f32"};
+    ProductFormats &target =
+        product->getBoolean("adapted").value_or(false) ? adapted : formats;
     for (const llvm::json::Value &source : *sources)
-      formats[source.getAsString().value_or("")] = format;
+      target[source.getAsString().value_or("")] = format;
   }
+  // Entries that no adapter changes are the model's own in every session.
+  if (isAdapted)
+    for (const auto &[source, format] : adapted)
+      formats[source] = format;
   return formats;
 }
 

@@ -31,10 +31,12 @@ struct ProductFormat {
 /// weights were concatenated.
 using ProductFormats = llvm::StringMap<ProductFormat>;
 
-/// From the member "products" of a variant in a library's description; nothing
-/// if it is not of the form that DescribeProducts.cpp writes.
+/// From the member "products" of a variant in a library's description, for
+/// sessions with an adapter or without; nothing if it is not of the form that
+/// DescribeProducts.cpp writes.
 std::optional<ProductFormats> readProductFormats(mlir::MLIRContext *context,
-                                                 const llvm::json::Array &list);
+                                                 const llvm::json::Array &list,
+                                                 bool isAdapted = false);
 
 namespace interpret {
 

@@ -34,12 +34,24 @@ namespace {
 /// By output and element.
 using Allowances = std::vector<std::vector<double>>;
 
+/// The entry in which the library's roundings are repeated: in sessions with an
+/// adapter, one that stands for the model's own.
+attn::EntryOp findAdapted(attn::EntryOp entry, const VerifyOptions &options) {
+  if (options.apart && options.apart->choice)
+    for (auto other : ModuleOp(options.apart->module).getOps<attn::EntryOp>())
+      if (other->getAttr(attn::AttnDialect::kStandsForAttr) ==
+          entry.getSymNameAttr())
+        return other;
+  return entry;
+}
+
 class EntryVerifier {
 public:
   /// `own` repeats the roundings of the library; null: they are not known.
   EntryVerifier(Interpreter &interpreter, Interpreter *own, attn::EntryOp entry,
                 const VerifyOptions &options, VerifyCall call)
-      : interpreter(interpreter), own(own), entry(entry), call(call),
+      : interpreter(interpreter), own(own), entry(entry),
+        ownEntry(findAdapted(entry, options)), call(call),
         relative(getRelativeBound(entry, options.formats)),
         singleRelative(getRelativeBound(entry, {})), options(options),
         keeps(!entry.getBody().getOps<attn::AppendOp>().empty() ||
@@ -88,7 +100,7 @@ private:
 
   Interpreter &interpreter;
   Interpreter *own;
-  attn::EntryOp entry;
+  attn::EntryOp entry, ownEntry;
   VerifyCall call;
   double relative;       ///< of the library's formats
   double singleRelative; ///< of f32
@@ -229,8 +241,8 @@ void EntryVerifier::runAgain(
   for (unsigned number = 1; number <= runs; ++number) {
     reference.setSeed(number);
     // The reference took these inputs already.
-    see(llvm::cantFail(
-        runAfter(reference, entry, steps, plan.sizes, inputs, precision)));
+    see(llvm::cantFail(runAfter(reference, &reference == own ? ownEntry : entry,
+                                steps, plan.sizes, inputs, precision)));
   }
 }
 

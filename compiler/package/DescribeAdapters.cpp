@@ -18,6 +18,7 @@ namespace attnc {
 
 void describeAdapters(LibraryDescription &library, mlir::ModuleOp module,
                       const WeightTable &table) {
+  library.adapterRanks = table.adapterRanks;
   const size_t read = library.weights.size();
   for (auto [choice, name] : enumerate(table.choices())) {
     AdapterDescription adapter;

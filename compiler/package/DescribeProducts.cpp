@@ -37,7 +37,7 @@ std::vector<ProductsDescription> describeProducts(kernel::VariantOp variant) {
   const DenseSet<mlir::Attribute> plainTables = getPlainTables(variant);
   // In the order of dispatches, so that two compilations say the same.
   using Kind = std::tuple<kernel::PrecisionAttr, /*hasShortErf=*/char,
-                          /*hasPlainTable=*/char>;
+                          /*hasPlainTable=*/char, /*isAdapted=*/char>;
   MapVector<Kind, SetVector<StringRef>> sources;
   variant.walk([&](kernel::DispatchOp dispatch) {
     kernel::FuncOp kernel = getKernel(dispatch);
@@ -55,17 +55,23 @@ std::vector<ProductsDescription> describeProducts(kernel::VariantOp variant) {
     const unsigned operand =
         cast<mlir::BlockArgument>(linear.getWeight()).getArgNumber();
     auto weight = dispatch.getIns()[operand].getDefiningOp<kernel::WeightOp>();
+    const char isAdapted =
+        dispatch->getParentOfType<kernel::ProgramOp>()->hasAttr(
+            attn::AttnDialect::kStandsForAttr);
     const char isPlain = plainTables.contains(weight.getWeightAttr());
     auto declared = module.lookupSymbol<attn::WeightOp>(weight.getWeight());
     for (auto source :
          declared.getSources().getAsValueRange<mlir::StringAttr>())
-      sources[{precision, isShort, isPlain}].insert(source);
+      sources[{precision, isShort, isPlain, isAdapted}].insert(source);
   });
   std::vector<ProductsDescription> products;
   for (auto &[kind, names] : sources) {
-    const auto &[precision, isShort, isPlain] = kind;
-    products.push_back(
-        {precision, isShort != 0, isPlain != 0, {names.begin(), names.end()}});
+    const auto &[precision, isShort, isPlain, isAdapted] = kind;
+    products.push_back({precision,
+                        isShort != 0,
+                        isPlain != 0,
+                        isAdapted != 0,
+                        {names.begin(), names.end()}});
   }
   return products;
 }
@@ -85,6 +91,8 @@ void writeProducts(json::OStream &json,
           json.attribute("stored", true);
         if (product.hasPlainTable)
           json.attribute("table", "f32");
+        if (product.isAdapted)
+          json.attribute("adapted", true);
         if (product.hasShortErf)
           json.attribute("erf", "short");
         json.attributeArray("of", [&] {

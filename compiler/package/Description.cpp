@@ -395,11 +395,19 @@ std::string LibraryDescription::json() const {
       json.attribute("layout", layoutFingerprint);
       json.attribute("content", contentDigest);
     });
-    if (!adapters.empty())
+    if (!adapters.empty()) {
       json.attributeArray("adapters", [&] {
         for (const AdapterDescription &adapter : adapters)
           json.value(adapter.name);
       });
+      json.attributeObject("adapter_ranks", [&] {
+        for (const auto &[tensors, ranks] : adapterRanks)
+          json.attributeArray(tensors, [&, &ranks = ranks] {
+            for (int64_t rank : ranks)
+              json.value(rank);
+          });
+      });
+    }
     if (!states.states.empty())
       json.attributeObject("states", [&] { writeStates(json, *this); });
     if (hasText)

@@ -111,6 +111,7 @@ struct ProductsDescription {
   kernel::PrecisionAttr precision;
   bool hasShortErf;   ///< ShortErf.h
   bool hasPlainTable; ///< embeddings look the weight up in f32
+  bool isAdapted;     ///< of entries that sessions with an adapter run
   std::vector<std::string> sources;
 };
 
@@ -161,6 +162,8 @@ struct LibraryDescription {
   StatesDescription states;
   /// Weights from `weights[adapters.front().weights.size()]` on are theirs.
   std::vector<AdapterDescription> adapters;
+  /// Of their products, as in WeightTable.
+  std::map<std::string, std::vector<int64_t>> adapterRanks;
   int32_t decodeEntry = -1; ///< that generates text
   int32_t scoreEntry = -1;  ///< the same for all positions
   std::vector<int32_t> stopTokens;

@@ -16,6 +16,7 @@
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Diagnostics.h"
 #include "compiler/tools/Library.h"
+#include "compiler/tools/LibraryFormats.h"
 #include "compiler/tools/VerifyTexts.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
@@ -87,84 +88,6 @@ Error callLibrary(const Library &library, StringRef entryName,
   return Error::success();
 }
 
-/// The description of the variant that runs.
-Expected<const json::Object *> getVariant(const Library &library) {
-  Expected<json::Value> info = library.info();
-  if (!info)
-    return info.takeError();
-  std::optional<StringRef> running = info->getAsObject()->getString("variant");
-  const json::Array *variants = library.description().getArray("variants");
-  for (const json::Value &value : *variants)
-    if (value.getAsObject()->getString("name") == running)
-      return value.getAsObject();
-  return nullptr;
-}
-
-/// A format of a later attnc has errors that nobody here can bound.
-Error checkFormat(const char *what, StringRef format) {
-  if (kernel::symbolizeFormat(format))
-    return Error::success();
-  return createStringError(
-      "error[A0705]: the library keeps or multiplies its " + Twine(what) +
-      " in '" + format +
-      "'; this attnc knows f32, bf16, i8 and i4\nnote: verify it with the "
-      "attnc that made it, or compile the model again");
-}
-
-/// What the variant that runs multiplies in; the description outlives the
-/// comparison.
-Expected<NarrowFormats> getFormats(const Library &library) {
-  Expected<const json::Object *> found = getVariant(library);
-  if (!found)
-    return found.takeError();
-  NarrowFormats formats;
-  if (*found) {
-    const json::Object &variant = **found;
-    formats.weights = variant.getString("weights").value_or("f32");
-    if (formats.weights == "stored") // the numbers that the model has
-      formats.weights = "f32";
-    formats.activations = variant.getString("activations").value_or("f32");
-    // Libraries that do not say it multiply so at most.
-    formats.attention =
-        variant.getString("attention")
-            .value_or(formats.activations == "f32" ? "f32" : "bf16");
-    formats.group = variant.getInteger("group").value_or(formats.group);
-  }
-  if (const json::Object *states = library.description().getObject("states"))
-    formats.cache = states->getString("format").value_or("f32");
-  for (auto [what, format] : {std::pair("weights", formats.weights),
-                              std::pair("activations", formats.activations),
-                              std::pair("attention", formats.attention),
-                              std::pair("caches", formats.cache)})
-    if (Error error = checkFormat(what, format))
-      return std::move(error);
-  return formats;
-}
-
-/// The formats of single products, where the library tells them and nothing
-/// stands beside the products: adapters add to them. GPUs multiply in a format
-/// of their own.
-Expected<std::optional<ProductFormats>>
-getProducts(const Library &library, const NarrowFormats &formats,
-            mlir::MLIRContext *context) {
-  Expected<const json::Object *> found = getVariant(library);
-  if (!found)
-    return found.takeError();
-  const json::Object *variant = *found;
-  if (!variant || !formats.isNarrow() ||
-      library.description().getArray("adapters"))
-    return std::nullopt;
-  const Target *target = Target::find(variant->getString("name").value_or(""));
-  if (!target || target->isGpu())
-    return std::nullopt;
-  if (const json::Array *products = variant->getArray("products"))
-    return readProductFormats(context, *products);
-  // Caches alone are narrow; where products are, earlier libraries may not say.
-  if (formats.weights == "f32" && formats.activations == "f32")
-    return ProductFormats();
-  return std::nullopt;
-}
-
 VerifyOptions makeOptions(const Library &library) {
   VerifyOptions options;
   options.quick = quick;
@@ -189,18 +112,29 @@ VerifyOptions makeOptions(const Library &library) {
   return options;
 }
 
+/// `apart` is where roundings are repeated, or null.
 Expected<VerifyReport> compare(const Library &library,
-                               const ImportedModel &model) {
+                               const ImportedModel &model,
+                               const ChosenAdapter &chosen,
+                               ImportedModel *apart) {
   Expected<NarrowFormats> formats = getFormats(library);
   if (!formats)
     return formats.takeError();
   VerifyOptions options = makeOptions(library);
   options.formats = *formats;
-  Expected<std::optional<ProductFormats>> products =
-      getProducts(library, *formats, (*model.module)->getContext());
-  if (!products)
-    return products.takeError();
-  options.products = std::move(*products);
+  if (apart)
+    options.apart = {*apart->module, &apart->weights,
+                     findChoice(*apart, chosen.name)};
+  if (apart || !library.description().getArray("adapters")) {
+    Expected<std::optional<ProductFormats>> products = getProducts(
+        library, *formats, chosen.isApart, (*model.module)->getContext());
+    if (!products)
+      return products.takeError();
+    options.products = std::move(*products);
+  }
+  if (formats->isNarrow() && !options.products)
+    errs() << "note: the library's own roundings are not known: a mistake that "
+              "its formats hide is not seen\n";
   bool terminal = sys::Process::StandardErrIsDisplayed() && !json;
   auto progress = [&](const VerifyCase &tried) {
     if (verbose)
@@ -221,18 +155,19 @@ Expected<VerifyReport> compare(const Library &library,
   return report;
 }
 
-/// Sets the folder to merge into the reference. A library that keeps adapters
-/// apart has to give the same with the one of its name.
-Error chooseAdapter(Library &library, ImportOptions &options) {
+/// Reads --adapter. A library that keeps adapters apart has to give the same
+/// with the one of its name as the model with this one merged.
+Expected<ChosenAdapter> chooseAdapter(Library &library) {
+  ChosenAdapter chosen;
   auto [name, folder] = StringRef(adapter).split('=');
-  if (folder.empty()) {
-    folder = name;
-    name = sys::path::filename(folder.rtrim('/'));
-  }
-  options.adapter = folder.str();
-  if (adapter.empty() || !library.functions().session_adapter)
-    return Error::success();
-  return library.chooseAdapter(name);
+  chosen.folder = folder.empty() ? name : folder;
+  chosen.name =
+      folder.empty() ? sys::path::filename(name.rtrim('/')).str() : name.str();
+  chosen.isApart = !adapter.empty() && library.functions().session_adapter;
+  if (chosen.isApart)
+    if (Error error = library.chooseAdapter(chosen.name))
+      return std::move(error);
+  return chosen;
 }
 
 /// Weights in a file can be damaged apart from the library; those inside it
@@ -288,10 +223,12 @@ int run() {
   mlir::MLIRContext context(registry);
   context.loadAllAvailableDialects();
   DiagnosticPrinter diagnostics(context, /*printRemarks=*/false);
+  Expected<ChosenAdapter> chosen = chooseAdapter(**library);
+  if (!chosen)
+    return report(chosen.takeError());
   ImportOptions options;
   options.allowExtraTensors = allowExtra;
-  if (Error error = chooseAdapter(**library, options))
-    return report(std::move(error));
+  options.adapter = chosen->folder;
   for (const char *name : {"batch", "seq"})
     if (auto size = (*library)->sizes().find(name);
         size != (*library)->sizes().end())
@@ -303,7 +240,10 @@ int run() {
     return kFailure;
   if (!texts.empty())
     return runTexts(**library, *model);
-  Expected<VerifyReport> result = compare(**library, *model);
+  std::unique_ptr<ImportedModel> apart =
+      importApart(**library, *model, modelPath, options, *chosen);
+  Expected<VerifyReport> result =
+      compare(**library, *model, *chosen, apart.get());
   if (!result)
     return report(result.takeError());
   if (json)

@@ -89,6 +89,36 @@ TEST_F(SeparateAdaptersTest, ProjectionsShareTheModelsWeight) {
   EXPECT_FALSE(find(*model, query + ".adapter.down"));
 }
 
+/// The program of a library that keeps more adapters apart than one knows.
+TEST_F(SeparateAdaptersTest, RanksAreThoseOfALibrary) {
+  options.joinsProjections = true;
+  std::unique_ptr<ImportedModel> library = import(options);
+  ASSERT_TRUE(library) << messages;
+  const std::string joined = "layer.0.attention.self.qkv.weight";
+  const std::string value = "layer.0.attention.self.value.weight";
+  const auto &ranks = library->weights.adapterRanks;
+  EXPECT_EQ(
+      ranks.at("encoder." + query + "|encoder." + key + "|encoder." + value),
+      (std::vector<int64_t>{3, 2, 3}));
+
+  options.adapters = {path("lora")};
+  options.adapterRanks.emplace();
+  for (const auto &[tensors, each] : ranks) {
+    llvm::SmallVector<llvm::StringRef> names;
+    llvm::StringRef(tensors).split(names, '|');
+    for (auto [name, rank] : llvm::zip_equal(names, each))
+      (*options.adapterRanks)[name.str()] = rank;
+  }
+  std::unique_ptr<ImportedModel> alone = import(options);
+  ASSERT_TRUE(alone) << messages;
+  for (const char *part : {".adapter.down", ".adapter.up"})
+    EXPECT_EQ(get(*alone, joined + part, 0), get(*library, joined + part, 0));
+  // What lora leaves alone has no products, whatever the ranks.
+  const std::string other = "layer.0.intermediate.dense.weight.adapter.down";
+  EXPECT_TRUE(find(*library, other));
+  EXPECT_FALSE(find(*alone, other));
+}
+
 /// The text of an entry's body.
 static std::string printBody(attn::EntryOp entry) {
   std::string text;

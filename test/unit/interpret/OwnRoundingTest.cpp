@@ -93,9 +93,9 @@ TEST(OwnRounding, ReportsFailAndTell) {
 TEST(OwnRounding, ReadsFormatsOfProducts) {
   mlir::MLIRContext context;
   context.loadDialect<kernel::KernelDialect>();
-  auto read = [&](llvm::StringRef text) {
+  auto read = [&](llvm::StringRef text, bool isAdapted = false) {
     llvm::json::Value list = llvm::cantFail(llvm::json::parse(text));
-    return readProductFormats(&context, *list.getAsArray());
+    return readProductFormats(&context, *list.getAsArray(), isAdapted);
   };
   auto formats = read(R"([
     {"weights": "i4", "activations": "f32", "group": 32, "of": ["a", "b"]},
@@ -116,6 +116,16 @@ TEST(OwnRounding, ReadsFormatsOfProducts) {
   EXPECT_FALSE(formats->lookup("a").precision.getStored());
   EXPECT_TRUE(formats->lookup("e").hasPlainTable);
   EXPECT_FALSE(formats->lookup("a").hasPlainTable);
+  // Sessions with an adapter run other kernels.
+  constexpr const char *kAdapted = R"([
+    {"weights": "i8", "activations": "f32", "adapted": true, "of": ["a"]},
+    {"weights": "i4", "activations": "f32", "of": ["a", "b"]}])";
+  EXPECT_EQ(read(kAdapted)->lookup("a").precision.getWeights(),
+            kernel::Format::i4);
+  EXPECT_EQ(read(kAdapted, true)->lookup("a").precision.getWeights(),
+            kernel::Format::i8);
+  EXPECT_EQ(read(kAdapted, true)->lookup("b").precision.getWeights(),
+            kernel::Format::i4);
   EXPECT_FALSE(read(R"([{"weights": "i5", "activations": "f32", "of": []}])"));
   EXPECT_FALSE(read(R"([{"weights": "i8", "activations": "f32"}])"));
   EXPECT_FALSE(read("[1]"));
