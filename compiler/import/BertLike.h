@@ -108,6 +108,8 @@ protected:
   mlir::Value emitFeedForward(ProgramBuilder &program, llvm::StringRef name,
                               const BertLayer &layer, mlir::Value rows) const;
   llvm::StringRef getPrefix() const { return prefix; }
+  /// The tensor's name in the file.
+  std::string getSource(llvm::StringRef tensor) const;
 
   /// The widest rows that a configuration may ask for.
   static constexpr int64_t kMaxWidth = 65'536;
@@ -128,7 +130,6 @@ private:
   void refuseVariants(ConfigReader &config);
   void readHead(ConfigReader &config);
   void checkTiedDecoder(ConfigReader &config) const;
-  std::string getSource(llvm::StringRef tensor) const;
   mlir::Value emitEmbeddings(ProgramBuilder &program) const;
   mlir::Value emitAttention(ProgramBuilder &program, llvm::StringRef name,
                             const BertLayer &layer, mlir::Value rows,

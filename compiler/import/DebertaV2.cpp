@@ -12,8 +12,10 @@
 //   score(q, kv) = (Q_q K_kv + Q_q K'_d + K_kv Q'_d) / sqrt(D * terms)
 //
 // The products with all distances are attn.head_linear; the score region looks
-// its own up. Distances are exact up to half the buckets, then wider, or exact
-// up to a largest one. The v2 models add a convolution beside the first layer.
+// its own up. K' and Q' are made of weights alone, and therefore weights
+// themselves, but where adapters change these. Distances are exact up to half
+// the buckets, then wider, or exact up to a largest one. The v2 models add a
+// convolution beside the first layer.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/BertLike.h"
@@ -111,6 +113,10 @@ private:
   Value emitRows(ProgramBuilder &program) const;
   Value emitTable(ProgramBuilder &program) const;
   Value emitBuckets(ProgramBuilder &program) const;
+  Value computeDistances(ProgramBuilder &program, StringRef name,
+                         StringRef tensor, Value table) const;
+  Value declareDistances(ProgramBuilder &program, StringRef name,
+                         StringRef tensor) const;
   Value emitPositionScores(ProgramBuilder &program, StringRef name,
                            StringRef tensor, Value heads, Value table) const;
   Value emitAttention(ProgramBuilder &program, int64_t index, Value rows,
@@ -310,13 +316,38 @@ Value DebertaV2::emitBuckets(ProgramBuilder &program) const {
   return program.constant("distances.buckets", rows);
 }
 
+/// The distances, projected by `tensor`, in every call: [H, D, 2 * span].
+Value DebertaV2::computeDistances(ProgramBuilder &program, StringRef name,
+                                  StringRef tensor, Value table) const {
+  Value rows = emitHeads(program, (name + ".distances").str(), tensor, table);
+  return program.transpose((name + ".turn").str(), rows, {1, 2, 0});
+}
+
+/// The same as a weight.
+Value DebertaV2::declareDistances(ProgramBuilder &program, StringRef name,
+                                  StringRef tensor) const {
+  SmallVector<std::string> sources = {
+      getSource("encoder.rel_embeddings.weight"),
+      getSource((tensor + ".weight").str()),
+      getSource((tensor + ".bias").str())};
+  std::optional<double> norm;
+  if (normDistances) {
+    norm = epsilon;
+    sources.push_back(getSource("encoder.LayerNorm.weight"));
+    sources.push_back(getSource("encoder.LayerNorm.bias"));
+  }
+  return program.projectedWeight(
+      (name + ".distances").str(), llvm::to_vector_of<StringRef>(sources),
+      {heads, hidden / heads, 2 * distances.span}, norm);
+}
+
 /// Products of the heads [batch, seq, H, D] with every distance, projected by
 /// `tensor`: [batch, seq, H, 2 * span].
 Value DebertaV2::emitPositionScores(ProgramBuilder &program, StringRef name,
                                     StringRef tensor, Value heads,
                                     Value table) const {
-  Value rows = emitHeads(program, (name + ".distances").str(), tensor, table);
-  Value matrices = program.transpose((name + ".turn").str(), rows, {1, 2, 0});
+  Value matrices = table ? computeDistances(program, name, tensor, table)
+                         : declareDistances(program, name, tensor);
   return program.headLinear(name, heads, matrices);
 }
 
@@ -332,11 +363,11 @@ Value DebertaV2::emitAttention(ProgramBuilder &program, int64_t index,
   DistanceScores scores;
   scores.buckets = buckets;
   scores.offset = offset;
-  if (table && toPosition)
+  if (relative && toPosition)
     scores.ofQuery = emitPositionScores(
         program, name + ".content_to_position",
         sharedKeys ? layer.key : stem + "pos_key_proj", query, table);
-  if (table && toContent)
+  if (relative && toContent)
     scores.ofKey = emitPositionScores(
         program, name + ".position_to_content",
         sharedKeys ? layer.query : stem + "pos_query_proj", key, table);
@@ -376,7 +407,8 @@ EncoderOutput DebertaV2::emit(ProgramBuilder &program) const {
   Value padding = program.additivePadding("padding", mask);
   Value table, buckets;
   if (relative && (toPosition || toContent)) {
-    table = emitTable(program);
+    if (weightsVary)
+      table = emitTable(program);
     buckets = emitBuckets(program);
   }
   for (int64_t index = 0; index < layers; ++index) {

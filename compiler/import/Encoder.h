@@ -64,6 +64,9 @@ public:
   /// True for a tensor of the head of the checkpoint's class.
   virtual bool isOfHead(llvm::StringRef tensor) const = 0;
 
+  /// Sessions choose adapters, which change weights: what is computed of
+  /// weights alone is computed in every call.
+  bool weightsVary = false;
   /// The class with a head that the folder lacks, or nothing.
   std::string missingHead;
 };

@@ -120,6 +120,13 @@ public:
   mlir::Value weight(llvm::StringRef name, llvm::StringRef symbol,
                      llvm::StringRef source, llvm::ArrayRef<int64_t> shape);
 
+  /// The weight @name [heads, size, rows], computed of weights alone
+  /// (ProjectedWeight.h); without an epsilon there are three sources.
+  mlir::Value projectedWeight(llvm::StringRef name,
+                              llvm::ArrayRef<llvm::StringRef> sources,
+                              llvm::ArrayRef<int64_t> shape,
+                              std::optional<double> epsilon);
+
   // `name` becomes the location of what is emitted.
   mlir::Value embedding(llvm::StringRef name, mlir::Value ids,
                         mlir::Value table);

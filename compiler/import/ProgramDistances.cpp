@@ -16,6 +16,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/ProgramBuilder.h"
+#include "dialects/attn/ProjectedWeight.h"
 
 using namespace mlir;
 using namespace attnc::attn;
@@ -48,6 +49,32 @@ Value ProgramBuilder::transpose(StringRef name, Value x,
   return map(name, getNamedTensor(to, getType(x).getElementType()),
              {{x, access}},
              [](OpBuilder &, Location, ValueRange x) { return x[0]; });
+}
+
+Value ProgramBuilder::projectedWeight(StringRef name,
+                                      ArrayRef<StringRef> sources,
+                                      ArrayRef<int64_t> shape,
+                                      std::optional<double> epsilon) {
+  auto type = RankedTensorType::get(shape, builder.getF32Type());
+  if (!symbols.lookup(name)) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(firstEntry);
+    auto weight = WeightOp::create(
+        builder, at(name), name, builder.getStrArrayAttr(sources),
+        /*concat=*/IntegerAttr(), /*transpose=*/false,
+        /*groups=*/DenseI64ArrayAttr(), /*plus=*/FloatAttr(),
+        /*digest=*/StringAttr(), type);
+    weight->setAttr(kProjectedAttr,
+                    epsilon ? Attribute(builder.getF64FloatAttr(*epsilon))
+                            : Attribute(builder.getUnitAttr()));
+    symbols.insert(weight);
+    for (StringRef source : sources)
+      used.insert(source);
+    checkWeight(weight);
+  }
+  return GetWeightOp::create(
+      builder, at(name), type,
+      FlatSymbolRefAttr::get(builder.getContext(), name));
 }
 
 Value ProgramBuilder::headLinear(StringRef name, Value heads, Value matrices) {

@@ -20,6 +20,7 @@
 #include "compiler/import/Json.h"
 #include "compiler/import/Safetensors.h"
 #include "compiler/import/StoredWeights.h"
+#include "dialects/attn/ProjectedWeight.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/BLAKE3.h"
@@ -316,6 +317,43 @@ static SmallVector<int64_t> flattenLast(ArrayRef<int64_t> shape, size_t rank) {
   return flat;
 }
 
+static Error makeOtherShape(attn::WeightOp weight, StringRef name,
+                            ArrayRef<int64_t> shape,
+                            ArrayRef<int64_t> expected) {
+  return makeError("A0222",
+                   "tensor " + quote(name) + " has the shape " +
+                       formatShape(shape) + "; the weight @" +
+                       weight.getSymName() + " needs " + formatShape(expected),
+                   "check that the weights belong to this model");
+}
+
+static StringRef getSourceName(attn::WeightOp weight, size_t index) {
+  return cast<mlir::StringAttr>(weight.getSources()[index]).getValue();
+}
+
+/// Checks the sources of a weight that is computed. The first tells how many
+/// numbers rows have.
+static Error checkProjection(attn::WeightOp weight,
+                             ArrayRef<const WeightEntry *> sources) {
+  auto type = cast<mlir::RankedTensorType>(weight.getType());
+  ArrayRef<int64_t> rows = sources.front()->shape;
+  const int64_t depth = rows.empty() ? 1 : std::max<int64_t>(rows.back(), 1);
+  const int64_t columns = type.getDimSize(0) * type.getDimSize(1);
+  const SmallVector<int64_t> expected[] = {{type.getDimSize(2), depth},
+                                           {columns, depth},
+                                           {columns},
+                                           {depth},
+                                           {depth}};
+  for (auto [index, source] : enumerate(sources)) {
+    StringRef name = getSourceName(weight, index);
+    if (!isFloat(source->type))
+      return makeNoFloats(name, source->type);
+    if (source->shape != expected[index])
+      return makeOtherShape(weight, name, source->shape, expected[index]);
+  }
+  return Error::success();
+}
+
 /// Checks types and shapes of the sources; `shape` is what they make together.
 static Error checkSources(attn::WeightOp weight,
                           ArrayRef<const WeightEntry *> sources,
@@ -324,8 +362,7 @@ static Error checkSources(attn::WeightOp weight,
   unsigned axis = weight.getConcat().value_or(0);
   int64_t sum = 0;
   for (auto [index, source] : enumerate(sources)) {
-    StringRef name =
-        cast<mlir::StringAttr>(weight.getSources()[index]).getValue();
+    StringRef name = getSourceName(weight, index);
     if (!isFloat(source->type))
       return makeNoFloats(name, source->type);
     SmallVector<int64_t> expected(shape);
@@ -335,12 +372,7 @@ static Error checkSources(attn::WeightOp weight,
     if (concatenates && source->shape.size() == shape.size())
       expected[axis] = source->shape[axis];
     if (ArrayRef<int64_t>(expected) != ArrayRef<int64_t>(source->shape))
-      return makeError("A0222",
-                       "tensor " + quote(name) + " has the shape " +
-                           formatShape(source->shape) + "; the weight @" +
-                           weight.getSymName() + " needs " +
-                           formatShape(expected),
-                       "check that the weights belong to this model");
+      return makeOtherShape(weight, name, source->shape, expected);
     sum += concatenates ? source->shape[axis] : 0;
   }
   if (concatenates && sum != shape[axis])
@@ -400,12 +432,14 @@ Error WeightTable::check(attn::WeightOp weight) const {
   if (!sources)
     return sources.takeError();
   SmallVector<int64_t> shape = getSourceShape(weight);
+  const bool isComputed = attn::isProjected(weight);
   if (weight.getTranspose() && shape.size() < 2)
     return makeError("A0222",
                      "the weight @" + weight.getSymName() +
                          " has fewer than two dimensions to transpose",
                      "drop 'transpose' or correct the type");
-  if (Error error = checkSources(weight, *sources, shape))
+  if (Error error = isComputed ? checkProjection(weight, *sources)
+                               : checkSources(weight, *sources, shape))
     return error;
   // Where a program says so by itself, its scales are read off these blocks.
   auto stored =
@@ -463,6 +497,8 @@ WeightTable::materialize(attn::WeightOp weight,
                          std::optional<unsigned> choice) const {
   if (Error error = check(weight))
     return error;
+  if (attn::isProjected(weight))
+    return project(weight, choice);
   SmallVector<const WeightEntry *> sources =
       cantFail(findSources(*this, weight, choice));
   SmallVector<int64_t> shape = getSourceShape(weight);
@@ -478,8 +514,7 @@ WeightTable::materialize(attn::WeightOp weight,
   int64_t offset = 0;
   for (auto [index, source] : enumerate(sources)) {
     int64_t inner = outer ? source->numElements() / outer : 0;
-    StringRef name =
-        cast<mlir::StringAttr>(weight.getSources()[index]).getValue();
+    StringRef name = getSourceName(weight, index);
     auto update = updates.find(name);
     // Tensors that stand one behind the other are converted in place.
     if (outer == 1 && update == updates.end()) {

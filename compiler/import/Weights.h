@@ -138,6 +138,10 @@ public:
   materializeRows(attn::WeightOp weight, int64_t from, int64_t to) const;
 
 private:
+  /// materialize() for a weight that is computed (ProjectedWeight.h).
+  llvm::Expected<std::vector<float>>
+  project(attn::WeightOp weight, std::optional<unsigned> choice) const;
+
   std::vector<std::string> paths;
   std::vector<std::unique_ptr<llvm::MemoryBuffer>> buffers;
   llvm::StringMap<WeightEntry> entries;

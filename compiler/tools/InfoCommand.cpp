@@ -12,6 +12,7 @@
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Diagnostics.h"
 #include "compiler/tools/Library.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -103,12 +104,13 @@ int describeModel() {
   std::unique_ptr<ImportedModel> model = importModel(context, path, {});
   if (!model || !model->module)
     return kFailure;
-  int64_t parameters = 0, weights = 0;
-  for (auto weight : model->module->getOps<attn::WeightOp>()) {
-    parameters +=
-        cast<mlir::RankedTensorType>(weight.getType()).getNumElements();
-    ++weights;
-  }
+  // Of the tensors that weights are made of: some are computed of several.
+  int64_t parameters = 0;
+  StringSet<> weights;
+  for (auto weight : model->module->getOps<attn::WeightOp>())
+    for (auto name : weight.getSources().getAsValueRange<mlir::StringAttr>())
+      if (weights.insert(name).second)
+        parameters += model->weights.find(name)->numElements();
   json::Array entries, files;
   for (auto entry : model->module->getOps<attn::EntryOp>())
     if (!entry->hasAttr(attn::AttnDialect::kStandsForAttr))
@@ -118,14 +120,14 @@ int describeModel() {
   if (infoJson) {
     printJson(json::Object{{"source", model->source},
                            {"parameters", parameters},
-                           {"weights", weights},
+                           {"weights", int64_t(weights.size())},
                            {"entries", std::move(entries)},
                            {"files", std::move(files)},
                            {"max_length", model->maxLength}});
     return kSuccess;
   }
   outs() << model->source << "\n  parameters " << parameters << " in "
-         << weights << " tensors\n  entries   ";
+         << weights.size() << " tensors\n  entries   ";
   for (const json::Value &entry : entries)
     outs() << " " << *entry.getAsString();
   outs() << "\n";

@@ -51,10 +51,17 @@ def Attn_WeightOp : Attn_Op<"weight", [Symbol]> {
     last ones count as one. `digest` is the hex digest of the sources' bytes and
     lets a dumped file be taken up again safely.
 
+    With `attn.projected` the weight is a product of weights alone, computed in
+    double precision: sources are rows [R, K], a matrix [H * D, K] and a bias
+    [H * D], and the weight [H, D, R] is what this projection of the rows gives
+    each head. Where the attribute is a number, two more sources are scale and
+    shift [K] of a layer norm with that epsilon, which goes before.
+
     ```mlir
     attn.weight @layer.0.qkv from ["q.weight", "k.weight", "v.weight"] concat 0 : tensor<1152x384xf32>
     attn.weight @layer.1.qkv from ["qkv.weight"] groups [64, 64, 64] : tensor<1152x384xf32>
     attn.weight @norm from ["norm.weight"] plus 1.000000e+00 : tensor<384xf32>
+    attn.weight @distances from ["far.weight", "k.weight", "k.bias"] : tensor<6x64x512xf32> {attn.projected}
     ```
 
     Constraints:
@@ -64,6 +71,8 @@ def Attn_WeightOp : Attn_Op<"weight", [Symbol]> {
        two of them.
     4. `groups` are positive numbers whose sum divides the first dimension.
     5. `plus` is finite.
+    6. `attn.projected` is alone, with three sources, or a positive f64, with
+       five; the type has three dimensions, and there is no other recipe.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$sources,
                        OptionalAttr<I64Attr>:$concat, UnitAttr:$transpose,

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 #include "dialects/attn/Constraints.h"
 #include "dialects/attn/EntryStorage.h"
+#include "dialects/attn/ProjectedWeight.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -70,7 +71,35 @@ LogicalResult SizeOp::verifySymbolUses(SymbolTableCollection &) {
   return success();
 }
 
+/// What a weight needs that is computed of others (ProjectedWeight.h).
+static LogicalResult verifyProjected(WeightOp op) {
+  // weight_c6
+  Attribute given = op->getAttr(kProjectedAttr);
+  auto type = cast<RankedTensorType>(op.getType());
+  auto epsilon = dyn_cast<FloatAttr>(given);
+  const bool isKnown =
+      isa<UnitAttr>(given) ||
+      (epsilon && epsilon.getType().isF64() && epsilon.getValue().isFinite() &&
+       !epsilon.getValue().isNegative());
+  const size_t sources = epsilon ? 5 : 3;
+  // Products of two of them do not overflow.
+  const bool areDims = llvm::all_of(type.getShape(), [](int64_t dim) {
+    return dim > 0 && dim < int64_t(1) << 31;
+  });
+  if (!isKnown || op.getSources().size() != sources || type.getRank() != 3 ||
+      !areDims || op.getConcat() || op.getTranspose() || op.getGroups() ||
+      op.getPlus())
+    return op.emitOpError()
+           << "expects '" << kProjectedAttr << "' to be alone, or a positive "
+           << "f64 with five sources instead of three, a type of three "
+           << "dimensions, and nothing else to be done; got " << given
+           << " with " << op.getSources().size() << " sources and " << type;
+  return success();
+}
+
 LogicalResult WeightOp::verify() {
+  if (isProjected(*this))
+    return verifyProjected(*this);
   // weight_c1
   if (getSources().empty())
     return emitOpError("expects at least one source");
@@ -309,6 +338,9 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
              << "expects '" << name << "' to list paths as strings, got "
              << attribute.getValue();
   }
+  if (name == kProjectedAttr && !isa<WeightOp>(op))
+    return op->emitOpError()
+           << "expects '" << name << "' on an attn.weight only";
   if (name == kStoredAttr) {
     auto format = dyn_cast<StringAttr>(attribute.getValue());
     if (!isa<WeightOp>(op) || !format ||

@@ -17,6 +17,8 @@ attn.weight @layer.0.qkv from ["q.weight", "k.weight", "v.weight"] concat 0 : te
 attn.weight @transposed from ["w"] transpose digest "00ff" : tensor<3x2xf32>
 // CHECK: attn.weight @layer.1.qkv from ["qkv.weight"] groups [64, 64, 64] : tensor<1152x384xf32>
 attn.weight @layer.1.qkv from ["qkv.weight"] groups [64, 64, 64] : tensor<1152x384xf32>
+// CHECK: attn.weight @distances from ["far.weight", "k.weight", "k.bias"] : tensor<6x64x512xf32> {attn.projected}
+attn.weight @distances from ["far.weight", "k.weight", "k.bias"] : tensor<6x64x512xf32> {attn.projected}
 // CHECK: attn.weight @norm from ["norm.weight"] plus 1.000000e+00 : tensor<384xf32>
 attn.weight @norm from ["norm.weight"] plus 1.000000e+00 : tensor<384xf32>
 

@@ -150,6 +150,12 @@ TEST_F(Family, DebertaLooksDistancesUp) {
   model->module->walk([&](attn::HeadLinearOp) { ++products; });
   model->module->walk([&](attn::LookupOp) { ++lookups; });
   EXPECT_EQ(products, 4u); // two of each layer
+  size_t projected = 0, linears = 0;
+  for (auto weight : model->module->getOps<attn::WeightOp>())
+    projected += weight->hasAttr("attn.projected");
+  model->module->walk([&](attn::LinearOp) { ++linears; });
+  EXPECT_EQ(projected, 4u);
+  EXPECT_EQ(linears, 12u); // none of them for distances
   EXPECT_EQ(lookups, 6u);  // and the bucket
   refuse("relative_attention", std::nullopt, "A0104", "is missing");
   refuse("position_biased_input", std::nullopt, "A0104", "is missing");

@@ -151,6 +151,88 @@ TEST_F(Weights, TransposesEveryMatrixOfABatch) {
                   values[(b * kRows + r) * kColumns + c]);
 }
 
+TEST_F(Weights, ProjectsRows) {
+  // Rows (1, 3) and (2, 2), by (x, y) -> x, 10 y and 1 - x.
+  writeTensor("r", "r", "F32", "[2,2]", toBytes<float>({1, 3, 2, 2}));
+  writeTensor("m", "m", "F32", "[3,2]", toBytes<float>({1, 0, 0, 10, -1, 0}));
+  writeTensor("b", "b", "F32", "[3]", toBytes<float>({0, 0, 1}));
+  for (llvm::StringRef file : {"r", "m", "b"})
+    add(file);
+  const std::vector<float> expected = {1, 2, 30, 20, 0, -1};
+  EXPECT_EQ(materialize(R"(attn.weight @w from ["r", "m", "b"]
+                           : tensor<1x3x2xf32> {attn.projected})"),
+            expected);
+  EXPECT_EQ(materialize(R"(attn.weight @w from ["r", "m", "b"]
+                           : tensor<3x1x2xf32> {attn.projected})"),
+            expected);
+  // Mean 2, variance 1, so (-1, 1) / 2 with an epsilon of 3; then (0, 0).
+  writeTensor("s", "s", "F32", "[2]", toBytes<float>({4, 2}));
+  writeTensor("t", "t", "F16", "[2]",
+              toBytes<uint16_t>({0x3c00, 0x4000})); // 1, 2
+  add("s");
+  add("t");
+  EXPECT_EQ(materialize(R"(attn.weight @w from ["r", "m", "b", "s", "t"]
+                           : tensor<3x1x2xf32> {attn.projected = 3.0 : f64})"),
+            (std::vector<float>{-1, 1, 30, 20, 2, 0}));
+}
+
+TEST_F(Weights, ProjectsRowsByFours) {
+  // More rows than go together, each with another sum.
+  std::vector<float> rows(9 * 5), matrix(6 * 5), bias(6);
+  for (size_t i = 0; i < rows.size(); ++i)
+    rows[i] = static_cast<float>(i % 7) - 3;
+  for (size_t i = 0; i < matrix.size(); ++i)
+    matrix[i] = static_cast<float>(i % 11) - 5;
+  for (size_t i = 0; i < bias.size(); ++i)
+    bias[i] = static_cast<float>(i);
+  writeTensor("r", "r", "F32", "[9,5]", toBytes(rows));
+  writeTensor("m", "m", "F32", "[6,5]", toBytes(matrix));
+  writeTensor("b", "b", "F32", "[6]", toBytes(bias));
+  for (llvm::StringRef file : {"r", "m", "b"})
+    add(file);
+  std::vector<float> values = materialize(R"(attn.weight @w from ["r", "m", "b"]
+                     : tensor<2x3x9xf32> {attn.projected})");
+  ASSERT_EQ(values.size(), size_t(6 * 9));
+  for (size_t n = 0; n < 6; ++n)
+    for (size_t r = 0; r < 9; ++r) {
+      float sum = bias[n];
+      for (size_t k = 0; k < 5; ++k)
+        sum += rows[r * 5 + k] * matrix[n * 5 + k];
+      EXPECT_EQ(values[n * 9 + r], sum) << n << ", " << r;
+    }
+}
+
+TEST_F(Weights, RefusesProjectionsThatDoNotFit) {
+  writeTensor("r", "r", "F32", "[2,2]", toBytes<float>({1, 3, 2, 2}));
+  writeTensor("m", "m", "F32", "[3,2]", toBytes<float>({1, 0, 0, 10, -1, 0}));
+  writeTensor("b", "b", "F32", "[3]", toBytes<float>({0, 0, 1}));
+  writeTensor("i", "i", "I32", "[3]", toBytes<int32_t>({0, 0, 1}));
+  writeTensor("d", "d", "F64", "[3]", toBytes<double>({0, 0, 1e300}));
+  writeTensor("n", "n", "F32", "[]", toBytes<float>({1}));
+  writeTensor("o", "o", "F32", "[2,0]", "");
+  for (llvm::StringRef file : {"r", "m", "b", "i", "d", "n", "o"})
+    add(file);
+  auto expect = [&](llvm::StringRef sources, llvm::StringRef words) {
+    const std::string error =
+        getError(("attn.weight @w from [" + sources +
+                  "] : tensor<3x1x2xf32> {attn.projected}")
+                     .str());
+    EXPECT_NE(error.find(words.str()), std::string::npos) << error;
+  };
+  expect(R"("r", "m", "x")", "A0220");
+  expect(R"("m", "m", "b")", "'m' has the shape [3, 2]; the weight @w needs "
+                             "[2, 2]");
+  expect(R"("r", "r", "b")", "'r' has the shape [2, 2]; the weight @w needs "
+                             "[3, 2]");
+  expect(R"("r", "m", "m")", "'m' has the shape [3, 2]; the weight @w needs "
+                             "[3]");
+  expect(R"("n", "m", "b")",
+         "'n' has the shape []; the weight @w needs [2, 1]");
+  expect(R"("o", "m", "b")", "'o' has the shape [2, 0]");
+  expect(R"("r", "m", "i")", "A0221");
+  expect(R"("r", "m", "d")", "A0224");
+}
+
 TEST_F(Weights, RefusesSourcesThatDoNotFit) {
   writeTensor("a", "a", "F32", "[2,2]", toBytes<float>({1, 2, 3, 4}));
   writeTensor("i", "i", "I64", "[1]", toBytes<int64_t>({1}));
