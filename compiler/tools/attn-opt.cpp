@@ -8,8 +8,8 @@
 // mlir-opt with our dialects and passes beside those of MLIR.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/OptMain.h"
 #include "compiler/Passes.h"
-#include "compiler/tools/OptMain.h"
 #include "dialects/warp/Warp.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"

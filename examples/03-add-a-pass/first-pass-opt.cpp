@@ -8,7 +8,7 @@
 // The smallest tool that can run a pass of ours: our dialects, one pass.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/tools/OptMain.h"
+#include "compiler/OptMain.h"
 #include "dialects/kernel/Kernel.h"
 
 namespace attnc {

@@ -8,7 +8,7 @@
 // MlirOptMain reads its file itself; here the text is looked at in between.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/tools/OptMain.h"
+#include "compiler/OptMain.h"
 #include "compiler/import/MlirText.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"

@@ -9,8 +9,8 @@
 // (compiler/import/MlirText.h) is refused.
 //
 //===----------------------------------------------------------------------===//
-#ifndef ATTNC_COMPILER_TOOLS_OPTMAIN_H
-#define ATTNC_COMPILER_TOOLS_OPTMAIN_H
+#ifndef ATTNC_COMPILER_OPTMAIN_H
+#define ATTNC_COMPILER_OPTMAIN_H
 
 #include "mlir/IR/DialectRegistry.h"
 
@@ -23,4 +23,4 @@ int optMain(int argc, char **argv, llvm::StringRef name,
 
 } // namespace attnc
 
-#endif // ATTNC_COMPILER_TOOLS_OPTMAIN_H
+#endif // ATTNC_COMPILER_OPTMAIN_H
