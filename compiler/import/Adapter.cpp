@@ -74,6 +74,12 @@ struct ModuleTensors {
   bool isEmbedding = false;
 };
 
+/// What a GGUF file says of its rows.
+struct GgufFacts {
+  std::string architecture; ///< empty: it is no such file
+  int64_t heads = 0, keyHeads = 0;
+};
+
 class AdapterReader {
 public:
   AdapterReader(mlir::MLIRContext &context, StringRef path,
@@ -89,6 +95,8 @@ private:
   LogicalResult addUpdate(StringRef path, const ModuleTensors &names);
   LogicalResult addReplacement(StringRef path, StringRef name);
   LogicalResult checkOrder(StringRef target);
+  LogicalResult orderRows(StringRef target, LowRankUpdate &update);
+  RowOrder getOrder(StringRef target);
   /// The model's tensor for a path of the adapter; empty if there is none.
   FailureOr<std::string> findTarget(StringRef path);
   FailureOr<std::vector<float>> read(StringRef name);
@@ -107,8 +115,7 @@ private:
   bool usesRootRank = false, usesMagnitude = false, fansIn = false;
   std::vector<std::string> saved; ///< modules that are replaced
   std::map<std::string, ModuleTensors> modules;
-  /// By a file's path: of GGUF files what they hold, of others nothing.
-  std::map<std::string, std::string> architectures;
+  std::map<std::string, GgufFacts> facts; ///< by a file's path
 };
 } // namespace
 
@@ -242,37 +249,83 @@ FailureOr<std::string> AdapterReader::findTarget(StringRef path) {
   return found.empty() ? std::string() : found.front().str();
 }
 
-static std::string readArchitecture(StringRef path) {
+static GgufFacts readFacts(StringRef path) {
   auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false,
                                       /*RequiresNullTerminator=*/false);
   if (!buffer)
-    return "";
+    return {};
   StringRef text = (*buffer)->getBuffer();
   ArrayRef<uint8_t> bytes(text.bytes_begin(), text.size());
   if (!isGguf(bytes))
-    return "";
+    return {};
   Expected<GgufFile> file = readGguf(bytes, path);
   if (!file) // it has been read before
-    return consumeError(file.takeError()), "";
-  return file->metadata.getString("general.architecture").value_or("").str();
+    return consumeError(file.takeError()), GgufFacts();
+  GgufFacts facts;
+  facts.architecture =
+      file->metadata.getString("general.architecture").value_or("").str();
+  auto count = [&](StringRef key) {
+    return file->metadata.getInteger(
+        (facts.architecture + ".attention." + key).str());
+  };
+  facts.heads = count("head_count").value_or(0);
+  facts.keyHeads = count("head_count_kv").value_or(facts.heads);
+  return facts;
 }
 
-/// Adapters are made for the rows of a checkpoint, in its order.
-LogicalResult AdapterReader::checkOrder(StringRef target) {
+RowOrder AdapterReader::getOrder(StringRef target) {
   const WeightEntry *entry = weights.find(target);
   if (!entry || entry->file >= weights.files().size())
-    return success();
+    return RowOrder::Same;
   const std::string path = weights.files()[entry->file];
-  auto [known, isNew] = architectures.try_emplace(path);
+  auto [known, isNew] = facts.try_emplace(path);
   if (isNew)
-    known->second = readArchitecture(path);
-  if (known->second.empty() || !isReordered(known->second, target))
+    known->second = readFacts(path);
+  StringRef architecture = known->second.architecture;
+  return architecture.empty() ? RowOrder::Same
+                              : getRowOrder(architecture, target);
+}
+
+/// Tensors that take another's place are as a checkpoint has them.
+LogicalResult AdapterReader::checkOrder(StringRef target) {
+  if (getOrder(target) == RowOrder::Same)
     return success();
   return fail("A0241",
-              "it changes " + quote(target) + ", which " + path +
+              "it replaces " + quote(target) + ", which " +
+                  weights.files()[weights.find(target)->file] +
                   " keeps otherwise than checkpoints do: its rows in another "
                   "order, or with one added",
               "give the model's HuggingFace folder instead of the GGUF file");
+}
+
+/// Brings the rows of a change into the order of a GGUF file.
+LogicalResult AdapterReader::orderRows(StringRef target,
+                                       LowRankUpdate &update) {
+  const RowOrder order = getOrder(target);
+  if (order == RowOrder::Same || order == RowOrder::Transposed)
+    return success();
+  const std::string path = weights.files()[weights.find(target)->file];
+  const GgufFacts &file = facts.find(path)->second;
+  const std::vector<int64_t> rows =
+      order == RowOrder::PlusOne
+          ? std::vector<int64_t>()
+          : getCheckpointRows(order, file.heads, file.keyHeads, update.out);
+  if (rows.empty() || update.transposed)
+    return fail("A0241",
+                "it changes " + quote(target) + ", which " + path +
+                    " keeps in a way that no change of rows follows",
+                "give the model's HuggingFace folder instead of the GGUF file");
+  auto reorder = [&](std::vector<float> &numbers, int64_t width) {
+    std::vector<float> ordered;
+    for (int64_t row : rows)
+      ordered.insert(ordered.end(), numbers.begin() + row * width,
+                     numbers.begin() + (row + 1) * width);
+    numbers = std::move(ordered);
+  };
+  reorder(update.up, update.rank);
+  if (!update.magnitude.empty())
+    reorder(update.magnitude, 1);
+  return success();
 }
 
 /// A tensor that stands in the adapter as a whole.
@@ -329,8 +382,6 @@ LogicalResult AdapterReader::addUpdate(StringRef path,
                 "the module " + quote(path) +
                     " has no tensor in the model that it could change",
                 kBelongs);
-  if (failed(checkOrder(*target)))
-    return failure();
   LowRankUpdate update;
   FailureOr<std::vector<float>> down = read(names.down), up = read(names.up);
   if (failed(down) || failed(up))
@@ -339,7 +390,8 @@ LogicalResult AdapterReader::addUpdate(StringRef path,
   ArrayRef<int64_t> upShape = tensors.find(names.up)->shape;
   ArrayRef<int64_t> shape = weights.find(*target)->shape;
   // Rows of an embedding are looked up: its matrix is [in, out].
-  update.transposed = fansIn || names.isEmbedding;
+  update.transposed = names.isEmbedding ||
+                      (fansIn && getOrder(*target) != RowOrder::Transposed);
   if (shape.size() == 2) {
     update.out = shape[update.transposed];
     update.in = shape[!update.transposed];
@@ -368,6 +420,8 @@ LogicalResult AdapterReader::addUpdate(StringRef path,
                   kBelongs);
     update.magnitude = std::move(*magnitude);
   }
+  if (failed(orderRows(*target, update)))
+    return failure();
   double rank = double(update.rank);
   update.scale = getAlpha(path) / (usesRootRank ? std::sqrt(rank) : rank);
   BLAKE3 hasher;

@@ -45,9 +45,23 @@ std::string renameTensor(llvm::StringRef architecture, llvm::StringRef name,
 /// Renames all tensors of a file so.
 void renameTensors(GgufFile &file);
 
-/// Whether files of an architecture keep a tensor, by its new name, with its
-/// rows in another order than checkpoints do, transposed, or with one added.
-bool isReordered(llvm::StringRef architecture, llvm::StringRef name);
+/// How a file keeps a tensor that a checkpoint keeps otherwise. (GgufRows.cpp)
+enum class RowOrder {
+  Same,
+  Queries,    ///< halves of a head by turns
+  Keys,       ///< likewise
+  Joint,      ///< queries, keys and values of all heads, one after the other
+  Transposed, ///< rows are the checkpoint's columns
+  PlusOne     ///< one was added to its numbers
+};
+
+/// Of a tensor, by its new name, in files of an architecture.
+RowOrder getRowOrder(llvm::StringRef architecture, llvm::StringRef name);
+
+/// For each of a file's rows, which are in an order of their own, its row in
+/// the checkpoint; empty if there are no such rows for so many heads.
+std::vector<int64_t> getCheckpointRows(RowOrder order, int64_t heads,
+                                       int64_t keyHeads, int64_t rows);
 
 } // namespace attnc
 

@@ -126,17 +126,6 @@ std::string renameTensor(StringRef architecture, StringRef name,
   return name.str();
 }
 
-bool isReordered(StringRef architecture, StringRef name) {
-  auto holds = [&](StringRef part) { return name.contains(part); };
-  if (architecture == "llama") // permuted
-    return holds(".self_attn.q_proj.") || holds(".self_attn.k_proj.");
-  if (architecture == "gpt2") // transposed
-    return holds(".attn.c_") || holds(".mlp.c_");
-  if (architecture.starts_with("gemma")) // one is added
-    return holds("norm.");
-  return holds(".query_key_value."); // sorted
-}
-
 void renameTensors(GgufFile &file) {
   StringRef architecture =
       file.metadata.getString("general.architecture").value_or("");

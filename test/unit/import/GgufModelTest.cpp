@@ -301,15 +301,49 @@ TEST(GgufNames, OfTensors) {
 }
 
 TEST(GgufNames, OrdersOfRows) {
-  EXPECT_TRUE(isReordered("llama", "model.layers.0.self_attn.q_proj.weight"));
-  EXPECT_FALSE(isReordered("llama", "model.layers.0.self_attn.v_proj.weight"));
-  EXPECT_FALSE(isReordered("qwen2", "model.layers.0.self_attn.q_proj.weight"));
-  EXPECT_TRUE(isReordered("gpt2", "h.0.attn.c_proj.weight"));
-  EXPECT_FALSE(isReordered("gpt2", "wte.weight"));
-  EXPECT_TRUE(isReordered("gemma2", "model.layers.0.input_layernorm.weight"));
-  EXPECT_TRUE(isReordered("gemma", "model.norm.weight"));
-  EXPECT_FALSE(isReordered("gemma", "model.layers.0.self_attn.q_proj.weight"));
-  EXPECT_TRUE(isReordered("bloom", "h.0.self_attention.query_key_value.bias"));
+  const StringRef query = "model.layers.0.self_attn.q_proj.weight";
+  EXPECT_EQ(getRowOrder("llama", query), RowOrder::Queries);
+  EXPECT_EQ(getRowOrder("llama", "model.layers.0.self_attn.k_proj.weight"),
+            RowOrder::Keys);
+  EXPECT_EQ(getRowOrder("llama", "model.layers.0.self_attn.v_proj.weight"),
+            RowOrder::Same);
+  EXPECT_EQ(getRowOrder("qwen2", query), RowOrder::Same);
+  EXPECT_EQ(getRowOrder("gpt2", "h.0.attn.c_proj.weight"),
+            RowOrder::Transposed);
+  EXPECT_EQ(getRowOrder("gpt2", "wte.weight"), RowOrder::Same);
+  EXPECT_EQ(getRowOrder("gemma2", "model.layers.0.input_layernorm.weight"),
+            RowOrder::PlusOne);
+  EXPECT_EQ(getRowOrder("gemma", "model.norm.weight"), RowOrder::PlusOne);
+  EXPECT_EQ(getRowOrder("gemma", query), RowOrder::Same);
+  EXPECT_EQ(getRowOrder("bloom", "h.0.self_attention.query_key_value.bias"),
+            RowOrder::Joint);
+}
+
+TEST(GgufNames, RowsOfTheCheckpoint) {
+  using Rows = std::vector<int64_t>;
+  // Two heads of four: halves by turns.
+  EXPECT_EQ(getCheckpointRows(RowOrder::Queries, 2, 1, 8),
+            (Rows{0, 2, 1, 3, 4, 6, 5, 7}));
+  EXPECT_EQ(getCheckpointRows(RowOrder::Keys, 2, 1, 4), (Rows{0, 2, 1, 3}));
+  // Two heads of two, each with a key and a value of its own.
+  EXPECT_EQ(getCheckpointRows(RowOrder::Joint, 2, 2, 12),
+            (Rows{0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11}));
+  // Four heads of one in two groups; and all in one, as they are.
+  EXPECT_EQ(getCheckpointRows(RowOrder::Joint, 4, 2, 8),
+            (Rows{0, 1, 4, 5, 2, 6, 3, 7}));
+  EXPECT_EQ(getCheckpointRows(RowOrder::Joint, 4, 1, 6),
+            (Rows{0, 1, 2, 3, 4, 5}));
+  using Wanted = std::tuple<RowOrder, int64_t, int64_t, int64_t>;
+  for (auto [order, heads, keyHeads, rows] :
+       {Wanted(RowOrder::Queries, 0, 1, 8), Wanted(RowOrder::Queries, 3, 1, 8),
+        Wanted(RowOrder::Queries, 8, 1, 8), Wanted(RowOrder::Joint, 2, 0, 8),
+        Wanted(RowOrder::Joint, 3, 2, 7), Wanted(RowOrder::Joint, 2, 4, 10),
+        Wanted(RowOrder::Joint, -2, -1, 8),
+        Wanted(RowOrder::Joint, INT64_MAX, INT64_MAX, 8),
+        Wanted(RowOrder::Keys, 1, INT64_MAX, 8),
+        Wanted(RowOrder::Joint, 2, 1, 7)})
+    EXPECT_TRUE(getCheckpointRows(order, heads, keyHeads, rows).empty())
+        << heads << " " << keyHeads << " " << rows;
 }
 
 TEST(GgufNames, NormsOfFalcon) {
