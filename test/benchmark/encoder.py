@@ -156,7 +156,10 @@ def measure_batch(batch, ours, unfused, peers, exact, arguments, config, skip):
         runs[measure.UNFUSED] = unfused.prepare(batch.ids, batch.mask)
     reference = exact.prepare(batch.ids, batch.mask) if exact else None
     differences = compare(batch, run, runs, arguments.dtype, reference, skip)
-    times = measure.rounds({"attnc": run, **runs}, arguments.seconds, arguments.threads)
+    rested = {}
+    times = measure.rounds(
+        {"attnc": run, **runs}, arguments.seconds, arguments.threads, rested
+    )
     return {
         "threads": arguments.threads,
         "dtype": arguments.dtype,
@@ -164,6 +167,7 @@ def measure_batch(batch, ours, unfused, peers, exact, arguments, config, skip):
         "lengths": batch.lengths,
         "operations": batch.operations(config),
         "seconds": {name: measure.summary(of) for name, of in times.items()},
+        "rested": {name: measure.summary(of) for name, of in rested.items()},
         "ratios": {name: measure.ratios(times, "attnc", name) for name in runs},
         "differences": differences,
     }

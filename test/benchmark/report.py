@@ -93,6 +93,19 @@ def encoder_table(rows, peaks):
     return table(head, lines)
 
 
+def rested_table(rows):
+    """First calls after a pause; empty where none was made."""
+    rows = [row for row in rows if row.get("rested")]
+    names = list(dict.fromkeys(name for row in rows for name in row["rested"]))
+    lines = [
+        [row["shape"]]
+        + [milliseconds(row["rested"][name]) if name in row["rested"] else ""
+           for name in names]
+        for row in rows
+    ]
+    return table(["shape", *(f"{name} ms" for name in names)], lines) if lines else ""
+
+
 def scaling_table(rows):
     """Ours on more threads against ours on one, where both were measured."""
     single = {
@@ -175,6 +188,9 @@ def write(results, folder):
         title = f"{model}, {dtype}, {thread_count(threads)}"
         svg = f"{model}-{dtype}-{threads}.svg".replace(" ", "-")
         parts += [f"## {title}\n", encoder_table(rows, peaks)]
+        if rested := rested_table(rows):
+            parts += [f"The first call after {measure.PAUSE * 1e3:.0f} ms of rest:\n",
+                      rested]
         if not drawn:
             continue
         parts.append(f"![{title}]({svg})\n")
