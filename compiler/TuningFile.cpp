@@ -141,11 +141,12 @@ Error TuningFile::apply(mlir::ModuleOp module,
     auto attr =
         kernel::TileAttr::get(module.getContext(), tile.rows, tile.columns,
                               tile.depth, tile.block, b.getStringAttr(""));
-    if (!fits(attr, kernel, model))
+    const std::optional<kernel::TileAttr> adopted = adopt(attr, kernel, model);
+    if (!adopted)
       return refuse(path, "the tile of '" + StringRef(signature) +
                               "' does not fit the kernel");
     left.erase(signature);
-    tiles.push_back(b.getNamedAttr(signature, attr));
+    tiles.push_back(b.getNamedAttr(signature, *adopted));
   }
   if (!left.empty())
     return stale("tells of '" + left.begin()->getKey() +

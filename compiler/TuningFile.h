@@ -42,9 +42,10 @@ struct TuningFile {
   llvm::Error write(llvm::StringRef path) const;
 
   /// Gives the kernels of a variant, which ChooseTiles has not seen yet, the
-  /// file's tiles. A0421 for a tile that does not fit its kernel; A0422 for a
-  /// file of another target or other kernels, and, where the variant is laid
-  /// out for this machine, of another processor.
+  /// file's tiles, attention with the target's chunks of keys. A0421 for a tile
+  /// that does not fit its kernel; A0422 for a file of another target or other
+  /// kernels, and, where the variant is laid out for this machine, of another
+  /// processor.
   llvm::Error apply(mlir::ModuleOp module, kernel::VariantOp variant) const;
   /// Gives the chains of a variant, whose phases are cut, the file's blocks.
   /// Those that other tiles make than were measured keep the cost model's.

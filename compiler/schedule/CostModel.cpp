@@ -375,8 +375,9 @@ bool CostModel::fitsAttention(const Tile &tile,
   constexpr int64_t kMostItemRows = 1024;
   const AttentionTile chosen = chooseAttention(attention);
   return tile.rows == chosen.rows && tile.columns == chosen.columns &&
-         tile.depth == chosen.chunk && tile.block >= tile.rows &&
-         tile.block <= kMostItemRows && tile.block % tile.rows == 0;
+         tile.depth >= 0 && tile.depth % tile.columns == 0 &&
+         tile.block >= tile.rows && tile.block <= kMostItemRows &&
+         tile.block % tile.rows == 0;
 }
 
 SmallVector<CostModel::AttentionTile>

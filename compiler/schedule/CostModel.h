@@ -102,6 +102,8 @@ public:
     int64_t rows, columns, chunk, block;
   };
   AttentionTile chooseAttention(const Attention &attention) const;
+  /// Whether code can be made of the tile, with chunks (its `depth`) of as many
+  /// panels as another machine may have measured it with.
   bool fitsAttention(const Tile &tile, const Attention &attention) const;
   llvm::SmallVector<AttentionTile>
   getAttentionCandidates(const Attention &attention) const;

@@ -102,20 +102,29 @@ SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
   return candidates;
 }
 
-bool fits(kernel::TileAttr tile, kernel::FuncOp kernel,
-          const CostModel &model) {
+std::optional<kernel::TileAttr>
+adopt(kernel::TileAttr tile, kernel::FuncOp kernel, const CostModel &model) {
+  using Adopted = std::optional<kernel::TileAttr>;
   if (model.target.isGpu())
-    return false;
+    return std::nullopt;
   CostModel::Tile numbers{tile.getRows(), tile.getColumns(), tile.getDepth(),
                           tile.getBlock()};
-  return llvm::TypeSwitch<Operation *, bool>(kernel.getComputeOp())
+  return llvm::TypeSwitch<Operation *, Adopted>(kernel.getComputeOp())
       .Case([&](attn::LinearOp op) {
-        return model.fitsProduct(getProduct(kernel, op), numbers);
+        return model.fitsProduct(getProduct(kernel, op), numbers)
+                   ? Adopted(tile)
+                   : std::nullopt;
       })
-      .Case([&](attn::AttentionOp op) {
-        return model.fitsAttention(numbers, getAttention(kernel, op));
+      .Case([&](attn::AttentionOp op) -> Adopted {
+        const CostModel::Attention attention = getAttention(kernel, op);
+        if (!model.fitsAttention(numbers, attention))
+          return std::nullopt;
+        return kernel::TileAttr::get(tile.getContext(), numbers.rows,
+                                     numbers.columns,
+                                     model.chooseAttention(attention).chunk,
+                                     numbers.block, tile.getProvider());
       })
-      .Default(false);
+      .Default(std::nullopt);
 }
 
 } // namespace attnc

@@ -36,8 +36,11 @@ std::string getDigest(llvm::StringRef text);
 llvm::SmallVector<kernel::TileAttr> getTileCandidates(kernel::FuncOp kernel,
                                                       const CostModel &model);
 
-/// Whether the kernel can be cut so: for tiles that come from a file.
-bool fits(kernel::TileAttr tile, kernel::FuncOp kernel, const CostModel &model);
+/// A tile that comes from a file, as the kernel takes it: the keys that a
+/// softmax is taken over at once are the model's, on whatever machine the tile
+/// was measured. Nothing if the kernel cannot be cut so.
+std::optional<kernel::TileAttr>
+adopt(kernel::TileAttr tile, kernel::FuncOp kernel, const CostModel &model);
 
 /// What the cost model knows a product by.
 CostModel::Product getProduct(kernel::FuncOp kernel, attn::LinearOp op);

@@ -6,7 +6,8 @@
 #===----------------------------------------------------------------------===#
 #
 # edit-tuning.py IN OUT WHAT: 'last' takes the last tile that was measured of
-# every kernel and chain; 'rows', 'depth', 'block', 'version', 'signature', 'processor',
+# every kernel and chain; 'chunk' gives attention the chunks of keys of a larger
+# machine; 'rows', 'depth', 'block', 'version', 'signature', 'processor',
 # 'drop' and 'member' make the file what attnc refuses.
 #
 # ===----------------------------------------------------------------------===#
@@ -27,6 +28,10 @@ elif what == "block":
     for kernel in kernels:
         kernel["tile"] = kernel["measured"][0]["tile"]
     tuning["chains"][0]["block_rows"] += 1
+elif what == "chunk":
+    tile = kernels[-1]["tile"]
+    assert tile["depth"] > 0
+    tile["depth"] += tile["columns"]
 elif what == "rows":
     kernels[0]["tile"]["rows"] = 100
 elif what == "depth":

@@ -191,6 +191,16 @@ TEST(CostModelTest, AttentionByTilesIsForBf16Alone) {
   EXPECT_EQ(modelOf("x86-64-v4-bf16").chooseAttention(bf16).rows, 8);
 }
 
+TEST(CostModelTest, ChunksOfAnotherMachineFit) {
+  const CostModel model = modelOf("x86-64-v4");
+  const CostModel::Attention attention{64, 64};
+  const CostModel::AttentionTile chosen = model.chooseAttention(attention);
+  for (int64_t chunk : {int64_t(0), chosen.chunk, chosen.chunk + 48})
+    EXPECT_TRUE(model.fitsAttention({8, 48, chunk, 64}, attention)) << chunk;
+  for (int64_t chunk : {int64_t(-48), chosen.chunk + 1})
+    EXPECT_FALSE(model.fitsAttention({8, 48, chunk, 64}, attention)) << chunk;
+}
+
 TEST(CostModelTest, SoftmaxGoesOverWholeRowsWhileScoresFitL1) {
   for (llvm::StringRef name : {"x86-64-v4", "x86-64-v3", "x86-64", "amx"})
     for (bool isBf16 : {false, true})
