@@ -55,10 +55,67 @@ PhaseTrace::read(StringRef path, StringRef entry,
 
 double PhaseTrace::quantile(size_t phase, double q) const {
   std::vector<double> times;
-  for (const auto &call : ArrayRef(calls).drop_front(kColdCalls))
-    times.push_back((call[phase].second - call[phase].first) / 1e3);
+  for (const Call &call : ArrayRef(calls).drop_front(kColdCalls)) {
+    const Span span = getSpan(call, phase);
+    times.push_back((span.second - span.first) / 1e3);
+  }
   llvm::sort(times);
   return times[size_t(q * times.size())];
+}
+
+PhaseTrace::Span PhaseTrace::getSpan(const Call &call, size_t phase) {
+  Span span(INFINITY, -INFINITY);
+  for (const Part &part : call)
+    if (part.phase == phase) {
+      span.first = std::min(span.first, part.begin);
+      span.second = std::max(span.second, part.end);
+    }
+  return span;
+}
+
+std::vector<double> PhaseTrace::idle(int64_t workers) const {
+  std::vector<std::vector<double>> times(phases);
+  for (const Call &call : ArrayRef(calls).drop_front(kColdCalls))
+    for (const auto &[phase, time] : enumerate(idle(call, workers)))
+      times[phase].push_back(time / 1e3);
+  std::vector<double> medians;
+  for (std::vector<double> &ofPhase : times) {
+    auto middle = ofPhase.begin() + ofPhase.size() / 2;
+    std::nth_element(ofPhase.begin(), middle, ofPhase.end());
+    medians.push_back(*middle);
+  }
+  return medians;
+}
+
+std::vector<double> PhaseTrace::idle(const Call &call, int64_t workers) const {
+  // When each phase and all before it are over. In a chain a worker goes on to
+  // the next phase while others are in this one.
+  std::vector<double> over(phases);
+  double begin = INFINITY, last = -INFINITY;
+  for (size_t phase = 0; phase < phases; ++phase) {
+    const Span span = getSpan(call, phase);
+    begin = std::min(begin, span.first);
+    over[phase] = last = std::max(last, span.second);
+  }
+  std::vector<double> times(phases);
+  auto add = [&](double from, double to) {
+    for (size_t phase = 0; phase < phases && from < to; ++phase)
+      if (from < over[phase]) {
+        const double until = std::min(to, over[phase]);
+        times[phase] += until - from;
+        from = until;
+      }
+  };
+  for (int64_t worker = 0; worker < workers; ++worker) {
+    double from = begin;
+    for (const Part &part : call)
+      if (part.worker == worker) {
+        add(from, part.begin);
+        from = std::max(from, part.end);
+      }
+    add(from, last);
+  }
+  return times;
 }
 
 bool PhaseTrace::beginCall(const json::Object &event, StringRef entry,
@@ -69,7 +126,7 @@ bool PhaseTrace::beginCall(const json::Object &event, StringRef entry,
   for (const auto &[name, value] : sizes)
     if (!given || given->getInteger(name).value_or(-1) != value)
       return false;
-  calls.emplace_back(phases, std::pair(INFINITY, -INFINITY));
+  calls.emplace_back();
   return true;
 }
 
@@ -79,9 +136,8 @@ void PhaseTrace::addPart(const json::Object &event) {
   double begin = *event.getNumber("ts"), length = *event.getNumber("dur");
   if (phase >= phases)
     return;
-  auto &[first, last] = calls.back()[phase];
-  first = std::min(first, begin);
-  last = std::max(last, begin + length);
+  calls.back().push_back(
+      {phase, *arguments.getInteger("worker"), begin, begin + length});
 }
 
 const json::Object *findObject(const json::Array *list, StringRef key,

@@ -28,16 +28,29 @@ public:
   /// Of the warm calls, in milliseconds.
   double median(size_t phase) const { return quantile(phase, 0.5); }
   double quantile(size_t phase, double q) const;
+  /// Of each phase, the milliseconds that `workers` spend in no part while it
+  /// is the first one not over, all of them together; medians of the warm
+  /// calls. Between two phases it is the second.
+  std::vector<double> idle(int64_t workers) const;
 
   /// The first calls, which are cold.
   static constexpr size_t kColdCalls = 2;
 
 private:
-  using Call = std::vector<std::pair<double, double>>;
+  struct Part {
+    size_t phase;
+    int64_t worker;
+    double begin, end; ///< microseconds
+  };
+  using Call = std::vector<Part>; ///< by phase
+  using Span = std::pair<double, double>;
   explicit PhaseTrace(size_t phases) : phases(phases) {}
   bool beginCall(const llvm::json::Object &event, llvm::StringRef entry,
                  const std::map<std::string, int64_t> &sizes);
   void addPart(const llvm::json::Object &event);
+  /// From the first worker's begin to the last one's end.
+  static Span getSpan(const Call &call, size_t phase);
+  std::vector<double> idle(const Call &call, int64_t workers) const;
 
   size_t phases;
   std::vector<Call> calls;

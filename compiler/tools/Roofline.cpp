@@ -130,6 +130,7 @@ Expected<Roofline> measureRoofline(const Library &library,
 
   std::map<std::string, int64_t> all = addDerived(library, sizes);
   std::map<std::string, KernelRate> kernels;
+  const std::vector<double> idle = trace->idle(result.threads);
   for (const auto &[index, value] : enumerate(**work)) {
     const json::Object &phase = *value.getAsObject();
     std::string names;
@@ -140,6 +141,7 @@ Expected<Roofline> measureRoofline(const Library &library,
     kernel.type = phase.getString("type").value_or("").str();
     kernel.phases += 1;
     kernel.milliseconds += trace->median(index);
+    kernel.idle += idle[index];
     kernel.flops += evaluate(phase.getString("flops"), all);
     kernel.bytes += evaluate(phase.getString("bytes"), all);
     const double positions = countPositions(phase, all, context);
@@ -156,6 +158,7 @@ Expected<Roofline> measureRoofline(const Library &library,
     kernel.share = least / kernel.milliseconds;
     kernel.roof = kernel.flops / least / 1e6;
     result.milliseconds += kernel.milliseconds;
+    result.idle += kernel.idle;
     result.kernels.push_back(kernel);
   }
   llvm::sort(result.kernels, [](const KernelRate &a, const KernelRate &b) {
@@ -171,21 +174,24 @@ json::Value Roofline::toJson() const {
                                 {"type", kernel.type},
                                 {"phases", kernel.phases},
                                 {"ms", kernel.milliseconds},
+                                {"idle_share", getIdleShare(kernel.idle)},
                                 {"flops", kernel.flops},
                                 {"bytes", kernel.bytes},
                                 {"gflops", kernel.gflops()},
                                 {"gbs", kernel.gigabytes()},
                                 {"peak_gflops", kernel.peak},
                                 {"share_of_roof", kernel.share}});
-  return json::Object{{"variant", variant},        {"threads", threads},
-                      {"phases_ms", milliseconds}, {"peak_gflops", peak},
-                      {"bandwidth_from", level},   {"bandwidth_gbs", bandwidth},
-                      {"kernels", std::move(list)}};
+  return json::Object{
+      {"variant", variant},         {"threads", threads},
+      {"phases_ms", milliseconds},  {"idle_share", getIdleShare(idle)},
+      {"peak_gflops", peak},        {"bandwidth_from", level},
+      {"bandwidth_gbs", bandwidth}, {"kernels", std::move(list)}};
 }
 
 void Roofline::print(raw_ostream &os) const {
-  os << format("\n  %-28s %6s %9s %6s %8s %7s %6s %6s\n", "kernel", "phases",
-               "ms", "time", "GFLOP/s", "GB/s", "peak", "roof");
+  os << format("\n  %-28s %6s %9s %6s %8s %7s %6s %6s %6s\n", "kernel",
+               "phases", "ms", "time", "GFLOP/s", "GB/s", "peak", "roof",
+               "idle");
   for (const KernelRate &kernel : kernels) {
     StringRef name = kernel.kernels;
     os << format(
@@ -195,21 +201,25 @@ void Roofline::print(raw_ostream &os) const {
         int(kernel.phases), kernel.milliseconds,
         100 * kernel.milliseconds / milliseconds);
     if (kernel.flops > 0)
-      os << format("%8.1f %7.1f %5.0f%% %5.0f%%\n", kernel.gflops(),
+      os << format("%8.1f %7.1f %5.0f%% %5.0f%%", kernel.gflops(),
                    kernel.gigabytes(), 100 * kernel.gflops() / kernel.peak,
                    100 * kernel.share);
     else
-      os << format("%8s %7.1f %6s %5.0f%%\n", "-", kernel.gigabytes(), "-",
+      os << format("%8s %7.1f %6s %5.0f%%", "-", kernel.gigabytes(), "-",
                    100 * kernel.share);
+    os << format(" %5.1f%%\n", 100 * getIdleShare(kernel.idle));
   }
-  os << format("  %-28s %6s %9.4f\n", "together", "", milliseconds);
+  os << format("  %-28s %6s %9.4f %36s %5.1f%%\n", "together", "", milliseconds,
+               "", 100 * getIdleShare(idle));
   os << format("\n  peaks measured now, %d thread%s, %s: %.1f GFLOP/s in f32, "
                "%.1f GB/s read from %s\n",
                threads, threads == 1 ? "" : "s", variant.c_str(), peak,
                bandwidth, level.c_str())
      << "  peak: share of the peak of the kernel's type; roof: time that peak "
         "and\n  bandwidth leave no way around, over the time it took (above "
-        "100%: what it\n  reads was still in a nearer cache)\n";
+        "100%: what it\n  reads was still in a nearer cache); idle: share of "
+        "all threads' time\n  in the call that they wait for each other, for "
+        "this kernel to begin or to end\n";
 }
 
 } // namespace attnc::tools
