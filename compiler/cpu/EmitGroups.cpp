@@ -26,40 +26,18 @@
 // while the integers of a group have the registers.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/cpu/ByteSteps.h"
 #include "compiler/cpu/EmitLinear.h"
 
 using namespace mlir;
 
 namespace attnc::cpu {
 
-// 1.5 * 2^23, whose low bits hold the nearest integer of what is added to it.
-static constexpr float kRounder = 12582912.0f;
-static constexpr int32_t kRounderBits = 0x4b400000;
 /// Steps of depth that are emitted without a loop, and after which i16 sums of
 /// nibbles are full.
 static constexpr int64_t kUnitSteps = 32;
 
 //===-- rows --------------------------------------------------------------===//
-
-/// `fold` over the vectors of `count` numbers, masked at the end.
-Value LinearEmitter::foldVectors(
-    int64_t count, Value initial,
-    llvm::function_ref<Value(Value sum, Value index, Value mask)> fold) {
-  constexpr int64_t kFewVectors = 8;
-  const int64_t whole = count / e.lanes * e.lanes;
-  Value sum = initial;
-  if (whole <= kFewVectors * int64_t(e.lanes))
-    for (int64_t at = 0; at < whole; at += e.lanes)
-      sum = fold(sum, e.i64(at), Value());
-  else
-    sum = e.loop(e.i64(0), e.i64(whole), e.lanes, sum,
-                 [&](Value index, ValueRange carried) {
-                   return SmallVector<Value>{fold(carried[0], index, Value())};
-                 })[0];
-  if (whole < count)
-    sum = fold(sum, e.i64(whole), e.tailMask(e.i64(count - whole)));
-  return sum;
-}
 
 void LinearEmitter::emitGroupedRows(Value blockFrom, Value blockTo) {
   const int64_t group = panels.getGroup(), whole = depth / group;
@@ -93,28 +71,11 @@ Value LinearEmitter::rowFactors(Value rowInBlock, int64_t row, Value group) {
 
 void LinearEmitter::emitRowGroup(Value input, Value out, Value factors,
                                  int64_t count) {
-  Value magnitude = e.splat(e.i32(0x7fffffff));
-  Value most = foldVectors(
-      count, e.splat(e.i32(0)),
-      [&](Value sum, Value index, Value mask) -> Value {
-        Value bits = e.loadVector(e.at(input, index), mask, e.b.getI32Type());
-        bits = arith::AndIOp::create(e.b, e.loc, bits, magnitude);
-        return arith::MaxSIOp::create(e.b, e.loc, sum, bits);
-      });
-  Value largest = vector::ReductionOp::create(
-      e.b, e.loc, vector::CombiningKind::MAXSI, most);
-  largest = arith::BitcastOp::create(e.b, e.loc, e.b.getF32Type(), largest);
-  // False for a NaN, which then spreads.
-  Value isZero = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OLT,
-                                       largest, e.f32(0x1p-100f));
-  Value inverse = arith::DivFOp::create(e.b, e.loc, e.f32(127.0f), largest);
-  inverse = arith::SelectOp::create(e.b, e.loc, isZero, e.f32(0.0f), inverse);
-  e.store(arith::MulFOp::create(e.b, e.loc, largest, e.f32(1.0f / 127.0f)),
-          factors);
-
-  Value factor = e.splat(inverse), rounder = e.splat(e.f32(kRounder));
+  const ByteSteps steps = findByteSteps(e, input, count);
+  e.store(steps.scale, factors);
+  Value factor = e.splat(steps.inverse), rounder = e.splat(e.f32(kRounder));
   Value bias = e.splat(e.i32(kRounderBits));
-  Value sum = foldVectors(count, e.splat(e.i32(0)),
+  Value sum = foldVectors(e, count, e.splat(e.i32(0)),
                           [&](Value sum, Value index, Value mask) -> Value {
                             Value x = e.loadVector(e.at(input, index), mask);
                             Value q = arith::BitcastOp::create(

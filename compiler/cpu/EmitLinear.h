@@ -133,11 +133,6 @@ private:
       llvm::ArrayRef<mlir::Value> weights, mlir::Value word,
       llvm::MutableArrayRef<mlir::Value> sums);
   /// Products of rows in groups of i8 (EmitGroups.cpp).
-  mlir::Value
-  foldVectors(int64_t count, mlir::Value initial,
-              llvm::function_ref<mlir::Value(mlir::Value sum, mlir::Value index,
-                                             mlir::Value mask)>
-                  fold);
   void emitGroupedRows(mlir::Value blockFrom, mlir::Value blockTo);
   mlir::Value rowFactors(mlir::Value rowInBlock, int64_t row,
                          mlir::Value group);

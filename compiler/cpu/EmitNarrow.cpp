@@ -27,15 +27,12 @@
 // bits up to the epilogues.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/cpu/ByteSteps.h"
 #include "compiler/cpu/EmitLinear.h"
 
 using namespace mlir;
 
 namespace attnc::cpu {
-
-// 1.5 * 2^23: added to a number below 2^22 it leaves the nearest integer in the
-// low bits of the sum.
-static constexpr float kRounder = 12582912.0f;
 
 //===-- rows --------------------------------------------------------------===//
 
@@ -115,8 +112,7 @@ void LinearEmitter::emitBytes(Value input, Value out, Value scalePlace,
   Value factor = e.splat(inverse), addend = e.splat(zero);
   Value zeroBits = arith::BitcastOp::create(e.b, e.loc, e.b.getI32Type(), zero);
   if (bytes)
-    e.store(arith::SubIOp::create(e.b, e.loc, zeroBits,
-                                  e.i32(llvm::bit_cast<int32_t>(kRounder))),
+    e.store(arith::SubIOp::create(e.b, e.loc, zeroBits, e.i32(kRounderBits)),
             zeroPlace);
   overRow([&](Value index, Value mask) {
     Value x = e.loadVector(e.at(input, index), mask);

@@ -13,6 +13,7 @@
 // sequences.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/cpu/ByteSteps.h"
 #include "compiler/cpu/StateAccess.h"
 
 using namespace mlir;
@@ -133,41 +134,12 @@ void StateAccess::storeFloats(Value source, Value head, Value position) {
   }
 }
 
-/// The scale of a row of i8, and what its numbers are multiplied by. The
-/// largest magnitude is that of the bits as integers, so that a NaN becomes the
-/// scale; rows below 2^-100 count as zeros, as in products (EmitNarrow.cpp).
-std::pair<Value, Value> StateAccess::findScale(Value source) {
-  Value magnitude = e.splat(e.i32(0x7fffffff)), most = e.splat(e.i32(0));
-  for (int64_t i = 0; i < columns; i += e.lanes) {
-    Value mask;
-    if (columns - i < e.lanes)
-      mask = e.tailMask(e.i64(columns - i));
-    Value bits = e.loadVector(e.at(source, e.i64(i)), mask, e.b.getI32Type());
-    bits = arith::AndIOp::create(e.b, e.loc, bits, magnitude);
-    most = arith::MaxSIOp::create(e.b, e.loc, most, bits);
-  }
-  Value largest = vector::ReductionOp::create(
-      e.b, e.loc, vector::CombiningKind::MAXSI, most);
-  largest = arith::BitcastOp::create(e.b, e.loc, e.b.getF32Type(), largest);
-  Value isZero = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OLT,
-                                       largest, e.f32(0x1p-100f));
-  Value inverse = arith::DivFOp::create(e.b, e.loc, e.f32(127), largest);
-  inverse = arith::SelectOp::create(e.b, e.loc, isZero, e.f32(0), inverse);
-  Value scale =
-      arith::MulFOp::create(e.b, e.loc, largest, e.f32(1.0f / 127.0f));
-  return {scale, inverse};
-}
-
 Value StateAccess::narrow(Value numbers, Value inverse) {
   auto bitsOf = [&](Value value) -> Value {
     return arith::BitcastOp::create(e.b, e.loc, e.indexVectorType(), value);
   };
-  if (inverse) {
-    // Added to a number below 2^22 it leaves the nearest integer in the low
-    // bits.
-    constexpr float kRounder = 12582912.0f;
+  if (inverse)
     return bitsOf(e.fma(numbers, e.splat(inverse), e.splat(e.f32(kRounder))));
-  }
   auto shiftDown = [&](Value bits) -> Value {
     return arith::ShRUIOp::create(e.b, e.loc, bits, e.splat(e.i32(16)));
   };
@@ -185,10 +157,10 @@ Value StateAccess::narrow(Value numbers, Value inverse) {
 void StateAccess::storeRow(Value source, Value head, Value position) {
   if (blocks.getFormat() == kernel::Format::f32)
     return storeFloats(source, head, position);
-  Value scale, inverse;
+  ByteSteps steps;
   if (isScaled()) {
-    std::tie(scale, inverse) = findScale(source);
-    e.store(scale, scaleAt(head, position));
+    steps = findByteSteps(e, source, columns);
+    e.store(steps.scale, scaleAt(head, position));
   }
   const unsigned bytes = blocks.getElementBytes();
   Type element = e.b.getIntegerType(8 * bytes);
@@ -199,8 +171,8 @@ void StateAccess::storeRow(Value source, Value head, Value position) {
     if (count < e.lanes)
       mask = e.tailMask(e.i64(count));
     Value numbers = e.loadVector(e.at(source, e.i64(i)), mask);
-    Value narrowed =
-        arith::TruncIOp::create(e.b, e.loc, type, narrow(numbers, inverse));
+    Value narrowed = arith::TruncIOp::create(e.b, e.loc, type,
+                                             narrow(numbers, steps.inverse));
     if (!transposed) {
       // The zeros of a masked load fill the row up.
       Value first = e.mul(position, e.i64(rowElements));

@@ -49,7 +49,6 @@ private:
   void storeFloats(mlir::Value source, mlir::Value head, mlir::Value position);
   /// The i32 lanes of a vector of f32 whose lower bits are its elements.
   mlir::Value narrow(mlir::Value numbers, mlir::Value inverse);
-  std::pair<mlir::Value, mlir::Value> findScale(mlir::Value source);
   mlir::Value load(mlir::Type type, mlir::Value base, mlir::Value index);
 
   KernelEmitter &e;

@@ -10,31 +10,15 @@
 // that rise and fall from chunk to chunk and rows that see none of a chunk.
 //
 //===----------------------------------------------------------------------===//
-#include "AttentionProblem.h"
+#include "AttentionTargetTest.h"
 #include "RegionTest.h"
 #include <cmath>
-#include <cstring>
 
 namespace attnc::test {
 namespace {
 
-struct AttentionChunks : testing::TestWithParam<const char *> {
-  const Target &target = *Target::find(GetParam());
-  AttentionKernel kernel;
-
-  void SetUp() override {
-    // Tiles are emulated where there are none, on vectors of AVX-512.
-    const Target &needed =
-        target.hasTiles ? *Target::find("x86-64-v4-vnni") : target;
-    if (!needed.runsHere() && !target.runsHere())
-      GTEST_SKIP() << "this machine does not run " << GetParam();
-    kernel.isBf16 = target.hasBf16Products;
-    kernel.usesTiles = target.hasTiles;
-    kernel.chunkPanels = 1;
-  }
-  std::unique_ptr<KernelRunner> compile() {
-    return KernelRunner::compile(kernel.text(target), target);
-  }
+struct AttentionChunks : AttentionTargetTest {
+  AttentionChunks() { kernel.chunkPanels = 1; }
   void checkLengths(std::initializer_list<int64_t> lengths) {
     auto runner = compile();
     ASSERT_TRUE(runner);
@@ -93,12 +77,7 @@ TEST_P(AttentionChunks, CausalMask) {
   kernel.keyHeads = 2;
   kernel.headSize = 20;
   kernel.valueSize = 33;
-  kernel.mask = {"%admitted = arith.cmpi sle, %k, %q : i32\n"
-                 "attn.yield %admitted : i1",
-                 [](double, Position at, const double *) {
-                   return at.k <= at.q ? 1.0 : 0.0;
-                 },
-                 {}};
+  kernel.mask = causal();
   checkLengths({1, 7, 48, 50, 97, 130, 200});
 }
 
@@ -192,28 +171,15 @@ TEST_P(AttentionChunks, SameBitsWhereverARowStands) {
                  {}};
   auto runner = compile();
   ASSERT_TRUE(runner);
-  const int64_t rows = 192, first = 128;
-  AttentionProblem problem(kernel, {1, rows, rows, {}}, 11);
-  for (int64_t row = first + 1; row < rows; ++row)
-    for (int64_t d = 0; d < 21; ++d)
-      problem.queryAt(row, 0, d) = problem.queryAt(first, 0, d);
-  std::vector<float> output = problem.run(*runner, 2);
-  for (int64_t row = first + 1; row < rows; ++row)
-    ASSERT_EQ(0, std::memcmp(output.data() + first * 20,
-                             output.data() + row * 20, 20 * sizeof(float)))
-        << "row " << row;
+  AttentionProblem problem(kernel, {1, 192, 192, {}}, 11);
+  problem.checkEqualRows(*runner, 128);
   problem.check(*runner);
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, AttentionChunks,
                          testing::Values("x86-64-v4", "x86-64-v3",
                                          "x86-64-v4-bf16", "amx"),
-                         [](const auto &info) {
-                           std::string name = info.param;
-                           for (char &c : name)
-                             c = c == '-' ? '_' : c;
-                           return name;
-                         });
+                         AttentionChunks::name);
 
 } // namespace
 } // namespace attnc::test

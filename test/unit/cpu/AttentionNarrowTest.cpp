@@ -11,28 +11,14 @@
 // wherever a row or a sequence stands. AttentionProblem derives the tolerance.
 //
 //===----------------------------------------------------------------------===//
-#include "AttentionProblem.h"
-#include <algorithm>
+#include "AttentionTargetTest.h"
 #include <cmath>
 #include <cstring>
-#include <gtest/gtest.h>
 
 namespace attnc::test {
 namespace {
 
-struct AttentionNarrow : testing::TestWithParam<const char *> {
-  const Target &target = *Target::find(GetParam());
-  AttentionKernel kernel;
-
-  void SetUp() override {
-    // Tiles are emulated where there are none, on vectors of AVX-512.
-    const Target &needed =
-        target.hasTiles ? *Target::find("x86-64-v4-vnni") : target;
-    if (!needed.runsHere() && !target.runsHere())
-      GTEST_SKIP() << "this machine has no full-rate products of bf16";
-    kernel.isBf16 = true;
-    kernel.usesTiles = target.hasTiles;
-  }
+struct AttentionNarrow : AttentionTargetTest {
   void shape(AttentionKernel::Form form, int64_t queryHeads, int64_t keyHeads,
              int64_t headSize, int64_t valueSize, bool oneBuffer = false) {
     kernel.form = form;
@@ -41,9 +27,6 @@ struct AttentionNarrow : testing::TestWithParam<const char *> {
     kernel.headSize = headSize;
     kernel.valueSize = valueSize;
     kernel.oneBuffer = oneBuffer;
-  }
-  std::unique_ptr<KernelRunner> compile() {
-    return KernelRunner::compile(kernel.text(target), target);
   }
 };
 
@@ -82,12 +65,7 @@ TEST_P(AttentionNarrow, PackedInOneBuffer) {
 
 TEST_P(AttentionNarrow, CausalMask) {
   shape(AttentionKernel::Padded, 2, 2, 20, 33);
-  kernel.mask = {"%admitted = arith.cmpi sle, %k, %q : i32\n"
-                 "attn.yield %admitted : i1",
-                 [](double, Position at, const double *) {
-                   return at.k <= at.q ? 1.0 : 0.0;
-                 },
-                 {}};
+  kernel.mask = causal();
   auto runner = compile();
   ASSERT_TRUE(runner);
   for (int64_t length : {1, 7, 9, 48, 50, 97, 130})
@@ -157,16 +135,7 @@ TEST_P(AttentionNarrow, SameBitsWhereverARowStands) {
   shape(AttentionKernel::Single, 1, 1, 21, 20);
   auto runner = compile();
   ASSERT_TRUE(runner);
-  const int64_t rows = 21, keys = 77;
-  AttentionProblem problem(kernel, {1, rows, keys, {}}, 11);
-  for (int64_t row = 1; row < rows; ++row)
-    for (int64_t d = 0; d < 21; ++d)
-      problem.queryAt(row, 0, d) = problem.queryAt(0, 0, d);
-  std::vector<float> output = problem.run(*runner, 2);
-  for (int64_t row = 1; row < rows; ++row)
-    ASSERT_EQ(0, std::memcmp(output.data(), output.data() + row * 20,
-                             20 * sizeof(float)))
-        << "row " << row;
+  AttentionProblem(kernel, {1, 21, 77, {}}, 11).checkEqualRows(*runner, 0);
 }
 
 TEST_P(AttentionNarrow, SameBitsAloneAndInABatch) {
@@ -198,11 +167,7 @@ TEST_P(AttentionNarrow, SameBitsAloneAndInABatch) {
 
 INSTANTIATE_TEST_SUITE_P(Targets, AttentionNarrow,
                          testing::Values("x86-64-v4-bf16", "amx"),
-                         [](const testing::TestParamInfo<const char *> &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         AttentionNarrow::name);
 
 } // namespace
 } // namespace attnc::test

@@ -21,6 +21,12 @@
 
 namespace attnc::test {
 
+Region causal() {
+  return {"%r = arith.cmpi sle, %k, %q : i32\nattn.yield %r : i1",
+          [](double, Position at, const double *) { return at.k <= at.q; },
+          {}};
+}
+
 //===-- text --------------------------------------------------------------===//
 
 static std::string rowType(const AttentionKernel &kernel,
@@ -377,6 +383,19 @@ void AttentionProblem::referenceRow(Position at, int64_t queryRow,
   tolerance = sum > 0 ? largest * (kRounding * (2 * magnitude + 16) +
                                    (kernel.isBf16 ? kWeights : 0))
                       : 0;
+}
+
+void AttentionProblem::checkEqualRows(const KernelRunner &runner,
+                                      int64_t first) const {
+  for (int64_t row = first + 1; row < sizes.queries; ++row)
+    for (int64_t d = 0; d < kernel.headSize; ++d)
+      queryAt(row, 0, d) = queryAt(first, 0, d);
+  const std::vector<float> output = run(runner, 2);
+  const int64_t size = kernel.valueSize;
+  for (int64_t row = first + 1; row < sizes.queries; ++row)
+    ASSERT_EQ(0, std::memcmp(output.data() + first * size,
+                             output.data() + row * size, size * sizeof(float)))
+        << "row " << row;
 }
 
 void AttentionProblem::check(const KernelRunner &runner) const {

@@ -47,6 +47,9 @@ struct Region {
   explicit operator bool() const { return !body.empty(); }
 };
 
+/// A mask of the keys up to the query.
+Region causal();
+
 struct AttentionKernel {
   enum Form { Single, Padded, Packed };
   Form form = Padded;
@@ -77,6 +80,11 @@ public:
   /// Runs with 1, 2 and 3 workers; expects equal bits and the reference's
   /// values.
   void check(const KernelRunner &runner) const;
+
+  /// Makes all queries behind `first` equal to it, whose results must then have
+  /// its bits: they do not depend on a row's place in a block. Of the single
+  /// form with one head.
+  void checkEqualRows(const KernelRunner &runner, int64_t first) const;
 
   /// Elements of the operands, for tests that change them.
   float &queryAt(int64_t row, int64_t head, int64_t d) const;

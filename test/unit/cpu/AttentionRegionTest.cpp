@@ -61,12 +61,6 @@ Region softCap() {
           {}};
 }
 
-Region causal() {
-  return {"%r = arith.cmpi sle, %k, %q : i32\nattn.yield %r : i1",
-          [](double, Position at, const double *) { return at.k <= at.q; },
-          {}};
-}
-
 /// Causal where the queries continue 11 earlier positions.
 Region causalWithOffset() {
   return {"%p = arith.constant 11 : i32\n"

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "LinearProblem.h"
+#include "TileEmulator.h"
 #include "compiler/package/PackWeights.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/APFloat.h"
@@ -55,9 +56,7 @@ static int64_t getTileRows(const LinearShape &shape, const Target &target) {
 std::vector<const Target *> getByteTargets() {
   std::vector<const Target *> targets;
   for (const Target &target : Target::all())
-    if (target.hasMicroKernels &&
-        (target.runsHere() ||
-         (target.hasTiles && Target::find("x86-64-v4-vnni")->runsHere())))
+    if (target.hasMicroKernels && canRunKernels(target))
       targets.push_back(&target);
   return targets;
 }

@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "LinearProblem.h"
+#include "TileEmulator.h"
 #include "attn/abi.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
@@ -127,10 +128,7 @@ protected:
   void SetUp() override {
     target = Target::find(GetParam().target);
     ASSERT_NE(target, nullptr);
-    // Tiles are emulated where there are none.
-    const Target *needed =
-        target->hasTiles ? Target::find("x86-64-v4-vnni") : target;
-    if (!needed->runsHere())
+    if (!canRunKernels(*target))
       GTEST_SKIP() << "this machine cannot run " << GetParam().target;
     runner = compiled(GetParam());
     ASSERT_NE(runner, nullptr);
@@ -317,7 +315,7 @@ TEST(LinearOfBytes, RowsOfZerosAndWithNaNs) {
 /// Contractions of several passes, and more rows than a form of tiles has.
 TEST(LinearOfTiles, PassesOfDepthAreWhole) {
   const Target &target = *Target::find("amx");
-  if (!Target::find("x86-64-v4-vnni")->runsHere())
+  if (!canRunKernels(target))
     GTEST_SKIP() << "this machine has no vectors to emulate tiles on";
   for (kernel::Format format : {kernel::Format::bf16, kernel::Format::i8}) {
     LinearShape shape = {100, 1100, Finish::Residual};

@@ -158,6 +158,11 @@ llvm::Error defineTiles(llvm::orc::LLJIT &jit) {
       llvm::orc::absoluteSymbols(std::move(symbols)));
 }
 
+bool canRunKernels(const Target &target) {
+  return target.runsHere() ||
+         (target.hasTiles && Target::find("x86-64-v4-vnni")->runsHere());
+}
+
 Target withoutTiles(Target target) {
   // The features of AMX stand last.
   target.features = target.features.split(",+amx").first;

@@ -19,6 +19,9 @@
 
 namespace attnc::test {
 
+/// Whether this machine runs kernels for a target, their tiles emulated where
+/// it has none: on vectors of AVX-512.
+bool canRunKernels(const Target &target);
 /// Replaces the intrinsics in a module.
 void emulateTiles(llvm::Module &module);
 /// Makes known to a JIT what emulateTiles calls.
