@@ -285,6 +285,7 @@ Error Library::chooseAdapter(StringRef adapter) {
   if (attn_status status =
           table->session_adapter(sessionHandle, adapter.str().c_str()))
     return lastError("choosing the adapter", status);
+  adapted = true;
   return Error::success();
 }
 

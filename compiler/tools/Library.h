@@ -70,6 +70,8 @@ public:
 
   /// Lets the session compute with an adapter of the library.
   llvm::Error chooseAdapter(llvm::StringRef adapter);
+  /// Whether it does.
+  bool hasAdapter() const { return adapted; }
 
   llvm::StringRef name() const { return table->name; }
   const llvm::json::Object &description() const { return json; }
@@ -109,6 +111,7 @@ private:
   std::map<std::string, LibrarySize> sizeTable;
   attn_model *modelHandle = nullptr;
   attn_session *sessionHandle = nullptr;
+  bool adapted = false;
 };
 
 /// NumPy's .npy format, version 1.0: little-endian f32, f64, i32 or i64 in C

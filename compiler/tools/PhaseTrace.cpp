@@ -159,13 +159,29 @@ static bool tellsKernels(const json::Value &phase) {
          });
 }
 
+/// What describes an entry as the library's session runs it.
+static const json::Object *findEntry(const json::Array *work, StringRef entry,
+                                     bool hasAdapter) {
+  const json::Object *found = nullptr;
+  if (work)
+    for (const json::Value &item : *work) {
+      const json::Object *object = item.getAsObject();
+      if (!object || object->getString("entry").value_or("") != entry)
+        continue;
+      // Behind those of sessions without an adapter.
+      if (!object->getBoolean("adapted").value_or(false) || hasAdapter)
+        found = object;
+    }
+  return found;
+}
+
 Expected<const json::Array *> findWork(const Library &library,
                                        StringRef variant, StringRef entry) {
   const json::Object &description = library.description();
   if (const json::Object *found =
           findObject(description.getArray("variants"), "name", variant))
-    if (const json::Object *work =
-            findObject(found->getArray("work"), "entry", entry))
+    if (const json::Object *work = findEntry(found->getArray("work"), entry,
+                                             library.hasAdapter()))
       if (const json::Array *phases = work->getArray("phases");
           phases && all_of(*phases, tellsKernels))
         return phases;

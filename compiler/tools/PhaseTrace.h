@@ -61,7 +61,8 @@ const llvm::json::Object *findObject(const llvm::json::Array *list,
                                      llvm::StringRef key,
                                      llvm::StringRef value);
 
-/// What the description says of the phases of `entry`: their kernels and work.
+/// What the description says of the phases of `entry`, in sessions with the
+/// library's adapter if it has one: their kernels and work.
 llvm::Expected<const llvm::json::Array *> findWork(const Library &library,
                                                    llvm::StringRef variant,
                                                    llvm::StringRef entry);
