@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 from attention_program import FORMS, program
 from attention_truth import draw, truth
+from stub_driver import describe_stub
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "bundle"))
 from cases import PLACES, draw_bf16  # noqa: E402
@@ -108,9 +109,8 @@ def check(given, target, size, products):
     compile_forms(given.attnc, folder, target, size, products)
     environment = dict(os.environ)
     if given.stub:
-        environment.update(LD_LIBRARY_PATH=given.stub, ATTNC_STUB_STRICT="1", ATTNC_STUB_SEED="1",
-                           ATTNC_STUB_CHIP=re.sub(r"\D", "", target),
-                           ATTNC_STUB_KERNELS=str(folder / "ir"))
+        environment.update(describe_stub(given.stub, target, strict=1, seed=1,
+                                         kernels=folder / "ir"))
     only = [x for name in given.only or () for x in ("--only", name)]
     done = subprocess.run(
         [sys.executable, __file__, "--run", folder, target, str(size), products,

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from cached_program import cached
+from stub_driver import restart_on_stub
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "bundle"))
 
@@ -107,8 +108,8 @@ def attend(case, queries, keys, values, first):
 def keep(rows, cache):
     """What states hold of rows [n, heads, size]."""
     if cache == "bf16":
-        bits = rows.view(np.uint32)
-        return (bits + 0x7fff + (bits >> 16 & 1) & 0xffff0000).view(np.float32)
+        from bf16 import round_bf16
+        return round_bf16(rows)
     if cache == "int8":
         largest = np.abs(rows).max(axis=-1, keepdims=True)
         # The kernels round once: a product inside of a fused multiply-add.
@@ -165,11 +166,7 @@ def main():
     parser.add_argument("--kernels", type=Path,
                         help="kernels for it, and libraries that are compiled already")
     given = parser.parse_args()
-    if given.stub and given.stub not in os.environ.get("LD_LIBRARY_PATH", ""):
-        # The loader reads the variable when a program begins.
-        os.environ["LD_LIBRARY_PATH"] = given.stub
-        os.environ["ATTNC_STUB_CHIP"] = "".join(c for c in given.target if c.isdigit())
-        os.execv(sys.executable, [sys.executable] + sys.argv)
+    restart_on_stub(given.stub, given.target)
     from library import Session
     failed = 0
     for name in given.only or CASES:

@@ -24,7 +24,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from product_program import product, write_weight
+from product_program import product
+from stub_driver import restart_on_stub
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "bundle"))
 
@@ -53,11 +54,6 @@ SHAPES = ((50, 96), (130, 200), (48, 1304), (200, 64))  # columns, depth
 ROWS = (1, 7, 8, 9, 16, 17, 70)
 
 
-def round_bf16(numbers):
-    bits = numbers.astype(np.float32).view(np.uint32)
-    return (bits + 0x7fff + (bits >> 16 & 1) & 0xffff0000).view(np.float32)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("attnc")
@@ -67,11 +63,9 @@ def main():
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--stub", help="the folder of the stub driver")
     given = parser.parse_args()
-    if given.stub and given.stub not in os.environ.get("LD_LIBRARY_PATH", ""):
-        # The loader reads the variable when a program begins.
-        os.environ["LD_LIBRARY_PATH"] = given.stub
-        os.environ["ATTNC_STUB_CHIP"] = "".join(c for c in given.target if c.isdigit())
-        os.execv(sys.executable, [sys.executable] + sys.argv)
+    restart_on_stub(given.stub, given.target)
+    import tensor_file
+    from bf16 import round_bf16
     from library import Session
     failed = 0
     for name in given.only or CASES:
@@ -83,8 +77,8 @@ def main():
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "product.mlir").write_text(product(columns, depth))
             weights = random.standard_normal((columns, depth)) / depth ** 0.5
-            write_weight(folder / "w.safetensors", columns, depth,
-                         weights.astype(np.float32).tobytes())
+            tensor_file.write(folder / "w.safetensors", {
+                "w": ("F32", weights.shape, weights.astype(np.float32).tobytes())})
             subprocess.run([given.attnc, "compile", "-q", folder / "product.mlir",
                             "-o", folder, "--name", "product",
                             f"--target=x86-64-v3,{given.target}",

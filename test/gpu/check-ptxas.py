@@ -27,7 +27,10 @@ from pathlib import Path
 
 from attention_program import program as forms
 from cached_program import cached
-from product_program import product, write_weight
+from product_program import product
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "bundle"))
+import tensor_file  # noqa: E402
 
 SIZES = (32, 64, 96, 128, 256)
 CAUSAL = """ mask() {
@@ -75,7 +78,8 @@ def programs(work, models):
             yield work / f"cached-{size}.mlir", [f"--cache={cache}"]
     columns, depth = 4096, 640
     path = write("product", product(columns, depth))
-    write_weight(work / "w.safetensors", columns, depth, bytes(4 * columns * depth))
+    tensor_file.write(work / "w.safetensors", {
+        "w": ("F32", (columns, depth), bytes(4 * columns * depth))})
     for weights in NARROW:
         yield path, weights
     # More query heads to a key head than a product has rows.

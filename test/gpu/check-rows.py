@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from stub_driver import restart_on_stub
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "bundle"))
 
@@ -131,13 +132,7 @@ def main():
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--stub", help="the folder of the stub driver")
     given = parser.parse_args()
-    if given.stub and given.stub not in os.environ.get("LD_LIBRARY_PATH", ""):
-        # The loader reads the variable when a program begins.
-        os.environ.update(
-            LD_LIBRARY_PATH=given.stub, ATTNC_STUB_SEED="1",
-            ATTNC_STUB_CHIP="".join(c for c in given.target if c.isdigit()),
-            ATTNC_STUB_KERNELS=str(given.work / "ir"))
-        os.execv(sys.executable, [sys.executable] + sys.argv)
+    restart_on_stub(given.stub, given.target, seed=1, kernels=given.work / "ir")
     from library import Session
     known = dict(entries())
     given.work.mkdir(parents=True, exist_ok=True)

@@ -88,7 +88,7 @@ for name in $decoders; do
   done
 done
 cp test/gpu/check-decoder.py test/numerics/attn_session.py "$bundle"
-for script in library check timing contest peers encoder_weights; do
+for script in bf16 library check timing contest peers encoder_weights; do
   cp $scripts/$script.py "$bundle"
 done
 cp test/gpu/run-on-gpu.sh "$bundle"

@@ -4,10 +4,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
-"""A program out = x w^T, and the file of its weight."""
-
-import json
-import struct
+"""A program out = x w^T, whose weight is in w.safetensors."""
 
 
 def product(columns, depth):
@@ -25,11 +22,3 @@ attn.entry @run(%x: !x {{attn.name = "x"}}) -> (!y {{attn.name = "out"}}) sizes 
 }}
 }}
 """
-
-
-def write_weight(path, columns, depth, data):
-    """`data` are the bytes of f32 [columns, depth]."""
-    header = json.dumps({"w": {"dtype": "F32", "shape": [columns, depth],
-                               "data_offsets": [0, 4 * columns * depth]}}).encode()
-    header += b" " * (-len(header) % 8)
-    path.write_bytes(struct.pack("<Q", len(header)) + header + data)

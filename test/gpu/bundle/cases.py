@@ -21,11 +21,12 @@ changes nothing (the larger of x and -100, which nothing folds) writes them.
 """
 
 import json
-import struct
 import sys
 from pathlib import Path
 
 import numpy as np
+import tensor_file
+from bf16 import round_bf16, to_bits
 
 # Half of the last place of what products multiply; f32 is a sum of three tf32.
 PLACES = {"bf16": 2.0 ** -9, "f16": 2.0 ** -12, "tf32": 2.0 ** -12,
@@ -34,9 +35,7 @@ PLACES = {"bf16": 2.0 ** -9, "f16": 2.0 ** -12, "tf32": 2.0 ** -12,
 
 def draw_bf16(random, *shape):
     """Standard normal numbers of bf16, as f32."""
-    bits = random.standard_normal(shape).astype(np.float32).view(np.uint32)
-    bits = (bits + 0x7fff + (bits >> 16 & 1)) & np.uint32(0xffff0000)
-    return bits.view(np.float32)
+    return round_bf16(random.standard_normal(shape))
 
 
 def store(name, kind, rank):
@@ -263,13 +262,9 @@ attn.entry @run(%x: !x {{attn.name = "x"}}) -> (!y {{attn.name = "out"}}) sizes 
         return ["--weights=bf16"]
 
     def write_files(self, place):
-        data = (self.weight().view(np.uint32) >> 16).astype(np.uint16)
-        header = json.dumps({"w": {
-            "dtype": "BF16", "shape": list(data.shape),
-            "data_offsets": [0, data.nbytes]}}).encode()
-        header += b" " * (-len(header) % 8)
-        (place / "w.safetensors").write_bytes(
-            struct.pack("<Q", len(header)) + header + data.tobytes())
+        data = to_bits(self.weight())
+        tensor_file.write(place / "w.safetensors",
+                          {"w": ("BF16", data.shape, data.tobytes())})
 
 
 # So many keys that each stage of a pipeline is filled again.

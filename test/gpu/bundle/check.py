@@ -19,6 +19,7 @@ import json
 import sys
 from pathlib import Path
 
+import bf16
 import numpy as np
 from library import Session
 
@@ -27,13 +28,12 @@ def to_bits(array, own):
     """What a caller of bf16 or f16 passes."""
     if own == "f16":
         return array.astype(np.float16)
-    bits = array.view(np.uint32)
-    return ((bits + 0x7fff + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+    return bf16.to_bits(array)
 
 
 def to_numbers(array, own):
     if own == "bf16":
-        return (array.astype(np.uint32) << 16).view(np.float32)
+        return bf16.to_numbers(array)
     return array.astype(np.float32)
 
 

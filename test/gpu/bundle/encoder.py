@@ -17,12 +17,13 @@ inputs with padding, and the truth, computed in float64 by the forward pass belo
 import argparse
 import json
 import math
-import struct
 import sys
 from pathlib import Path
 
 import numpy as np
-from encoder_weights import make_weights, round_bf16, widen
+import tensor_file
+from bf16 import round_bf16, to_bits
+from encoder_weights import make_weights
 
 
 def config(layers, width, heads, vocabulary):
@@ -35,17 +36,8 @@ def config(layers, width, heads, vocabulary):
 
 
 def save(path, weights):
-    header, at = {}, 0
-    for name, array in weights.items():
-        header[name] = {"dtype": "BF16", "shape": list(array.shape),
-                        "data_offsets": [at, at + 2 * array.size]}
-        at += 2 * array.size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for array in weights.values():
-            file.write(round_bf16(array).tobytes())
+    tensor_file.write(path, {name: ("BF16", x.shape, to_bits(x).tobytes())
+                             for name, x in weights.items()})
 
 
 def erf(x):
@@ -57,7 +49,7 @@ def exact(x):
 
 
 def rounded(x):
-    return widen(round_bf16(x)).astype(np.float64)
+    return round_bf16(x).astype(np.float64)
 
 
 def forward(weights, heads, ids, mask, operand=exact, stored=exact):

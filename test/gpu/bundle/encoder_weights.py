@@ -7,16 +7,8 @@
 """The random weights of encoder.py, by name: numbers of bf16, as f32."""
 
 import numpy as np
+from bf16 import round_bf16
 
-
-def round_bf16(array):
-    bits = array.astype(np.float32).view(np.uint32)
-    bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16
-    return bits.astype(np.uint16)
-
-
-def widen(bits):
-    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def make_weights(layers, width, vocabulary):
@@ -24,8 +16,7 @@ def make_weights(layers, width, vocabulary):
     random = np.random.default_rng(20)
 
     def draw(*shape, scale=0.05, center=0.0):
-        return widen(round_bf16(
-            center + scale * random.standard_normal(shape)))
+        return round_bf16(center + scale * random.standard_normal(shape))
     weights = {
         "embeddings.word_embeddings.weight": draw(vocabulary, width),
         "embeddings.position_embeddings.weight": draw(512, width),
