@@ -180,8 +180,8 @@ Expected<const json::Array *> findWork(const Library &library,
   const json::Object &description = library.description();
   if (const json::Object *found =
           findObject(description.getArray("variants"), "name", variant))
-    if (const json::Object *work = findEntry(found->getArray("work"), entry,
-                                             library.hasAdapter()))
+    if (const json::Object *work =
+            findEntry(found->getArray("work"), entry, library.hasAdapter()))
       if (const json::Array *phases = work->getArray("phases");
           phases && all_of(*phases, tellsKernels))
         return phases;
