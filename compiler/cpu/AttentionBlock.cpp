@@ -34,11 +34,12 @@ Value AttentionEmitter::hasTail(const Block &block) {
 }
 
 void AttentionEmitter::emitBlock(const Sequence &sequence, Value head,
-                                 Value query, Value chunkIndex) {
+                                 Value query, Value chunkIndex, Value hasNext) {
   Block block;
   block.sequence = sequence;
   block.head = head;
   block.query = query;
+  block.hasNext = hasNext;
   block.rows = e.minimum(e.sub(sequence.queries, query), e.i64(tileRows));
   block.fullPanels = e.div(sequence.keys, e.i64(panel));
   boundKeys(block);
@@ -50,9 +51,14 @@ void AttentionEmitter::emitBlock(const Sequence &sequence, Value head,
 
 /// What the block's keys, or a chunk of them, give.
 void AttentionEmitter::emitKeys(const Block &block) {
+  prefetchOutput(block);
+  prefetchNextHead(block, 0);
   packQueries(block);
+  prefetchNextHead(block, 1);
   usesTiles ? emitTileScores(block) : emitScores(block);
+  prefetchNextHead(block, 2);
   emitSoftmax(block);
+  prefetchNextHead(block, 3);
   usesTiles ? emitTileSum(block) : emitWeightedSum(block);
 }
 

@@ -72,12 +72,24 @@ private:
     Value base;            ///< its first panel
     Value isFirst, isLast; ///< of those that the block visits
     Value itemRow;         ///< of the block's first row, within its item
+    Value hasNext;         ///< whether this worker goes on to the next head
   };
 
   // EmitAttention.cpp
   Sequence sequenceAt(Value index);
   std::pair<Value, Value> itemsAndCost(const Sequence &sequence);
-  void emitItem(const Sequence &sequence, Value item, Value firstItem);
+  /// One item; the worker has those from `firstItem` up to `endItem`.
+  void emitItem(const Sequence &sequence, Value item, Value firstItem,
+                Value endItem);
+  /// Asks for a share of the next head's queries, keys and values, beside the
+  /// block's work on this one: part `part` of kPrefetchParts.
+  void prefetchNextHead(const Block &block, int64_t part);
+  static constexpr int64_t kPrefetchParts = 4;
+  /// Asks for the lines of the output that the block will write, while it
+  /// works: another worker read them last.
+  void prefetchOutput(const Block &block);
+  void prefetchRow(Value tensor, Value row, int64_t stride, Value head,
+                   int64_t size);
   void placeScratch();
 
   // AttentionPacking.cpp
@@ -92,7 +104,7 @@ private:
 
   // AttentionBlock.cpp
   void emitBlock(const Sequence &sequence, Value head, Value query,
-                 Value chunkIndex);
+                 Value chunkIndex, Value hasNext);
   void emitKeys(const Block &block);
   void boundKeys(Block &block);
   Value cutChunk(Block &block, Value chunkIndex);
@@ -151,8 +163,9 @@ private:
   bool usesTiles; ///< by tiles of AMX
   int64_t pack;   ///< numbers in a word
   int64_t lanes, tileRows, panelVectors, panel;
-  int64_t itemRows; ///< query rows that are shared out together
-  int64_t chunk;    ///< keys of a softmax, whole panels; 0: all
+  int64_t itemRows;  ///< query rows that are shared out together
+  int64_t chunk;     ///< keys of a softmax, whole panels; 0: all
+  int64_t keysAhead; ///< of the next head, at most, fetched beside one
   int64_t queryHeads, keyHeads, headSize, valueSize;
   int64_t headWords;   ///< of a query or key
   int64_t keyWords;    ///< of depth in a panel of keys, padding included

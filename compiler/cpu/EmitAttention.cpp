@@ -22,6 +22,8 @@ using namespace mlir;
 
 namespace attnc::cpu {
 
+static constexpr int64_t kLine = 16; ///< words of a cache line
+
 /// Cheap regions are evaluated on the scores in registers, in every copy of the
 /// tile; anything with a polynomial or a gather in it, once, in a loop over
 /// rows.
@@ -54,6 +56,9 @@ AttentionEmitter::AttentionEmitter(KernelEmitter &emitter, attn::AttentionOp op)
   panel = tile && tile.getColumns() ? tile.getColumns() : chosen.columns;
   itemRows = tile && tile.getBlock() ? tile.getBlock() : chosen.block;
   chunk = tile ? tile.getDepth() : chosen.chunk;
+  keysAhead = e.model.getKeysAhead(getAttention(e.kernel, op));
+  if (chunk) // more are taken by all rows several times
+    keysAhead = std::min(keysAhead, chunk);
   assert(chunk % panel == 0 && "chunks are whole panels");
   panelVectors = panel / lanes;
   queryHeads = op.getQueryHeads();
@@ -170,14 +175,62 @@ void AttentionEmitter::emit() {
              return e.minimum(e.div(roundUp, cost), items);
            };
            Value first = itemAt(from);
-           e.loop(first, itemAt(to), 1,
-                  [&](Value item) { emitItem(sequence, item, first); });
+           Value end = itemAt(to);
+           e.loop(first, end, 1,
+                  [&](Value item) { emitItem(sequence, item, first, end); });
            return {e.add(start[0], e.mul(items, cost))};
          });
 }
 
+void AttentionEmitter::prefetchRow(Value tensor, Value row, int64_t stride,
+                                   Value head, int64_t size) {
+  constexpr unsigned kToL2 = 2;
+  Value place =
+      e.at(tensor, e.add(e.mul(row, e.i64(stride)), e.mul(head, e.i64(size))));
+  for (int64_t word = 0; word < size; word += kLine)
+    e.prefetch(e.at(place, e.i64(word)), kToL2);
+}
+
+void AttentionEmitter::prefetchOutput(const Block &block) {
+  for (int64_t i = 0; i < tileRows; ++i) {
+    Value row = e.add(block.sequence.firstQuery, queryOf(block, e.i64(i)));
+    Value place = e.at(output, e.add(e.mul(row, e.i64(queryHeads * valueSize)),
+                                     e.mul(block.head, e.i64(valueSize))));
+    for (int64_t word = 0; word < valueSize; word += kLine)
+      e.prefetchToWrite(e.at(place, e.i64(word)));
+  }
+}
+
+void AttentionEmitter::prefetchNextHead(const Block &block, int64_t part) {
+  const Sequence &sequence = block.sequence;
+  const int64_t group = queryHeads / keyHeads;
+  Value head = e.add(block.head, e.i64(1));
+  auto emitRows = [&] {
+    for (int64_t i = part; i < tileRows; i += kPrefetchParts)
+      prefetchRow(query, e.add(sequence.firstQuery, queryOf(block, e.i64(i))),
+                  queryStride, head, headSize);
+    Value keyHead = e.div(block.head, e.i64(group));
+    Value ofGroup = e.sub(block.head, e.mul(keyHead, e.i64(group)));
+    Value blocks = e.ceilDiv(sequence.queries, tileRows);
+    // Rows far apart together: some of them this worker has made itself.
+    Value step = e.mul(blocks, e.i64(group * kPrefetchParts));
+    Value index =
+        e.add(e.mul(ofGroup, blocks), e.div(block.query, e.i64(tileRows)));
+    Value first = e.add(e.mul(index, e.i64(kPrefetchParts)), e.i64(part));
+    Value number =
+        e.div(e.sub(e.add(sequence.keys, step), e.add(first, e.i64(1))), step);
+    e.loop(e.i64(0), number, 1, [&](Value turn) {
+      Value at = e.add(sequence.firstKey, e.add(first, e.mul(turn, step)));
+      Value nextKeyHead = e.add(keyHead, e.i64(1));
+      prefetchRow(key, at, keyStride, nextKeyHead, headSize);
+      prefetchRow(value, at, valueStride, nextKeyHead, valueSize);
+    });
+  };
+  e.ifThen(block.hasNext, emitRows);
+}
+
 void AttentionEmitter::emitItem(const Sequence &sequence, Value item,
-                                Value firstItem) {
+                                Value firstItem, Value endItem) {
   const int64_t group = queryHeads / keyHeads;
   Value chunks = e.ceilDiv(sequence.queries, itemRows);
   Value head = e.div(item, chunks);
@@ -197,9 +250,14 @@ void AttentionEmitter::emitItem(const Sequence &sequence, Value item,
 
   Value from = e.mul(ofHead, e.i64(itemRows));
   Value to = e.minimum(e.add(from, e.i64(itemRows)), sequence.queries);
+  Value nextHead = e.mul(e.add(keyHead, e.i64(1)), e.mul(chunks, e.i64(group)));
+  Value hasNext = e.lessThan(nextHead, endItem);
+  hasNext = arith::AndIOp::create(
+      b, loc, hasNext, e.lessThan(sequence.keys, e.i64(keysAhead + 1)));
   auto blocks = [&](Value chunkIndex) {
-    e.loop(from, to, tileRows,
-           [&](Value row) { emitBlock(sequence, head, row, chunkIndex); });
+    e.loop(from, to, tileRows, [&](Value row) {
+      emitBlock(sequence, head, row, chunkIndex, hasNext);
+    });
   };
   if (!chunk)
     return blocks(Value());

@@ -387,6 +387,12 @@ CostModel::getAttentionCandidates(const Attention &attention) const {
   return {best, larger};
 }
 
+int64_t CostModel::getKeysAhead(const Attention &attention) const {
+  // They lie in L2 beside those that are in use, and their queries.
+  return machine.l2Bytes / 4 /
+         ((attention.headSize + attention.valueSize) * kWordBytes);
+}
+
 int64_t CostModel::getItemRows() const {
   // A key costs about as much to lay out as to multiply by eight rows: with 64
   // that is an eighth. More would leave a long sequence of one head to few

@@ -107,6 +107,8 @@ public:
   bool fitsAttention(const Tile &tile, const Attention &attention) const;
   llvm::SmallVector<AttentionTile>
   getAttentionCandidates(const Attention &attention) const;
+  /// Keys of the next head that are fetched while a head is worked on.
+  int64_t getKeysAhead(const Attention &attention) const;
   /// Query rows that are shared out together, cache or not.
   int64_t getItemRows() const;
   /// With so many items for each worker, what does not come out even is little.

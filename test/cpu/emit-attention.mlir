@@ -28,11 +28,17 @@ kernel.variant @v4 target "x86-64-v4" {
 // CHECK: vector.shuffle
 // Blocks of 8 query rows of an item of 64; the mask bounds the keys by the last
 // row of the block.
+// The next head is fetched meanwhile, if it is this worker's and short.
+// CHECK: %[[SHORT:.*]] = arith.cmpi slt, %{{.*}}, %c{{[0-9]+}}_i64
+// CHECK: %[[NEXT:.*]] = arith.andi %{{.*}}, %[[SHORT]] : i1
 // CHECK: scf.for %[[ROW:[^ ]*]] = %{{.*}} to %{{.*}} step %c8_i64
 // CHECK: %[[LAST:.*]] = arith.addi %[[ROW]], %c7_i64
 // CHECK: %[[CLAMPED:.*]] = arith.minsi %[[LAST]]
 // CHECK: %[[END:.*]] = arith.addi %[[CLAMPED]], %c1_i64
 // CHECK: arith.minsi %{{.*}}, %[[END]]
+// CHECK: "llvm.intr.prefetch"({{.*}}rw = 1 : i32
+// CHECK: scf.if %[[NEXT]] {
+// CHECK: "llvm.intr.prefetch"({{.*}}hint = 2 : i32, rw = 0 : i32
 // Scores: 8 rows of 3 vectors, four steps of depth at a time; the mask on vectors.
 // CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c1_i64 iter_args(
 // CHECK: scf.for %{{.*}} = %c0_i64 to %c16_i64 step %c4_i64 iter_args(
