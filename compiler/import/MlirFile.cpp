@@ -36,6 +36,12 @@ static LogicalResult checkWeights(mlir::ModuleOp module,
   return success(good);
 }
 
+/// The folder that paths in a program's file begin at.
+static StringRef getFolder(StringRef path) {
+  StringRef folder = sys::path::parent_path(path);
+  return folder.empty() ? "." : folder;
+}
+
 /// The adapter that is asked for, or the one that the program was dumped with.
 static LogicalResult mergeAdapter(mlir::ModuleOp module, StringRef path,
                                   const ImportOptions &options,
@@ -46,7 +52,7 @@ static LogicalResult mergeAdapter(mlir::ModuleOp module, StringRef path,
       given && folder.empty()) {
     folder = given.getValue();
     if (sys::path::is_relative(folder)) {
-      folder = sys::path::parent_path(path);
+      folder = getFolder(path);
       sys::path::append(folder, given.getValue());
     }
   }
@@ -70,7 +76,7 @@ static LogicalResult keepAdapters(mlir::ModuleOp module, StringRef path,
       auto [name, folder] = adapter.getValue().split('=');
       SmallString<256> absolute(folder);
       if (sys::path::is_relative(folder)) {
-        absolute = sys::path::parent_path(path);
+        absolute = getFolder(path);
         sys::path::append(absolute, folder);
       }
       adapters.push_back((name + "=" + absolute).str());
@@ -106,7 +112,7 @@ static LogicalResult findTextFiles(ImportedModel &model) {
   // A GGUF file is its own folder.
   StringRef path = model.weights.files().front();
   if (sys::path::extension(path) != ".gguf")
-    path = sys::path::parent_path(path);
+    path = getFolder(path);
   ModelFolder folder(model.module->getContext(), path);
   if (failed(folder.open()))
     return failure();
@@ -147,8 +153,7 @@ std::unique_ptr<ImportedModel> importMlir(mlir::MLIRContext &context,
     return nullptr;
   }
   mlir::ModuleOp module = *model->module;
-  if (Error error =
-          model->weights.addFiles(module, sys::path::parent_path(path))) {
+  if (Error error = model->weights.addFiles(module, getFolder(path))) {
     (void)reportError(&context, std::move(error));
     return nullptr;
   }
