@@ -65,7 +65,6 @@ public:
   const int64_t *yieldedIntegers(const Frame &frame) const {
     return frame.integers.data() + yielded * kLanes;
   }
-  bool yieldsInteger() const { return yieldsIntegers; }
   /// Rough arithmetic operations per lane.
   int64_t cost() const { return 4 + 8 * int64_t(steps.size()); }
 
@@ -116,7 +115,6 @@ private:
   std::vector<std::pair<unsigned, double>> numberConstants;
   std::vector<std::pair<unsigned, int64_t>> integerConstants;
   unsigned yielded = 0;
-  bool yieldsIntegers = false;
 };
 
 } // namespace attnc::interpret

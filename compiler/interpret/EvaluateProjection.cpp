@@ -1,5 +1,4 @@
-//===- EvaluateProjection.cpp - products with weights and heads
-//-------------===//
+//===- EvaluateProjection.cpp - products with weights and heads -----------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -32,7 +31,8 @@ bool Evaluation::isTiedTable(Value value) {
     if (other.getWeight() == get.getWeight())
       for (Operation *user : other->getUsers()) {
         looked |= isa<attn::EmbeddingOp>(user);
-        multiplied |= isa<attn::LinearOp>(user);
+        multiplied |= isa<attn::LinearOp, attn::QkvProjectionOp,
+                          attn::OutputProjectionOp>(user);
       }
   });
   return known->second = looked && multiplied;
@@ -111,8 +111,10 @@ Tensor Evaluation::narrowInput(const Tensor &input, Value weight,
   Tensor rounded = input.asNumbers().copy();
   for (int64_t at = 0, count = rounded.numElements(); at < count; at += depth)
     if (formats.group)
-      roundColumn(formats, rounded.numberData() + at, depth,
-                  {noise ? &*noise : nullptr, uint64_t(at)});
+      for (int64_t k = 0; k < depth; k += formats.group)
+        roundKept(formats.weights, rounded.numberData() + at + k,
+                  std::min(formats.group, depth - k),
+                  {noise ? &*noise : nullptr, uint64_t(at + k)});
     else
       roundRow(formats.weights, rounded.numberData() + at, depth,
                {noise ? &*noise : nullptr, uint64_t(at)});
@@ -218,21 +220,20 @@ Error Evaluation::evaluate(attn::HeadLinearOp op) {
 }
 
 Error Evaluation::evaluate(attn::SplitHeadsOp op) {
-  llvm::Expected<Shape> shape = shapeOf(op.getType());
-  if (!shape)
-    return shape.takeError();
-  Tensor result = get(op.getInput());
-  result.shape = *shape;
-  return setChecked(op.getResult(), std::move(result));
+  return reshape(op.getInput(), op.getResult());
 }
 
 Error Evaluation::evaluate(attn::MergeHeadsOp op) {
-  llvm::Expected<Shape> shape = shapeOf(op.getType());
+  return reshape(op.getInput(), op.getResult());
+}
+
+Error Evaluation::reshape(Value input, Value result) {
+  llvm::Expected<Shape> shape = shapeOf(result.getType());
   if (!shape)
     return shape.takeError();
-  Tensor result = get(op.getInput());
-  result.shape = *shape;
-  return setChecked(op.getResult(), std::move(result));
+  Tensor tensor = get(input);
+  tensor.shape = *shape;
+  return setChecked(result, std::move(tensor));
 }
 
 Error Evaluation::evaluate(attn::MatmulOp op) {

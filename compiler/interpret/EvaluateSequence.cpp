@@ -1,5 +1,4 @@
-//===- EvaluateSequence.cpp - tables, packing, pooling
-//----------------------===//
+//===- EvaluateSequence.cpp - tables, packing, pooling --------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- EvaluateState.cpp - states of a session
-//------------------------------===//
+//===- EvaluateState.cpp - states of a session ----------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -87,8 +86,8 @@ Error Evaluation::evaluate(attn::AppendOp op) {
       const std::optional<Noise> noise = drawRounding();
       for (int64_t at = past * width; at < (past + count) * width;
            at += rows.shape[2])
-        roundTo(format, lists[b].data() + at, rows.shape[2],
-                {noise ? &*noise : nullptr, uint64_t(at)});
+        roundKept(format, lists[b].data() + at, rows.shape[2],
+                  {noise ? &*noise : nullptr, uint64_t(at)});
     }
     grown[b] = count;
   }

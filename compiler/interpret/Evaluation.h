@@ -6,8 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Holds the values and sizes of one run and computes op after op. The ops are
-// spread over EvaluateAttention.cpp, EvaluateProjection.cpp,
-// EvaluateElementwise.cpp and EvaluateSequence.cpp.
+// spread over Evaluate*.cpp.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ATTNC_COMPILER_INTERPRET_EVALUATION_H
@@ -108,6 +107,8 @@ private:
   /// lhs as rows times the transposed weight matrix [N, K].
   Tensor project(const Tensor &input, int64_t depth, mlir::Value weight,
                  llvm::ArrayRef<int64_t> resultShape);
+  /// The same elements in the result's shape.
+  llvm::Error reshape(mlir::Value input, mlir::Value result);
   /// A weight matrix [N, K] in the run's formats; a declared one is made once
   /// unless its rounding is drawn.
   Tensor narrowWeight(mlir::Value weight);

@@ -1,5 +1,4 @@
-//===- Interpreter.cpp - reference semantics of attn
-//------------------------===//
+//===- Interpreter.cpp - reference semantics of attn ----------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -50,9 +50,9 @@ public:
               unsigned threads = 0);
   ~Interpreter();
 
-  /// What runs in Precision::Single and NarrowDrawn draw from.
+  /// What runs in Precision::Single, NarrowDrawn and Rounded draw from.
   void setSeed(uint64_t seed);
-  /// The formats of runs in Precision::Narrow and NarrowDrawn.
+  /// The formats of runs in Precision::Narrow, NarrowDrawn and Rounded.
   void setFormats(const NarrowFormats &formats);
   /// The formats of single products, instead of one for all: weights are then
   /// rounded as a library keeps them. They have to outlive the runs.

@@ -1,5 +1,4 @@
-//===- LinearAlgebra.cpp - products of matrices in double
-//------------------===//
+//===- LinearAlgebra.cpp - products of matrices in double -----------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -64,6 +64,17 @@ void roundTo(llvm::StringRef format, double *numbers, int64_t count,
     roundToSteps(numbers, count, largest / -8, -8, 7, draw);
 }
 
+void roundKept(llvm::StringRef format, double *numbers, int64_t count,
+               Draw draw) {
+  // False for a NaN, which stays.
+  if (format == "i8" && std::all_of(numbers, numbers + count, [](double x) {
+        return std::fabs(x) < 0x1p-100;
+      }))
+    std::fill_n(numbers, count, 0.0);
+  else
+    roundTo(format, numbers, count, draw);
+}
+
 void roundRow(llvm::StringRef format, double *numbers, int64_t count,
               Draw draw) {
   if (format != "i8")
@@ -77,9 +88,12 @@ void roundRow(llvm::StringRef format, double *numbers, int64_t count,
   const double step = highest / 254 - lowest / 254;
   if (!std::isfinite(step) || step == 0)
     return;
+  const bool isZero = step < 0x1p-107;
   const double zero = std::nearbyint(-lowest / step);
   for (int64_t i = 0; i < count; ++i)
-    if (std::isfinite(numbers[i])) {
+    if (std::isfinite(numbers[i]) && isZero) {
+      numbers[i] = 0;
+    } else if (std::isfinite(numbers[i])) {
       const double whole = toWhole(numbers[i] / step + zero, draw, i);
       numbers[i] = (std::clamp(whole, 0.0, 255.0) - zero) * step;
     }

@@ -52,8 +52,15 @@ struct Draw {
 void roundTo(llvm::StringRef format, double *numbers, int64_t count,
              Draw draw = {});
 
+/// The same for numbers that libraries round while they run: groups of a row,
+/// what a cache keeps. Of i8 those that are all below 2^-100 become zeros, lest
+/// the inverse of their step be beyond f32.
+void roundKept(llvm::StringRef format, double *numbers, int64_t count,
+               Draw draw = {});
+
 /// The same for a row of a product that has one scale. Steps of i8 lie between
-/// its lowest and its highest number, 0 among them.
+/// its lowest and its highest number, 0 among them; rows whose steps would be
+/// below 2^-107 become zeros.
 void roundRow(llvm::StringRef format, double *numbers, int64_t count,
               Draw draw = {});
 

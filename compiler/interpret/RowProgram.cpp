@@ -1,5 +1,4 @@
-//===- RowProgram.cpp - regions of rows, run row by row
-//--------------------===//
+//===- RowProgram.cpp - regions of rows, run row by row -------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- VerifyInputs.cpp - cases that a library is tried on
-//------------------===//
+//===- VerifyInputs.cpp - cases that a library is tried on ----------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

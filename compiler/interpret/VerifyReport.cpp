@@ -1,5 +1,4 @@
-//===- VerifyReport.cpp - what a comparison found, as text and JSON
-//---------===//
+//===- VerifyReport.cpp - what a comparison found, as text and JSON -------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -65,7 +65,6 @@ public:
 private:
   bool fail(mlir::Operation *op, const llvm::Twine &reason);
   bool takeMask(mlir::Value candidate, mlir::Operation *op);
-  mlir::Value findGuardMask(mlir::Operation *op) const;
   bool hasRows(mlir::Value value, int64_t minimumRank = 2) const;
   bool isLive(mlir::Operation *op) const { return live.contains(op); }
   void findLiveOps();

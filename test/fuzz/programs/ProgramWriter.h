@@ -103,7 +103,6 @@ public:
   EntryWriter(ModuleWriter &module, Random &random, std::string name)
       : module(module), random(random), name(std::move(name)) {}
 
-  Random &getRandom() { return random; }
   /// A value of these dimensions: mostly the result of an earlier op.
   TensorText get(const Dims &dims, bool integer = false,
                  bool neverInput = false);
@@ -135,7 +134,6 @@ public:
   /// "element(%a at affine_map<..> : type) {..}", with captures chosen.
   std::string write(const std::string &keyword, const RegionText &region);
 
-  bool hasResults() const { return !results.empty(); }
   /// The whole text of the entry.
   std::string finish();
 

@@ -116,10 +116,6 @@ Expected<std::unique_ptr<Program>> Program::parse(StringRef ir) {
   return create(std::move(module), std::move(context));
 }
 
-bool Program::hasKernel(StringRef name) const {
-  return state->kernels.count(name);
-}
-
 Error Program::run(const Launch &launch, const Options &options,
                    Counts *counts) {
   auto kernel = state->kernels.find(launch.kernel);

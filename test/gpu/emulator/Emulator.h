@@ -76,7 +76,6 @@ public:
   static llvm::Expected<std::unique_ptr<Program>> parse(llvm::StringRef ir);
   ~Program();
 
-  bool hasKernel(llvm::StringRef name) const;
   /// Runs all blocks. One launch at a time per process; others wait.
   llvm::Error run(const Launch &launch, const Options &options,
                   Counts *counts = nullptr);

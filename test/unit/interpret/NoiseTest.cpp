@@ -1,5 +1,4 @@
-//===- NoiseTest.cpp - what code in f32 may be off
-//--------------------------===//
+//===- NoiseTest.cpp - what code in f32 may be off ------------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -17,6 +17,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "gtest/gtest.h"
+#include <cmath>
 #include <limits>
 
 namespace attnc {
@@ -96,6 +97,22 @@ protected:
 
   mlir::MLIRContext context;
 };
+
+/// Root mean square over runs in f32 of the differences in element 0 of @f.
+inline double measureError(mlir::ModuleOp program) {
+  Interpreter interpreter(program, nullptr);
+  double exact = llvm::cantFail(interpreter.run("f", {}, {}))[0].numbers[0];
+  constexpr int kRuns = 64;
+  double sum = 0;
+  for (uint64_t seed = 1; seed <= kRuns; ++seed) {
+    interpreter.setSeed(seed);
+    double got =
+        llvm::cantFail(interpreter.run("f", {}, {}, Precision::Single))[0]
+            .numbers[0];
+    sum += (got - exact) * (got - exact);
+  }
+  return std::sqrt(sum / kRuns);
+}
 
 inline void expectNumbers(const TensorValue &value,
                           std::vector<double> expected) {

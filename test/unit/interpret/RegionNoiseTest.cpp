@@ -85,22 +85,6 @@ TEST_F(RegionNoiseTest, WhereNothingCancelsAMillionthIsSeen) {
   EXPECT_GT(verify("0.5", 4e-6f).failures(), 0u);
 }
 
-/// Root mean square over runs of the error of the sum of 64 results of a map.
-double measureSum(mlir::ModuleOp program) {
-  Interpreter interpreter(program, nullptr);
-  double exact = llvm::cantFail(interpreter.run("f", {}, {}))[0].numbers[0];
-  constexpr int kRuns = 64;
-  double sum = 0;
-  for (uint64_t seed = 1; seed <= kRuns; ++seed) {
-    interpreter.setSeed(seed);
-    double got =
-        llvm::cantFail(interpreter.run("f", {}, {}, Precision::Single))[0]
-            .numbers[0];
-    sum += (got - exact) * (got - exact);
-  }
-  return std::sqrt(sum / kRuns);
-}
-
 std::string getSum(const char *element) {
   return std::string(R"(
 attn.entry @f() -> (tensor<1x1xf32> {attn.name = "y"}) sizes [] {
@@ -125,7 +109,7 @@ attn.entry @f() -> (tensor<1x1xf32> {attn.name = "y"}) sizes [] {
 TEST_F(RegionNoiseTest, ConstantsAreOffByTheSameInAllElements) {
   mlir::OwningOpRef<mlir::ModuleOp> apart = parse(getSum("%e")),
                                     once = parse(getSum("%c"));
-  double ratio = measureSum(*once) / measureSum(*apart);
+  double ratio = measureError(*once) / measureError(*apart);
   EXPECT_GT(ratio, 6);
   EXPECT_LT(ratio, 10);
 }

@@ -95,6 +95,32 @@ TEST(NarrowProducts, RoundsToWhatFormatsHold) {
   EXPECT_EQ(i4[3], 0);
 }
 
+TEST(NarrowProducts, RowsOfNextToNothingAreZeros) {
+  double row[] = {0x1p-101, -0x1p-101, NAN};
+  interpret::roundRow("i8", row, 3);
+  EXPECT_EQ(row[0], 0);
+  EXPECT_EQ(row[1], 0);
+  EXPECT_TRUE(std::isnan(row[2]));
+  double larger[] = {0x1p-99, -0x1p-99};
+  interpret::roundRow("i8", larger, 2);
+  EXPECT_NEAR(larger[0], 0x1p-99, 0x1p-106);
+  EXPECT_NEAR(larger[1], -0x1p-99, 0x1p-106);
+
+  double kept[] = {0x1p-101, -0x1p-101}, more[] = {0x1p-100, 0};
+  interpret::roundKept("i8", kept, 2);
+  EXPECT_EQ(kept[0], 0);
+  EXPECT_EQ(kept[1], 0);
+  interpret::roundKept("i8", more, 2);
+  EXPECT_EQ(more[0], 0x1p-100);
+  double bf16[] = {0x1p-101};
+  interpret::roundKept("bf16", bf16, 1);
+  EXPECT_EQ(bf16[0], 0x1p-101);
+  // Weights are rounded once, when the inverse may be of any size.
+  double weights[] = {0x1p-101, 0};
+  interpret::roundTo("i8", weights, 2);
+  EXPECT_EQ(weights[0], 0x1p-101);
+}
+
 TEST(NarrowProducts, GroupsHaveScalesOfTheirOwn) {
   NarrowFormats formats;
   formats.weights = "i4";

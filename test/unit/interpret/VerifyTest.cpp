@@ -1,5 +1,4 @@
-//===- VerifyTest.cpp - libraries that are right, and some that are not
-//----===//
+//===- VerifyTest.cpp - libraries that are right, and some that are not ---===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -312,22 +311,6 @@ TEST_F(ProgramTest, SingleMakesErrorsInScores) {
   }
   EXPECT_LT(least, 2.1);
   EXPECT_GT(most, 3.9);
-}
-
-/// Root mean square over runs of the differences in element 0 of @f.
-double measureError(mlir::ModuleOp program) {
-  Interpreter interpreter(program, nullptr);
-  double exact = llvm::cantFail(interpreter.run("f", {}, {}))[0].numbers[0];
-  constexpr int kRuns = 64;
-  double sum = 0;
-  for (uint64_t seed = 1; seed <= kRuns; ++seed) {
-    interpreter.setSeed(seed);
-    double got =
-        llvm::cantFail(interpreter.run("f", {}, {}, Precision::Single))[0]
-            .numbers[0];
-    sum += (got - exact) * (got - exact);
-  }
-  return std::sqrt(sum / kRuns);
 }
 
 /// The terms of the product cancel, its error is that of their size.
