@@ -213,6 +213,11 @@ void FindingWriter::write(Checker &checker, const Program *program,
   }
   head = describeCase(finding) + head;
   std::unique_ptr<Program> alone = extract(*program, finding.program, scratch);
+  // Weights and kernels are shared: the other programs may be what it takes.
+  if (!checker.checkCase(*alone, setting, finding)) {
+    writeProgram(base + ".mlir", head, *program, name + ".safetensors");
+    return;
+  }
   writeProgram(base + ".mlir", head, *alone, name + ".safetensors");
   if (!makeSmaller)
     return;
