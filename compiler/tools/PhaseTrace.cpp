@@ -73,21 +73,28 @@ PhaseTrace::Span PhaseTrace::getSpan(const Call &call, size_t phase) {
   return span;
 }
 
-std::vector<double> PhaseTrace::idle(int64_t workers) const {
-  std::vector<std::vector<double>> times(phases);
+static double takeMedian(std::vector<double> &values) {
+  auto middle = values.begin() + values.size() / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+std::vector<PhaseTrace::WorkerTime>
+PhaseTrace::getWorkerTimes(int64_t workers) const {
+  std::vector<std::vector<double>> busy(phases), idle(phases);
   for (const Call &call : ArrayRef(calls).drop_front(kColdCalls))
-    for (const auto &[phase, time] : enumerate(idle(call, workers)))
-      times[phase].push_back(time / 1e3);
-  std::vector<double> medians;
-  for (std::vector<double> &ofPhase : times) {
-    auto middle = ofPhase.begin() + ofPhase.size() / 2;
-    std::nth_element(ofPhase.begin(), middle, ofPhase.end());
-    medians.push_back(*middle);
-  }
+    for (const auto &[phase, time] : enumerate(getWorkerTimes(call, workers))) {
+      busy[phase].push_back(time.busy / 1e3);
+      idle[phase].push_back(time.idle / 1e3);
+    }
+  std::vector<WorkerTime> medians;
+  for (size_t phase = 0; phase < phases; ++phase)
+    medians.push_back({takeMedian(busy[phase]), takeMedian(idle[phase])});
   return medians;
 }
 
-std::vector<double> PhaseTrace::idle(const Call &call, int64_t workers) const {
+std::vector<PhaseTrace::WorkerTime>
+PhaseTrace::getWorkerTimes(const Call &call, int64_t workers) const {
   // When each phase and all before it are over. In a chain a worker goes on to
   // the next phase while others are in this one.
   std::vector<double> over(phases);
@@ -97,23 +104,25 @@ std::vector<double> PhaseTrace::idle(const Call &call, int64_t workers) const {
     begin = std::min(begin, span.first);
     over[phase] = last = std::max(last, span.second);
   }
-  std::vector<double> times(phases);
-  auto add = [&](double from, double to) {
+  std::vector<WorkerTime> times(phases);
+  auto addIdle = [&](double from, double to) {
     for (size_t phase = 0; phase < phases && from < to; ++phase)
       if (from < over[phase]) {
         const double until = std::min(to, over[phase]);
-        times[phase] += until - from;
+        times[phase].idle += until - from;
         from = until;
       }
   };
+  for (const Part &part : call)
+    times[part.phase].busy += part.end - part.begin;
   for (int64_t worker = 0; worker < workers; ++worker) {
     double from = begin;
     for (const Part &part : call)
       if (part.worker == worker) {
-        add(from, part.begin);
+        addIdle(from, part.begin);
         from = std::max(from, part.end);
       }
-    add(from, last);
+    addIdle(from, last);
   }
   return times;
 }

@@ -28,10 +28,14 @@ public:
   /// Of the warm calls, in milliseconds.
   double median(size_t phase) const { return quantile(phase, 0.5); }
   double quantile(size_t phase, double q) const;
-  /// Of each phase, the milliseconds that `workers` spend in no part while it
-  /// is the first one not over, all of them together; medians of the warm
-  /// calls. Between two phases it is the second.
-  std::vector<double> idle(int64_t workers) const;
+  /// What `workers` do with their time, all of them together, in milliseconds.
+  struct WorkerTime {
+    double busy = 0; ///< in their parts of a phase
+    double idle = 0; ///< in no part while the phase is the first one not over;
+                     ///< between two phases it is the second
+  };
+  /// Of each phase; medians of the warm calls.
+  std::vector<WorkerTime> getWorkerTimes(int64_t workers) const;
 
   /// The first calls, which are cold.
   static constexpr size_t kColdCalls = 2;
@@ -50,7 +54,8 @@ private:
   void addPart(const llvm::json::Object &event);
   /// From the first worker's begin to the last one's end.
   static Span getSpan(const Call &call, size_t phase);
-  std::vector<double> idle(const Call &call, int64_t workers) const;
+  std::vector<WorkerTime> getWorkerTimes(const Call &call,
+                                         int64_t workers) const;
 
   size_t phases;
   std::vector<Call> calls;

@@ -130,7 +130,7 @@ Expected<Roofline> measureRoofline(const Library &library,
 
   std::map<std::string, int64_t> all = addDerived(library, sizes);
   std::map<std::string, KernelRate> kernels;
-  const std::vector<double> idle = trace->idle(result.threads);
+  const auto times = trace->getWorkerTimes(result.threads);
   for (const auto &[index, value] : enumerate(**work)) {
     const json::Object &phase = *value.getAsObject();
     std::string names;
@@ -141,7 +141,8 @@ Expected<Roofline> measureRoofline(const Library &library,
     kernel.type = phase.getString("type").value_or("").str();
     kernel.phases += 1;
     kernel.milliseconds += trace->median(index);
-    kernel.idle += idle[index];
+    kernel.busy += times[index].busy;
+    kernel.idle += times[index].idle;
     kernel.flops += evaluate(phase.getString("flops"), all);
     kernel.bytes += evaluate(phase.getString("bytes"), all);
     const double positions = countPositions(phase, all, context);
@@ -158,6 +159,7 @@ Expected<Roofline> measureRoofline(const Library &library,
     kernel.share = least / kernel.milliseconds;
     kernel.roof = kernel.flops / least / 1e6;
     result.milliseconds += kernel.milliseconds;
+    result.busy += kernel.busy;
     result.idle += kernel.idle;
     result.kernels.push_back(kernel);
   }

@@ -23,7 +23,8 @@ struct KernelRate {
   std::string type;    ///< of products: "f32", "bf16", "i8"; else empty
   int64_t phases = 0;
   double milliseconds = 0; ///< of a call: median of each phase, summed
-  double idle = 0;         ///< the same, of all workers together, in no part
+  double busy = 0;         ///< of all workers together, in their parts
+  double idle = 0;         ///< and in none
   double flops = 0, bytes = 0;
   double peak = 0; ///< 1e9 operations/s that `type` can reach here
   double roof = 0; ///< the same, as far as reading `bytes` allows
@@ -40,17 +41,15 @@ struct Roofline {
   int threads = 1;
   std::vector<KernelRate> kernels; ///< most time first
   double milliseconds = 0;         ///< of the phases together
-  double idle = 0;                 ///< of all workers
+  double busy = 0, idle = 0;       ///< of all workers together
   std::string level;               ///< "L2", "L3" or "memory"
   double bandwidth = 0;            ///< GB/s from there
   double peak = 0;                 ///< f32, 1e9/s
 
   llvm::json::Value toJson() const;
   void print(llvm::raw_ostream &os) const;
-  /// Of the time of all workers in a call, the share that is `idle`.
-  double getIdleShare(double idle) const {
-    return idle / (milliseconds * threads);
-  }
+  /// Of the time of all workers in a call, the share of an idle part.
+  double getIdleShare(double part) const { return part / (busy + idle); }
   /// Writes the chart, an SVG document.
   void draw(llvm::raw_ostream &os) const;
 };
