@@ -234,38 +234,30 @@ int checkTuning(const CompileOptions &options) {
   return kSuccess;
 }
 
-/// Fills in the options; returns an exit code on a mistake.
-int readOptions(CompileOptions &options) {
-  options.model = model;
-  options.outputDirectory = output;
-  options.import.name = name;
-  options.import.maxBatch = maxBatch;
-  options.import.maxSeq = maxSeq;
-  options.import.allowExtraTensors = allowExtra;
-  options.import.adapter = adapter;
-  options.import.adapters.assign(adapters.begin(), adapters.end());
+/// What is read of the model; an exit code, as of those below.
+int readImport(ImportOptions &options) {
+  options.name = name;
+  options.maxBatch = maxBatch;
+  options.maxSeq = maxSeq;
+  options.allowExtraTensors = allowExtra;
+  options.adapter = adapter;
+  options.adapters.assign(adapters.begin(), adapters.end());
   if (!adapter.empty() && !adapters.empty())
     return usage("give either --adapter or --adapters, not both", "compile");
-  options.pipeline.optimize = level != '0';
-  options.pipeline.outputs.assign(outputs.begin(), outputs.end());
-  options.pipeline.gemm = gemm;
-  options.embedWeights = embedWeights;
-  options.dumpDirectory = dump;
-  options.emit = emit;
   if (model.empty())
     return usage("no MODEL; give a folder or an .mlir file", "compile");
-  if (quiet && verbose)
-    return usage("give either -q or -v, not both", "compile");
   if (maxBatch < 1)
     return usage("--max-batch=" + Twine(maxBatch) + "; expected at least 1",
                  "compile");
   if (maxSeq.getNumOccurrences() && maxSeq < 1)
     return usage("--max-seq=" + Twine(maxSeq) + "; expected at least 1",
                  "compile");
-  if (level != '0' && level != '2')
-    return usage("-O takes 0 or 2", "compile");
-  if (int code = readPrecision(options.pipeline))
-    return code;
+  return kSuccess;
+}
+
+/// Who multiplies, and what code checks of itself.
+int readCode(CompileOptions &options) {
+  options.pipeline.gemm = gemm;
   if (!gemm.empty() && gemm != "openblas" && gemm != "attnc")
     return usage("--gemm=" + gemm + " is not known; expected openblas or attnc",
                  "compile");
@@ -279,6 +271,10 @@ int readOptions(CompileOptions &options) {
     options.codegen.sanitizer =
         sanitize == "address" ? Sanitizer::Address : Sanitizer::Thread;
   options.pipeline.redzones = sanitize == "address";
+  return kSuccess;
+}
+
+int readTargets(CompileOptions &options) {
   for (StringRef target : targets) {
     const Target *found = target == "native"
                               ? &Target::native(options.pipeline.isNarrow())
@@ -298,6 +294,13 @@ int readOptions(CompileOptions &options) {
       options.pipeline.gemm.empty() && !weights.getNumOccurrences() &&
       activations.empty())
     options.pipeline.weights = "stored";
+  return kSuccess;
+}
+
+/// Stages that are left out, or printed.
+int readStages(CompileOptions &options) {
+  options.pipeline.optimize = level != '0';
+  options.emit = emit;
   std::vector<std::pair<std::string, std::string>> stages = getEmitStages();
   auto isStage = [&](StringRef name) {
     return any_of(stages, [&](auto &stage) { return stage.first == name; });
@@ -318,9 +321,33 @@ int readOptions(CompileOptions &options) {
                      "' is not a stage; `attnc compile --emit=list` lists "
                      "them",
                  "compile");
+  return kSuccess;
+}
+
+/// Fills in the options; returns an exit code on a mistake.
+int readOptions(CompileOptions &options) {
+  options.model = model;
+  options.outputDirectory = output;
+  options.pipeline.outputs.assign(outputs.begin(), outputs.end());
+  options.embedWeights = embedWeights;
+  options.dumpDirectory = dump;
+  options.printSchedule = schedule;
+  if (int code = readImport(options.import))
+    return code;
+  if (quiet && verbose)
+    return usage("give either -q or -v, not both", "compile");
+  if (level != '0' && level != '2')
+    return usage("-O takes 0 or 2", "compile");
+  if (int code = readPrecision(options.pipeline))
+    return code;
+  if (int code = readCode(options))
+    return code;
+  if (int code = readTargets(options))
+    return code;
+  if (int code = readStages(options))
+    return code;
   if (emit.empty() && output.empty())
     return usage("no output folder; give one with -o DIR", "compile");
-  options.printSchedule = schedule;
   return checkTuning(options);
 }
 
