@@ -126,6 +126,10 @@ TEST_F(Batches, CallersOfLaterVersions) {
   later[2].unknown = 0;
   EXPECT_EQ(runLater(), ATTN_OK) << attnrt_last_error();
   expectAll();
+  later[0].known.struct_size = 4097; // more than any version will have
+  EXPECT_EQ(runLater(), ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(attnrt_last_error(),
+              HasSubstr("requests[0].struct_size is 4097"));
 }
 
 TEST_F(Batches, Refusals) {
