@@ -148,10 +148,12 @@ Tensor Evaluation::project(const Tensor &input, int64_t depth, Value stored,
   return result;
 }
 
-Error Evaluation::evaluate(attn::LinearOp op) {
+template <typename Op> Error Evaluation::evaluateProjection(Op op) {
   const Tensor &input = get(op.getInput()), &weight = get(op.getWeight());
-  Shape shape = input.shape;
-  shape.back() = weight.shape[0];
+  // Heads, where they are the last two dimensions, are one row.
+  constexpr unsigned kRow = std::is_same_v<Op, attn::LinearOp> ? 1 : 2;
+  Shape shape(input.shape.begin(), input.shape.end() - kRow);
+  shape.push_back(weight.shape[0]);
   Tensor result = project(input, weight.shape[1], op.getWeight(), shape);
   finishElements(op.getElementEpilogue(), /*leading=*/true, result);
   if (Error error = finishRows(op.getRowEpilogue(), result))
@@ -159,15 +161,10 @@ Error Evaluation::evaluate(attn::LinearOp op) {
   return setChecked(op.getResult(), std::move(result));
 }
 
+Error Evaluation::evaluate(attn::LinearOp op) { return evaluateProjection(op); }
+
 Error Evaluation::evaluate(attn::OutputProjectionOp op) {
-  const Tensor &input = get(op.getInput()), &weight = get(op.getWeight());
-  Shape shape(input.shape.begin(), input.shape.end() - 1);
-  shape.back() = weight.shape[0];
-  Tensor result = project(input, weight.shape[1], op.getWeight(), shape);
-  finishElements(op.getElementEpilogue(), /*leading=*/true, result);
-  if (Error error = finishRows(op.getRowEpilogue(), result))
-    return error;
-  return setChecked(op.getResult(), std::move(result));
+  return evaluateProjection(op);
 }
 
 Error Evaluation::evaluate(attn::QkvProjectionOp op) {

@@ -107,6 +107,7 @@ private:
   /// lhs as rows times the transposed weight matrix [N, K].
   Tensor project(const Tensor &input, int64_t depth, mlir::Value weight,
                  llvm::ArrayRef<int64_t> resultShape);
+  template <typename Op> llvm::Error evaluateProjection(Op op);
   /// The same elements in the result's shape.
   llvm::Error reshape(mlir::Value input, mlir::Value result);
   /// A weight matrix [N, K] in the run's formats; a declared one is made once
