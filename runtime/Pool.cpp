@@ -303,12 +303,13 @@ void Pool::work(Worker &worker) {
   // caller.
   for (;;) {
     awaitTicket(worker);
+    if (!claim(worker))
+      continue;
+    // Only what is claimed tells: the ticket may be a later one than was seen.
     if (stopping.load(std::memory_order_relaxed))
       return;
-    if (claim(worker)) {
-      worker.function(worker.context, worker.part);
-      finishPart();
-    }
+    worker.function(worker.context, worker.part);
+    finishPart();
   }
 }
 

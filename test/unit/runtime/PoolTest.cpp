@@ -17,8 +17,11 @@
 #include <chrono>
 #include <gtest/gtest.h>
 #include <random>
+#include <signal.h>
 #include <thread>
+#include <ucontext.h>
 #include <vector>
+#include <x86intrin.h>
 
 using namespace attnrt;
 
@@ -143,6 +146,79 @@ TEST(Pool, AWokenThreadLeavesTheCallersProcessor) {
   pool.stop(memory);
   EXPECT_EQ(places.together, 0);
   EXPECT_GT(places.elsewhere, 0);
+}
+
+/// Makes a thread trap behind each of its next instructions, and there wait.
+class Stepping {
+public:
+  Stepping() {
+    struct sigaction action = {};
+    action.sa_sigaction = step;
+    action.sa_flags = SA_SIGINFO;
+    EXPECT_EQ(sigaction(SIGTRAP, &action, &before), 0);
+  }
+  ~Stepping() { EXPECT_EQ(sigaction(SIGTRAP, &before, nullptr), 0); }
+
+  // Enough to look for the next part; threads that end block the signal, but
+  // not so soon.
+  static constexpr int kSteps = 60;
+  static std::atomic<int> left;
+
+  static void begin() {
+    left = kSteps;
+    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | kTrap);
+  }
+
+private:
+  static constexpr uint64_t kTrap = 0x100;
+
+  static void step(int, siginfo_t *, void *context) {
+    if (--left <= 0)
+      static_cast<ucontext_t *>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrap;
+    for (int i = 0; i < 500; ++i)
+      __asm__ volatile("pause");
+  }
+
+  struct sigaction before;
+};
+
+std::atomic<int> Stepping::left{0};
+
+struct Steps {
+  std::atomic<bool> isStepped{false};
+  int until = Stepping::kSteps; ///< so many are left, the caller waits
+};
+
+void runStepped(void *context, int32_t part) {
+  Steps &steps = *static_cast<Steps *>(context);
+  if (part == 1) {
+    if (!steps.isStepped.exchange(true))
+      Stepping::begin();
+    return;
+  }
+  while (!steps.isStepped)
+    std::this_thread::yield();
+  for (int i = 0; i < 100000 && Stepping::left > steps.until; ++i)
+    __asm__ volatile("pause");
+}
+
+// A thread that has seen a part, which the caller then does himself, may find
+// the pool ending where the part was.
+TEST(Pool, StopsWhileAThreadLooksForItsPart) {
+  const Stepping stepping;
+  for (int round = 0; round < 150; ++round) {
+    Memory memory(nullptr, 0);
+    Pool pool;
+    ASSERT_EQ(pool.start(memory, 2, "steps"), ATTN_OK);
+    Stepping::left = Stepping::kSteps;
+    Steps steps;
+    ASSERT_TRUE(pool.acquire());
+    pool.run(runStepped, &steps, 2); // which the thread does
+    steps.until = 10 + round % 25;   // around where it sees the part
+    pool.run(runStepped, &steps, 2);
+    pool.release();
+    pool.stop(memory);
+  }
 }
 
 TEST(Pool, HasOneOwnerAtATime) {
