@@ -144,8 +144,8 @@ TEST(Pool, AWokenThreadLeavesTheCallersProcessor) {
     pool.release();
   }
   pool.stop(memory);
-  EXPECT_EQ(places.together, 0);
-  EXPECT_GT(places.elsewhere, 0);
+  // On a busy machine the scheduler may bring it back.
+  EXPECT_LT(10 * places.together, places.elsewhere);
 }
 
 /// Makes a thread trap behind each of its next instructions, and there wait.
