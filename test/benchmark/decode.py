@@ -143,6 +143,13 @@ def exact_logits(library, task, ids):
     return logits
 
 
+def refuse_beyond(most, differences, what):
+    """Ends the run where one is larger, or NaN, which no comparison with it tells."""
+    if not all(value <= most for value in differences.values()):
+        raise SystemExit(f"{what} differ by {differences}; at most {most:.2g} is the "
+                         "same work")
+
+
 def compare(columns, task, ids):
     """Differences to f32, and of those with llama.cpp's numbers to f32's on these."""
     logits = {name: logits_of(column, ids) for name, column in columns.items()}
@@ -151,16 +158,13 @@ def compare(columns, task, ids):
              else logits["llama.cpp"])
     differences = differences_to(exact, logits)
     most = max(task["tolerance"], task["beside"] * differences["llama.cpp"])
-    # Written so that NaN fails.
-    if not max(differences.values()) <= min(most, ELSEWHERE):
-        raise SystemExit(f"logits differ by {differences}; at most "
-                         f"{min(most, ELSEWHERE):.2g} is the same work")
+    refuse_beyond(min(most, ELSEWHERE), differences, "logits")
     if not narrow:
         return differences, {}
     same = {name: logits[name] for name in ("attnc stored", "llama.cpp")}
     to_exact = differences_to(exact_logits(task["judge"], task, ids), same)
-    if to_exact["attnc stored"] > max(SAME, to_exact["llama.cpp"]):
-        raise SystemExit(f"logits of llama.cpp's file differ from f32's by {to_exact}")
+    refuse_beyond(max(SAME, to_exact["llama.cpp"]), to_exact,
+                  "logits of llama.cpp's file")
     return differences, to_exact
 
 
