@@ -8,7 +8,8 @@
 // IR before: a model's entries. After: the same, and behind them a copy of each
 // that reads a tensor which an adapter changes, with the adapters' products in
 // it and `attn.stands_for` on it. Sessions without an adapter so run what a
-// library without adapters does.
+// library without adapters does, where that computes nothing of weights alone
+// (Encoder::weightsVary).
 //
 // A copy reads the weights of the model. Where the optimizer will make one
 // product of queries, keys and values, that is done in the copy first: behind

@@ -294,7 +294,7 @@ LogicalResult AdapterReader::checkOrder(StringRef target) {
               "it replaces " + quote(target) + ", which " +
                   weights.files()[weights.find(target)->file] +
                   " keeps otherwise than checkpoints do: its rows in another "
-                  "order, or with one added",
+                  "order, transposed, or with one added",
               "give the model's HuggingFace folder instead of the GGUF file");
 }
 

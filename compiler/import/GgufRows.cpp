@@ -1,5 +1,4 @@
-//===- GgufRows.cpp - rows of GGUF files, and of checkpoints
-//---------------===//
+//===- GgufRows.cpp - rows of GGUF files and of checkpoints ---------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
