@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/interpret/VerifyInputs.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
@@ -53,14 +54,34 @@ static bool isMask(attn::EntryOp entry, unsigned index) {
          getRange(entry, index) == std::pair<int64_t, int64_t>(0, 1);
 }
 
-/// Numbers that only score regions read may be -inf.
+/// Whether a number of a region is only added to others, up to what it yields.
+static bool isAddend(Value number) {
+  return llvm::all_of(number.getUsers(), [](Operation *user) {
+    return isa<attn::YieldOp>(user) ||
+           (isa<arith::AddFOp, attn::LookupOp>(user) &&
+            isAddend(user->getResult(0)));
+  });
+}
+
+/// Numbers that score regions add, and that nobody else reads, may be -inf.
+/// What multiplies a score would make of it a +inf, whose softmax is NaN.
 static bool isScoreBias(attn::EntryOp entry, unsigned index) {
   BlockArgument argument = entry.getArgument(index);
   return !argument.use_empty() &&
          llvm::all_of(argument.getUses(), [](OpOperand &use) {
            auto attention = dyn_cast<attn::AttentionOp>(use.getOwner());
-           return attention &&
-                  llvm::is_contained(attention.getScoreCaptures(), use.get());
+           if (!attention)
+             return false;
+           auto captures = attention.getScoreCaptures();
+           if (!llvm::is_contained(captures, use.get()))
+             return false;
+           // Captures are the last arguments.
+           auto numbers =
+               attention.getScore().getArguments().take_back(captures.size());
+           return llvm::all_of(llvm::zip(captures, numbers), [&](auto pair) {
+             auto [capture, number] = pair;
+             return capture != use.get() || isAddend(number);
+           });
          });
 }
 

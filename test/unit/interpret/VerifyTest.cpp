@@ -286,6 +286,38 @@ TEST_F(VerifyTest, TheSameSeedGivesTheSameInputs) {
   EXPECT_NE(inputs(3)[2].numbers, inputs(4)[2].numbers);
 }
 
+/// -inf takes a key out where it is added to the score; a product with a score
+/// below zero would be +inf.
+TEST_F(ProgramTest, BiasesOfScoresAreInfiniteWhereTheyAreAdded) {
+  auto countInfinite = [&](llvm::StringRef scored) {
+    mlir::OwningOpRef<mlir::ModuleOp> program = parse((R"(
+    attn.size @n min 1 max 64
+    attn.entry @f(%x: tensor<?x2xf32, #attn.sizes<n, 2>> {attn.name = "x"}, %b: tensor<?xf32, #attn.sizes<n>> {attn.name = "b"}) -> (tensor<?x2xf32, #attn.sizes<n, 2>> {attn.name = "y"}) sizes ["n"] {
+      %y = attn.attention %x, %x, %x score (%b at affine_map<(d0, d1, d2, d3) -> (d3)> : tensor<?xf32, #attn.sizes<n>>) {
+      ^bb0(%s: f32, %i0: i32, %h: i32, %q: i32, %kv: i32, %bias: f32):
+        )" + scored + R"(
+        attn.yield %t : f32
+      } : tensor<?x2xf32, #attn.sizes<n, 2>>, tensor<?x2xf32, #attn.sizes<n, 2>>, tensor<?x2xf32, #attn.sizes<n, 2>> -> tensor<?x2xf32, #attn.sizes<n, 2>>
+      attn.return %y : tensor<?x2xf32, #attn.sizes<n, 2>>
+    })")
+                                                          .str());
+    auto entry = *program->getOps<attn::EntryOp>().begin();
+    interpret::InputPlan plan{{{"n", 60}}};
+    return llvm::count(
+        interpret::makeInputs(entry, plan, /*seed=*/7)[1].numbers,
+        -std::numeric_limits<float>::infinity());
+  };
+  EXPECT_GT(countInfinite("%t = arith.addf %s, %bias : f32"), 5);
+  EXPECT_GT(countInfinite("%u = arith.addf %bias, %bias : f32\n"
+                          "%t = arith.addf %s, %u : f32"),
+            5);
+  EXPECT_EQ(countInfinite("%t = arith.mulf %s, %bias : f32"), 0);
+  EXPECT_EQ(countInfinite("%t = arith.subf %s, %bias : f32"), 0);
+  EXPECT_EQ(countInfinite("%u = arith.addf %s, %bias : f32\n"
+                          "%t = arith.mulf %u, %s : f32"),
+            0);
+}
+
 /// Scores of 10^8, exactly one apart: f32 may see any of the keys first.
 TEST_F(ProgramTest, SingleMakesErrorsInScores) {
   mlir::OwningOpRef<mlir::ModuleOp> program = parse(R"(
