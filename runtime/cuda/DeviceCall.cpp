@@ -47,7 +47,6 @@ private:
   attn_status downloadOutputs();
   void copyOutputs();
 
-  bool isInput(int32_t index) const { return index < called.input_count; }
   int64_t bytesOf(int32_t index) const {
     int64_t bytes = 0; // planned already: cannot overflow
     (void)argumentBytes(called, called.arguments[index], session.sizes, bytes);

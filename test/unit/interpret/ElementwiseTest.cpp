@@ -17,8 +17,6 @@ namespace {
 
 using ElementwiseTest = ProgramTest;
 
-const std::string kIdentity = "affine_map<(d0) -> (d0)>";
-
 TEST_F(ElementwiseTest, MapTransposesBroadcastsAndIndexes) {
   TensorValue y = compute(R"(
     %x = attn.constant dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf32>
