@@ -66,9 +66,9 @@ def parse():
                         help="for each row of the table, at least (default: 10)")
     parser.add_argument("--cache", help="attnc's: f32, bf16 or int8 (default: f32, and "
                                         "bf16 beside narrow weights, as wide as llama.cpp's)")
-    parser.add_argument("--peers",
-                        help="of llamacpp, onnxruntime, openvino and, in f32, torch "
-                        "(default: the first three; of 1B llamacpp)")
+    parser.add_argument("--peers", default="llamacpp,onnxruntime,openvino",
+                        help="also torch, in f32 (default: %(default)s); 1B is run "
+                        "by llama.cpp, and by another one that is named alone")
     parser.add_argument("--quick", action="store_true",
                         help="GPT-2's size, two threads, 3 seconds a row")
     parser.add_argument("--output", default=os.path.join(WORK, "results"))
@@ -213,11 +213,10 @@ def bandwidth(threads):
 
 
 def peers_of(arguments, size):
-    if arguments.peers:
-        return arguments.peers.split(",")
-    if size == "llama-1b":
-        return ["llamacpp"]
-    return ["llamacpp", "onnxruntime", "openvino"]
+    peers = arguments.peers.split(",")
+    others = [name for name in peers if name != "llamacpp"]
+    # There is memory for one more copy of 5 GB, not for three.
+    return peers if size != "llama-1b" or len(others) == 1 else ["llamacpp"]
 
 
 def run_size(arguments, size, results):
