@@ -279,6 +279,7 @@ void Pool::settle(Worker &worker) {
       if (part != worker.part)
         open.remove(workers[part].processor.load(std::memory_order_relaxed));
     // To be confined moves the thread at once; it stays when it is free again.
+    // Processors that its control group gets later are not among its own.
     if (open.count() > 0 && open.confineThread()) {
       here = currentProcessor();
       (void)allowed.confineThread();
