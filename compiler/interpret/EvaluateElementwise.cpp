@@ -143,13 +143,14 @@ Error Evaluation::evaluate(attn::NormOp op) {
   if (op.getBias())
     bias = get(op.getBias()).asNumbers();
   int64_t columns = input.columns();
+  const std::optional<Noise> noise = drawNoise();
   parallel.forRange(input.rows(), columns * 8, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       normalizeRow(op.getKind(), op.getEpsilon().convertToDouble(),
                    weight.elements ? weight.numberData() : nullptr,
                    bias.elements ? bias.numberData() : nullptr,
                    input.numberData() + row * columns,
-                   result.numberData() + row * columns, columns);
+                   result.numberData() + row * columns, columns, noise, row);
   });
   return setChecked(op.getResult(), std::move(result));
 }

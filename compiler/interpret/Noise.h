@@ -14,7 +14,8 @@
 //   steps' worth in all, so that this is about twice what is to be expected;
 //   r sqrt(K) alone would miss sums whose terms cancel.
 // - anything else, element x of a row with root mean square R: 2 r u
-//   sqrt(x^2 + R^2). Elements that are 0 or infinite are so exactly.
+//   sqrt(x^2 + R^2). Elements that are 0 or infinite are so exactly. A norm
+//   with a bias has such an error before the bias, too.
 // - the result x of a scalar op in a region: 2 r u |x|. Arithmetic is off by
 //   u |x| at most and elementary functions by 3.5 u |x| (ExpandMath.cpp), six
 //   times the root mean square of this is 6.9 u |x|. There is no R here:

@@ -31,7 +31,8 @@ static double sumOfSquares(const double *from, double shift, int64_t columns) {
 
 void normalizeRow(attn::NormKind kind, double epsilon, const double *weight,
                   const double *bias, const double *from, double *to,
-                  int64_t columns) {
+                  int64_t columns, const std::optional<Noise> &noise,
+                  int64_t number) {
   double shift = 0, divisor = 1;
   switch (kind) {
   case attn::NormKind::layer:
@@ -47,10 +48,12 @@ void normalizeRow(attn::NormKind kind, double epsilon, const double *weight,
     divisor = std::max(std::sqrt(sumOfSquares(from, 0, columns)), epsilon);
     break;
   }
-  for (int64_t i = 0; i < columns; ++i) {
-    double value = (from[i] - shift) / divisor;
-    to[i] = value * (weight ? weight[i] : 1) + (bias ? bias[i] : 0);
-  }
+  for (int64_t i = 0; i < columns; ++i)
+    to[i] = (from[i] - shift) / divisor;
+  if (noise && bias)
+    noise->addToRow(to, columns, number * columns);
+  for (int64_t i = 0; i < columns; ++i)
+    to[i] = to[i] * (weight ? weight[i] : 1) + (bias ? bias[i] : 0);
 }
 
 void softmaxRow(const double *from, double *to, int64_t columns) {
@@ -122,10 +125,10 @@ void RowProgram::addStep(Operation &op, ShapeOf shapeOf) {
         steps.push_back([=, kind = op.getKind(),
                          epsilon = op.getEpsilon().convertToDouble(),
                          size = slotSizes[to]](Frame &frame) {
-          normalizeRow(kind, epsilon,
-                       weight < 0 ? nullptr : frame.slots[weight],
-                       bias < 0 ? nullptr : frame.slots[bias],
-                       frame.slots[from], frame.storage[to].data(), size);
+          normalizeRow(
+              kind, epsilon, weight < 0 ? nullptr : frame.slots[weight],
+              bias < 0 ? nullptr : frame.slots[bias], frame.slots[from],
+              frame.storage[to].data(), size, frame.noise, frame.number);
         });
       })
       .Case([&](attn::SoftmaxOp op) {
@@ -196,6 +199,8 @@ void RowProgram::run(Frame &frame, double *row, ArrayRef<int64_t> index,
   }
   const size_t arguments = 1 + sources.size();
   for (auto [i, step] : llvm::enumerate(steps)) {
+    if (noise)
+      frame.noise = noise->split(maps.size() + i);
     step(frame);
     const int64_t size = slotSizes[arguments + i];
     // The last is the op's result, which gets its own.

@@ -17,10 +17,13 @@
 
 namespace attnc::interpret {
 
-/// attn.norm of one row; weight and bias may be null.
+/// attn.norm of one row; weight and bias may be null. What is normalized gets
+/// an error of `noise`, of which `number` * columns elements were drawn: a bias
+/// may take most of it away.
 void normalizeRow(attn::NormKind kind, double epsilon, const double *weight,
                   const double *bias, const double *from, double *to,
-                  int64_t columns);
+                  int64_t columns, const std::optional<Noise> &noise,
+                  int64_t number);
 
 /// attn.softmax of one row; a row of -inf alone gives zeros.
 void softmaxRow(const double *from, double *to, int64_t columns);
@@ -32,7 +35,8 @@ public:
     std::vector<std::vector<double>> storage;
     std::vector<const double *> slots;
     std::vector<ElementProgram::Frame> elements;
-    int64_t number = 0; ///< of the row
+    int64_t number = 0;         ///< of the row
+    std::optional<Noise> noise; ///< of the step that runs
   };
 
   using ShapeOf = llvm::function_ref<Shape(mlir::Type)>;
@@ -44,7 +48,7 @@ public:
   Frame makeFrame() const;
   /// Replaces row `number`, that of the given leading indices, by what the
   /// region yields. Every result but the last gets an error of `noise`, and so
-  /// do the scalars of its maps.
+  /// do the scalars of its maps and what its norms normalize.
   void run(Frame &frame, double *row, llvm::ArrayRef<int64_t> index,
            int64_t number, const std::optional<Noise> &noise) const;
   /// Rough arithmetic operations per element.

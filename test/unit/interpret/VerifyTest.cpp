@@ -359,6 +359,30 @@ TEST_F(ProgramTest, SingleKnowsTermsThatCancel) {
   EXPECT_NEAR(measureError(*program), expected, expected / 3);
 }
 
+/// What a norm's bias takes away leaves the error of what it was added to.
+TEST_F(ProgramTest, SingleKnowsWhatABiasTakesAway) {
+  mlir::OwningOpRef<mlir::ModuleOp> program = parse(R"(
+    attn.entry @f() -> (tensor<1x2xf32> {attn.name = "y"}) sizes [] {
+      %x = attn.constant dense<[[2.0, 0.0]]> : tensor<1x2xf32>
+      %w = attn.constant dense<[1.0, 1.0]> : tensor<2xf32>
+      %b = attn.constant dense<[-1.0, 1.0]> : tensor<2xf32>
+      %y = attn.norm layer %x weight(%w : tensor<2xf32>) bias(%b : tensor<2xf32>) epsilon 1.000000e-03 : tensor<1x2xf32>
+      attn.return %y : tensor<1x2xf32>
+    })");
+  Interpreter interpreter(*program, nullptr);
+  auto run = [&](uint64_t seed, Precision precision) {
+    interpreter.setSeed(seed);
+    return llvm::cantFail(interpreter.run("f", {}, {}, precision))[0].numbers;
+  };
+  const double exact = run(0, Precision::Double)[0];
+  EXPECT_NEAR(exact, 1 / std::sqrt(1.001) - 1, 1e-12);
+  double most = 0;
+  for (uint64_t seed = 1; seed <= 8; ++seed)
+    most = std::max(most, std::fabs(run(seed, Precision::Single)[0] - exact));
+  EXPECT_GT(most, 0x1p-25);
+  EXPECT_LT(most, 0x1p-21);
+}
+
 /// A row of small variance: the norm magnifies the error of its elements.
 TEST_F(ProgramTest, SingleIsMagnifiedByNorms) {
   auto source = [](const char *spread) {
