@@ -105,7 +105,10 @@ void ProgramBuilder::endEntry(ArrayRef<EntryOutput> outputs) {
   entry = {};
 }
 
-void ProgramBuilder::checkWeight(WeightOp weight) {
+void ProgramBuilder::declare(WeightOp weight) {
+  symbols.insert(weight);
+  for (StringRef source : weight.getSources().getAsValueRange<StringAttr>())
+    used.insert(source);
   llvm::Error error = weights.check(weight);
   if (!error)
     return;
@@ -115,24 +118,15 @@ void ProgramBuilder::checkWeight(WeightOp weight) {
     llvm::consumeError(std::move(error));
 }
 
-Value ProgramBuilder::weight(StringRef name, StringRef symbol, StringRef source,
-                             ArrayRef<int64_t> shape) {
-  auto type = RankedTensorType::get(shape, builder.getF32Type());
-  if (!symbols.lookup(symbol)) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(firstEntry);
-    auto weight = WeightOp::create(
-        builder, at(name), symbol, builder.getStrArrayAttr({source}),
-        /*concat=*/IntegerAttr(), /*transpose=*/false,
-        /*groups=*/DenseI64ArrayAttr(), /*plus=*/FloatAttr(),
-        /*digest=*/StringAttr(), type);
-    symbols.insert(weight);
-    used.insert(source);
-    checkWeight(weight);
-  }
+Value ProgramBuilder::getWeight(StringRef name, StringRef symbol, Type type) {
   return GetWeightOp::create(
       builder, at(name), type,
       FlatSymbolRefAttr::get(builder.getContext(), symbol));
+}
+
+Value ProgramBuilder::weight(StringRef name, StringRef symbol, StringRef source,
+                             ArrayRef<int64_t> shape) {
+  return weight(name, symbol, {source.str()}, shape, WeightRecipe());
 }
 
 //===----------------------------------------------------------------------===//

@@ -255,7 +255,10 @@ private:
   mlir::Value constant(llvm::StringRef name, llvm::ArrayRef<float> elements,
                        llvm::ArrayRef<int64_t> shape);
   void fillScore(attn::CachedAttentionOp op, const CacheSettings &settings);
-  void checkWeight(attn::WeightOp weight);
+  /// Enters a weight that was just made, and checks it against the files.
+  void declare(attn::WeightOp weight);
+  mlir::Value getWeight(llvm::StringRef name, llvm::StringRef symbol,
+                        mlir::Type type);
   mlir::Value appendToState(llvm::StringRef name, llvm::StringRef symbol,
                             mlir::Value heads, const PackedRows &rows,
                             const CacheSettings &settings);

@@ -67,14 +67,9 @@ Value ProgramBuilder::projectedWeight(StringRef name,
     weight->setAttr(kProjectedAttr,
                     epsilon ? Attribute(builder.getF64FloatAttr(*epsilon))
                             : Attribute(builder.getUnitAttr()));
-    symbols.insert(weight);
-    for (StringRef source : sources)
-      used.insert(source);
-    checkWeight(weight);
+    declare(weight);
   }
-  return GetWeightOp::create(
-      builder, at(name), type,
-      FlatSymbolRefAttr::get(builder.getContext(), name));
+  return getWeight(name, name, type);
 }
 
 Value ProgramBuilder::headLinear(StringRef name, Value heads, Value matrices) {

@@ -93,14 +93,9 @@ Value ProgramBuilder::weight(StringRef name, StringRef symbol,
     auto weight = WeightOp::create(
         builder, at(name), symbol, builder.getStrArrayAttr(names), joined,
         recipe.transpose, groups, plus, /*digest=*/StringAttr(), type);
-    symbols.insert(weight);
-    for (StringRef source : names)
-      used.insert(source);
-    checkWeight(weight);
+    declare(weight);
   }
-  return GetWeightOp::create(
-      builder, at(name), type,
-      FlatSymbolRefAttr::get(builder.getContext(), symbol));
+  return getWeight(name, symbol, type);
 }
 
 Value ProgramBuilder::rmsNorm(StringRef name, Value x, Value weight,
