@@ -142,18 +142,32 @@ for sanitizer in asan tsan; do
   count unit-$sanitizer
 done
 
+# fuzz FUZZER SECONDS: a clean checkout takes the same way each time, as far as
+# libFuzzer does, so that a run that fails can be repeated; other ways are those
+# of --all. What was found is shown whole: of some runs only the log is kept.
+fuzz() {
+  local name=${1##*/} corpus=build/corpus/${1##*/} seed=1 seeds found
+  seeds=test/fuzz/seeds/${name#fuzz-}
+  [ -d "$seeds" ] || seeds=
+  [ -n "$all" ] && seed=0
+  mkdir -p "$corpus"
+  "$1" -seed=$seed -verbosity=0 -print_funcs=0 -print_final_stats=1 \
+    -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 \
+    -artifact_prefix="$corpus/" "$corpus" $seeds && return
+  found=$(ls -t "$corpus"/{crash,timeout,oom}-* 2>/dev/null | head -n 1)
+  if [ -n "$found" ]; then
+    echo "run.sh: to get ${found##*/} back: base64 -d | gzip -d, of"
+    gzip -9 --stdout "$found" | base64 --wrap=4000
+  fi
+  return 1
+}
+
 # Fuzzers share the time evenly.
 fuzzers=(build/bin/fuzz-*)
 if [ -x "${fuzzers[0]}" ]; then
   each=$((fuzz_seconds / ${#fuzzers[@]}))
   for fuzzer in "${fuzzers[@]}"; do
-    name=$(basename "$fuzzer")
-    corpus=build/corpus/$name
-    mkdir -p "$corpus"
-    seeds=test/fuzz/seeds/${name#fuzz-}
-    [ -d "$seeds" ] || seeds=
-    check "$name" "$fuzzer" -max_total_time=$((each > 0 ? each : 1)) \
-      -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$corpus/" "$corpus" $seeds
+    check "$(basename "$fuzzer")" fuzz "$fuzzer" $((each > 0 ? each : 1))
   done
   check "random-programs" build/bin/random-programs --count 1000000000 \
     --seconds $((each > 25 ? each : 25)) --output build/corpus/random-programs
