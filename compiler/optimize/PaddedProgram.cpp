@@ -48,10 +48,10 @@ std::optional<unsigned> getScoreRow(AffineMap map) {
   auto row = dyn_cast<AffineDimExpr>(map.getResult(1));
   if (!row || (row.getPosition() != kQuery && row.getPosition() != kKey))
     return std::nullopt;
-  AffineMap rest = map.getMinorSubMap(map.getNumResults() - 2);
-  for (unsigned dim : {kBatch, kQuery, kKey})
-    if (rest.isFunctionOfDim(dim))
-      return std::nullopt;
+  for (AffineExpr rest : map.getResults().drop_front(2))
+    for (unsigned dim : {kBatch, kQuery, kKey})
+      if (rest.isFunctionOfDim(dim))
+        return std::nullopt;
   return row.getPosition();
 }
 

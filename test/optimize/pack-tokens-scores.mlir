@@ -48,3 +48,31 @@ attn.entry @disentangled(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn
   } : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
   attn.return %y : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
 }
+
+// -----
+
+attn.size @batch min 1 max 4
+attn.size @seq min 1 max 16
+
+// One number for a token: nothing is read behind its row.
+// CHECK: #[[ROW:.*]] = affine_map<(d0, d1, d2, d3) -> (d3)>
+// CHECK-LABEL: attn.entry @numbers
+// CHECK: %[[ROWS:.*]], %[[OFFSETS:.*]] = attn.pack_index
+// CHECK: %[[B:.*]] = attn.pack %{{.*}}, %[[ROWS]] {{.*}}-> tensor<?xf32, #attn.sizes<tokens>>
+// CHECK: attn.attention {{.*}} offsets(%[[OFFSETS]] {{.*}} score (%[[B]] at #[[ROW]] : tensor<?xf32, #attn.sizes<tokens>>)
+attn.entry @numbers(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "x"}, %m: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "m"}, %b: tensor<?x?xf32, #attn.sizes<batch, seq>> {attn.name = "b"}) -> (tensor<?x4xf32, #attn.sizes<batch, 4>> {attn.name = "y"}) sizes ["batch", "seq"] {
+  %h = attn.split_heads %x : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> -> tensor<?x?x2x2xf32, #attn.sizes<batch, seq, 2, 2>>
+  %o = attn.attention %h, %h, %h score(%b at affine_map<(b, h, q, kv) -> (b, kv)> : tensor<?x?xf32, #attn.sizes<batch, seq>>) {
+  ^bb0(%s: f32, %d0: i32, %d1: i32, %d2: i32, %d3: i32, %t: f32):
+    %v = arith.addf %s, %t : f32
+    attn.yield %v : f32
+  } mask(%m at affine_map<(b, h, q, kv) -> (b, kv)> : tensor<?x?xi32, #attn.sizes<batch, seq>>) {
+  ^bb0(%d0: i32, %d1: i32, %d2: i32, %d3: i32, %a: i32):
+    %z = arith.constant 0 : i32
+    %c = arith.cmpi ne, %a, %z : i32
+    attn.yield %c : i1
+  } : tensor<?x?x2x2xf32, #attn.sizes<batch, seq, 2, 2>>, tensor<?x?x2x2xf32, #attn.sizes<batch, seq, 2, 2>>, tensor<?x?x2x2xf32, #attn.sizes<batch, seq, 2, 2>> -> tensor<?x?x2x2xf32, #attn.sizes<batch, seq, 2, 2>>
+  %g = attn.merge_heads %o : tensor<?x?x2x2xf32, #attn.sizes<batch, seq, 2, 2>> -> tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
+  %y = attn.pool mean %g mask(%m : tensor<?x?xi32, #attn.sizes<batch, seq>>) : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> -> tensor<?x4xf32, #attn.sizes<batch, 4>>
+  attn.return %y : tensor<?x4xf32, #attn.sizes<batch, 4>>
+}
