@@ -331,12 +331,32 @@ std::string EntryWriter::write(const std::string &keyword,
     for (int at : capture.map)
       results += (results.empty() ? "" : ", ") +
                  (at < 0 ? std::to_string(-1 - at) : "d" + std::to_string(at));
-    TensorText value = get(capture.dims, capture.integer, capture.neverInput);
+    TensorText value =
+        capture.isMask ? getMask(capture.dims)
+                       : get(capture.dims, capture.integer, capture.neverInput);
     captures += (captures.empty() ? "" : ", ") + value.name +
                 " at affine_map<(" + space + ") -> (" + results +
                 ")> : " + value.type();
   }
   return keyword + "(" + captures + ") {\n  " + region.block + "  }";
+}
+
+TensorText EntryWriter::guard(const TensorText &value) {
+  TensorText mask = getMask({"batch", "seq"});
+  std::string space;
+  for (size_t i = 0; i < value.dims.size(); ++i)
+    space += (i ? ", d" : "d") + std::to_string(i);
+  return emit("attn.map element(" + value.name + " at affine_map<(" + space +
+                  ") -> (" + space + ")> : " + value.type() + ", " + mask.name +
+                  " at affine_map<(" + space +
+                  ") -> (d0, d1)> : " + mask.type() +
+                  ") {\n  ^bb0(%a: f32, %m: i32):\n"
+                  "    %zero = arith.constant 0 : i32\n"
+                  "    %none = arith.constant 0.0 : f32\n"
+                  "    %out = arith.cmpi eq, %m, %zero : i32\n"
+                  "    %kept = arith.select %out, %none, %a : f32\n"
+                  "    attn.yield %kept : f32\n  }",
+              value.type(), value.dims);
 }
 
 std::string EntryWriter::finish() {
@@ -346,6 +366,10 @@ std::string EntryWriter::finish() {
   std::vector<TensorText> returned = {results.back()};
   for (int64_t i = random.below(3); i > 0; --i)
     returned.push_back(random.pick(random.chance(0.9) ? results : values));
+  for (TensorText &value : returned)
+    if (guards && !value.integer && value.dims.size() >= 2 &&
+        value.dims[0] == "batch" && value.dims[1] == "seq")
+      value = guard(value);
   std::string arguments, types, names, list;
   for (const std::string &input : inputs)
     arguments += (arguments.empty() ? "" : ", ") + input;

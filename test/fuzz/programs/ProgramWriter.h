@@ -88,6 +88,7 @@ struct Capture {
   std::vector<int> map;
   bool integer = false;
   bool neverInput = false; ///< inputs that only scores read may be -inf
+  bool isMask = false;     ///< the input that says what counts
 };
 
 /// A region written before its captures are known.
@@ -101,7 +102,8 @@ struct RegionText {
 class EntryWriter {
 public:
   EntryWriter(ModuleWriter &module, Random &random, std::string name)
-      : module(module), random(random), name(std::move(name)) {}
+      : module(module), random(random), name(std::move(name)),
+        guards(random.chance(0.3)) {}
 
   /// A value of these dimensions: mostly the result of an earlier op.
   TensorText get(const Dims &dims, bool integer = false,
@@ -111,6 +113,8 @@ public:
   TensorText getWeight(const Dims &dims);
   /// The i32 input that says what counts.
   TensorText getMask(const Dims &dims);
+  /// `value`, [batch, seq, ...], and zeros where the mask is.
+  TensorText guard(const TensorText &value);
   /// Rows and offsets of the packed form, made at the first call.
   std::pair<TensorText, TensorText> getPacking();
 
@@ -149,6 +153,7 @@ private:
   ModuleWriter &module;
   Random &random;
   std::string name, body;
+  bool guards; ///< outputs are zeros where the mask is: pack-tokens may pack
   std::vector<std::string> inputs; ///< "%x: type {attributes}"
   std::vector<TensorText> values;  ///< everything that an op may read
   std::vector<TensorText> results; ///< of ops, in order

@@ -396,7 +396,8 @@ static std::vector<std::vector<int>> getCaptureMaps(AttentionForm form) {
   case AttentionForm::Single:
     return {{2, 3}, {3}, {2}};
   case AttentionForm::Padded:
-    return {{0, 1, 2, 3}, {1, 2, 3}, {0, 3}, {2, 3}, {1}, {0, 2}, {3}};
+    return {{0, 1, 2, 3}, {1, 2, 3}, {0, 3},    {2, 3},   {1},
+            {0, 2},       {3},       {0, 2, 1}, {0, 3, 1}};
   case AttentionForm::Packed:
   case AttentionForm::Cached:
     return {{1}, {0}, {0, 1}};
@@ -497,7 +498,16 @@ RegionText makeMaskRegion(Random &random, AttentionForm form,
   for (int i = 0; i < 4; ++i)
     writer.addArgument("i32", writer.integers);
   std::vector<Text> captured;
-  for (int64_t i = random.below(3); i > 0; --i) {
+  // What encoders do: keys count that the mask names.
+  const Dims padded = {"batch", "seq"};
+  Text counted;
+  if (form == AttentionForm::Padded && padded == Dims{space[0], space[3]} &&
+      random.chance(0.5)) {
+    region.captures.push_back({padded, {0, 3}, true, false, true});
+    counted = writer.compare("ne", writer.addArgument("i32", writer.integers),
+                             writer.integer(0));
+  }
+  for (int64_t i = random.below(counted.empty() ? 3 : 2); i > 0; --i) {
     region.captures.push_back(makeAttentionCapture(random, form, space, true));
     captured.push_back(writer.addArgument("i32", writer.integers));
   }
@@ -513,6 +523,10 @@ RegionText makeMaskRegion(Random &random, AttentionForm form,
   if (random.chance(0.3))
     condition = writer.binary(random.pick({"andi", "ori"}), condition,
                               makeKnownMask(writer), "i1");
+  if (!counted.empty())
+    condition = random.chance(0.3)
+                    ? counted
+                    : writer.binary("andi", condition, counted, "i1");
   region.block = writer.finish(condition, "i1");
   return region;
 }

@@ -251,21 +251,7 @@ Template makePacking(Random &random, const Shapes &shapes) {
                  padded);
     };
   default:
-    return [=](EntryWriter &entry) {
-      TensorText input = entry.get(padded),
-                 mask = entry.getMask({"batch", "seq"});
-      entry.emit("attn.map element(" + input.name +
-                     " at affine_map<(i, j, k) -> (i, j, k)> : " +
-                     input.type() + ", " + mask.name +
-                     " at affine_map<(i, j, k) -> (i, j)> : " + mask.type() +
-                     ") {\n  ^bb0(%a: f32, %m: i32):\n"
-                     "    %zero = arith.constant 0 : i32\n"
-                     "    %none = arith.constant 0.0 : f32\n"
-                     "    %out = arith.cmpi eq, %m, %zero : i32\n"
-                     "    %kept = arith.select %out, %none, %a : f32\n"
-                     "    attn.yield %kept : f32\n  }",
-                 input.type(), padded);
-    };
+    return [=](EntryWriter &entry) { entry.guard(entry.get(padded)); };
   }
 }
 
