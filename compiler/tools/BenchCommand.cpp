@@ -31,7 +31,8 @@ cl::SubCommand command("bench", "Time a compiled library");
 
 cl::opt<std::string> path(cl::Positional, cl::desc("LIB"), cl::Required,
                           cl::sub(command));
-cl::opt<int64_t> batch("batch", cl::init(1), cl::desc("Value of 'batch'"),
+cl::opt<int64_t> batch("batch", cl::init(1),
+                       cl::desc("Value of 'batch' (default: 1)"),
                        cl::value_desc("B"), IN_BENCH);
 cl::opt<int64_t> seq("seq", cl::init(128),
                      cl::desc("Value of 'seq' (default: 128, if the library "
@@ -56,9 +57,9 @@ cl::opt<double> seconds("seconds", cl::init(2.0),
                         cl::value_desc("S"), IN_BENCH);
 cl::opt<bool> roofline(
     "roofline",
-    cl::desc(
-        "Per kernel: time, GFLOP/s, GB/s and share of this machine's peak, "
-        "measured now"),
+    cl::desc("Per kernel: time, GFLOP/s, GB/s, share of this machine's peak, "
+             "measured "
+             "now, and idle: share of all threads' time in which they wait"),
     IN_BENCH);
 cl::opt<std::string> svg("svg",
                          cl::desc("Draw the roofline into FILE (an SVG)"),
@@ -311,6 +312,15 @@ Error runBench() {
 }
 
 int run() {
+  // What would be read by nobody is a misunderstanding.
+  const cl::Option *timed[] = {&batch,   &seq,      &context, &entryName,
+                               &seconds, &roofline, &svg};
+  for (const cl::Option *option : timed)
+    if (!perplexity.empty() && option->getNumOccurrences())
+      return usage("--" + option->ArgStr + " does not go with --perplexity",
+                   "bench");
+  if (!(seconds >= 0))
+    return usage("--seconds takes a number that is not negative", "bench");
   if (Error error = runBench())
     return report(std::move(error));
   return kSuccess;

@@ -9,6 +9,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Compile.h"
+#include "compiler/Pipelines.h"
+#include "compiler/Target.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Diagnostics.h"
 #include "compiler/tools/Tune.h"
@@ -245,7 +247,8 @@ int readImport(ImportOptions &options) {
   if (!adapter.empty() && !adapters.empty())
     return usage("give either --adapter or --adapters, not both", "compile");
   if (model.empty())
-    return usage("no MODEL; give a folder or an .mlir file", "compile");
+    return usage("no MODEL; give a folder, a .gguf or an .mlir file",
+                 "compile");
   if (maxBatch < 1)
     return usage("--max-batch=" + Twine(maxBatch) + "; expected at least 1",
                  "compile");
@@ -305,11 +308,21 @@ int readStages(CompileOptions &options) {
   auto isStage = [&](StringRef name) {
     return any_of(stages, [&](auto &stage) { return stage.first == name; });
   };
+  std::vector<Stage> known = getStages({}, Target::native());
+  auto isRewrite = [&](StringRef name) {
+    return any_of(known, [&](const Stage &stage) {
+      return stage.kind == Stage::Optimize && stage.name == name;
+    });
+  };
   for (StringRef pass : disabled) {
     if (!isStage(pass))
       return usage("--disable-pass: '" + pass +
                        "' is not a stage; `attnc compile --emit=list` lists "
                        "them",
+                   "compile");
+    if (!isRewrite(pass))
+      return usage("--disable-pass: nothing works without '" + pass +
+                       "'; those before drop-dead-outputs may be left out",
                    "compile");
     options.pipeline.disabledPasses.insert(pass.str());
   }

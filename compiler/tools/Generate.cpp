@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/Compile.h"
+#include "compiler/Pipelines.h"
 #include "compiler/Target.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Version.h"
@@ -92,6 +93,8 @@ void printManCommand(const Command &command, raw_ostream &os) {
     os << ".TP\n\\fB" << roff(spelling(*option)) << "\\fR";
     if (takesValue(*option))
       os << separator(*option) << "\\fI" << roff(option->ValueStr) << "\\fR";
+    else if (!option->ValueStr.empty()) // it may be left out
+      os << "[=\\fI" << roff(option->ValueStr) << "\\fR]";
     os << "\n" << roff(option->HelpStr) << "\n";
   }
   os << ".PP\nExamples:\n.PP\n.nf\n.RS\n";
@@ -112,8 +115,9 @@ void printMan(ArrayRef<Command> commands, raw_ostream &os) {
      << ".B attnc\n.I COMMAND\n[options] [arguments]\n"
      << ".PP\n.B attnc \\-\\-help\n.PP\n.B attnc \\-\\-version\n"
      << ".SH DESCRIPTION\n"
-     << "A model folder (\\fIconfig.json\\fR and \\fI*.safetensors\\fR) or a "
-        "program in the attn dialect (\\fI.mlir\\fR) becomes "
+     << "A model folder (\\fIconfig.json\\fR and \\fI*.safetensors\\fR), a "
+        "\\fI.gguf\\fR file or a program in the attn dialect (\\fI.mlir\\fR) "
+        "becomes "
         "\\fIlibNAME.so\\fR, \\fIlibNAME.a\\fR, \\fINAME.h\\fR and "
         "\\fINAME.weights\\fR, which a C program links and calls.\n"
      << ".PP\nMODEL is such a folder or file, LIB a \\fIlibNAME.so\\fR that "
@@ -130,7 +134,13 @@ void printMan(ArrayRef<Command> commands, raw_ostream &os) {
       {kDifference, "verification found a difference"}};
   for (auto &[code, meaning] : codes)
     os << ".TP\n.B " << static_cast<int>(code) << "\n" << meaning << "\n";
-  os << ".SH DIAGNOSTICS\n"
+  os << ".SH ENVIRONMENT\n.TP\n.B ATTN_PROFILE\n"
+     << "Names a file. Every program that uses a compiled library writes to it "
+        "when each worker began and ended each phase of a call, as events that "
+        "Perfetto reads; \\fB%n\\fR in it is the library\\(aqs name, "
+        "\\fB%p\\fR "
+        "the process. \\fBattnc bench \\-\\-roofline\\fR wants it unset.\n"
+     << ".SH DIAGNOSTICS\n"
      << "Messages go to standard error, as \\fBerror[A0101]: ...\\fR and a "
         "note on what to do; \\fBattnc explain A0101\\fR tells more.\n";
 }
@@ -141,7 +151,8 @@ void printMan(ArrayRef<Command> commands, raw_ostream &os) {
 /// words; empty for what the user alone knows.
 std::string candidates(StringRef placeholder) {
   StringRef one = placeholder;
-  one.consume_back(",...");
+  bool isList = one.consume_back(",...");
+  one.consume_front("[NAME=]");
   if (one.contains("FILE") || one.contains("MODEL"))
     return "files";
   if (one == "DIR")
@@ -149,14 +160,19 @@ std::string candidates(StringRef placeholder) {
   if (one == "LIB")
     return "libraries";
   std::vector<std::string> words;
-  if (one == "T") {
+  if (one == "T" && isList) {
     words.push_back("native");
     for (const Target &target : Target::all())
       words.push_back(target.name.str());
   } else if (one == "STAGE") {
+    // One is printed; a list is left out, of what may be.
+    for (const Stage &stage : getStages({}, Target::native()))
+      if (isList && stage.kind == Stage::Optimize)
+        words.push_back(stage.name);
     for (auto &[stage, summary] : getEmitStages())
-      words.push_back(stage);
-    if (one == placeholder)
+      if (!isList)
+        words.push_back(stage);
+    if (!isList)
       words.push_back("list");
   } else if (one == "CODE") {
 #define ATTNC_ERROR(CODE, SUMMARY, REMEDY) words.push_back(#CODE);

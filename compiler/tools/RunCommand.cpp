@@ -47,44 +47,53 @@ cl::opt<std::string>
           cl::desc("With --prompt or --chat: the library of a smaller model of "
                    "the same vocabulary, which guesses ahead"),
           cl::value_desc("LIB"), IN_RUN);
-cl::opt<int64_t> draftTokens("draft-tokens",
-                             cl::desc("With --draft: guesses at a time"),
-                             cl::value_desc("N"), IN_RUN);
+cl::opt<int64_t>
+    draftTokens("draft-tokens",
+                cl::desc("With --draft: guesses at a time (default: 4)"),
+                cl::value_desc("N"), IN_RUN);
 cl::opt<int64_t> maxTokens("max-tokens",
-                           cl::desc("With --prompt: tokens to make"),
+                           cl::desc("With --prompt or --chat: tokens to make "
+                                    "(default: until the model stops)"),
                            cl::value_desc("N"), IN_RUN);
-cl::opt<bool> greedy("greedy",
-                     cl::desc("With --prompt: take the likeliest token"),
-                     IN_RUN);
+cl::opt<bool>
+    greedy("greedy",
+           cl::desc("With --prompt or --chat: take the likeliest token"),
+           IN_RUN);
 cl::list<int32_t> promptIds("prompt-ids",
                             cl::desc("Token ids to continue, as 1,2,3"),
                             cl::value_desc("IDS"), cl::CommaSeparated, IN_RUN);
+cl::opt<float> temperature(
+    "temperature", cl::init(1.0f),
+    cl::desc("With --prompt or --chat: divides the logits (default: what "
+             "the model's authors recommend, else 1)"),
+    cl::value_desc("T"), IN_RUN);
+cl::opt<int>
+    topK("top-k",
+         cl::desc("With --prompt or --chat: draw from the K likeliest tokens"),
+         cl::value_desc("K"), IN_RUN);
 cl::opt<float>
-    temperature("temperature", cl::init(1.0f),
-                cl::desc("With --prompt: divides the logits (default: what the "
-                         "model's authors recommend, else 1)"),
-                cl::value_desc("T"), IN_RUN);
-cl::opt<int> topK("top-k",
-                  cl::desc("With --prompt: draw from the K likeliest tokens"),
-                  cl::value_desc("K"), IN_RUN);
-cl::opt<float> topP("top-p",
-                    cl::desc("With --prompt: draw from the likeliest tokens "
-                             "that together have probability P"),
-                    cl::value_desc("P"), IN_RUN);
-cl::opt<float> minP("min-p",
-                    cl::desc("With --prompt: leave out tokens less likely than "
-                             "P times the likeliest"),
-                    cl::value_desc("P"), IN_RUN);
+    topP("top-p",
+         cl::desc("With --prompt or --chat: draw from the likeliest tokens "
+                  "that together have probability P"),
+         cl::value_desc("P"), IN_RUN);
+cl::opt<float>
+    minP("min-p",
+         cl::desc("With --prompt or --chat: leave out tokens less likely than "
+                  "P times the likeliest"),
+         cl::value_desc("P"), IN_RUN);
 cl::opt<float> repetitionPenalty(
     "repetition-penalty",
-    cl::desc("With --prompt: makes tokens that came before less likely"),
+    cl::desc(
+        "With --prompt or --chat: makes tokens that came before less likely"),
     cl::value_desc("R"), IN_RUN);
-cl::opt<uint64_t> seed("seed", cl::desc("With --prompt: of the draws"),
-                       cl::value_desc("N"), IN_RUN);
-cl::list<std::string> stops("stop",
-                            cl::desc("With --prompt: a text to stop before; "
-                                     "repeatable"),
-                            cl::value_desc("STRING"), IN_RUN);
+cl::opt<uint64_t>
+    seed("seed", cl::desc("With --prompt or --chat: of the draws (default: 0)"),
+         cl::value_desc("N"), IN_RUN);
+cl::list<std::string>
+    stops("stop",
+          cl::desc("With --prompt or --chat: a text to stop before; "
+                   "repeatable"),
+          cl::value_desc("STRING"), IN_RUN);
 cl::list<std::string>
     inputFiles("input", cl::desc("An input from a .npy file; repeatable"),
                cl::value_desc("NAME=FILE.npy"), IN_RUN);
@@ -422,8 +431,25 @@ int run() {
     return usage("--draft needs --prompt or --chat", "run");
   if (hasPrompt && (!texts.empty() || !inputFiles.empty()))
     return usage("give one of --prompt, --text and --input", "run");
-  if (!hasPrompt && (maxTokens.getNumOccurrences() || greedy))
-    return usage("--max-tokens and --greedy need --prompt", "run");
+  // What would be read by nobody is a misunderstanding.
+  const cl::Option *choices[] = {&maxTokens,
+                                 &greedy,
+                                 &temperature,
+                                 &topK,
+                                 &topP,
+                                 &minP,
+                                 &seed,
+                                 &repetitionPenalty,
+                                 std::addressof(stops)};
+  const cl::Option *calls[] = {&entryName, &outputDirectory};
+  for (const cl::Option *option : choices)
+    if (!hasPrompt && option->getNumOccurrences())
+      return usage("--" + option->ArgStr + " needs --prompt or --chat", "run");
+  for (const cl::Option *option : calls)
+    if (hasPrompt && option->getNumOccurrences())
+      return usage("--" + option->ArgStr +
+                       " does not go with --prompt and --chat",
+                   "run");
   if (hasPrompt) {
     if (Error error = continuePrompt())
       return report(std::move(error));

@@ -211,6 +211,8 @@ int runTexts(Library &library, const ImportedModel &model) {
 int run() {
   if (!atLeast.empty() && (atLeast.size() != 3 || texts.empty()))
     return usage("--at-least takes three numbers, beside --texts", "verify");
+  if (!texts.empty() && (quick || seed.getNumOccurrences()))
+    return usage("--quick and --seed do not go with --texts", "verify");
   Expected<std::unique_ptr<Library>> library = Library::load(libraryPath);
   if (!library)
     return report(library.takeError());

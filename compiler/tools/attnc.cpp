@@ -52,11 +52,14 @@ static void printVersion(raw_ostream &os) {
 static constexpr StringLiteral kOverview =
     R"(attnc compiles attention models ahead of time
 
-A model folder (config.json and *.safetensors) becomes libNAME.so, libNAME.a,
-NAME.h and NAME.weights, which a C program links and calls.
+A model folder (config.json and *.safetensors) or a GGUF file becomes
+libNAME.so, libNAME.a, NAME.h and NAME.weights, which a C program links and
+calls.
 
-  attnc compile MODEL -o DIR          compile a folder or an .mlir file
+  attnc compile MODEL -o DIR          compile a folder, a .gguf or an .mlir file
   attnc run LIB --text "some text"    run a compiled library
+  attnc run LIB --prompt "Once upon"  continue a text
+  attnc run LIB --chat                talk to a model that has a chat template
   attnc verify LIB MODEL              compare it with the reference semantics
   attnc bench LIB --batch 1 --seq 128 time it
   attnc info LIB|MODEL                what it is

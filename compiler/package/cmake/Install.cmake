@@ -85,7 +85,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libopenblas0")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_PACKAGE_DESCRIPTION
-"attnc makes a C library, a header and a weights file from a transformer
-encoder's model folder, or from a program in its attn dialect. The library
-needs libc and nothing else at run time.")
+"attnc makes a C library, a header and a weights file from the folder of an
+encoder or a language model, from a GGUF file, or from a program in its attn
+dialect. The library needs libc and nothing else at run time.")
 include(CPack)

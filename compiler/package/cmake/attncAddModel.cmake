@@ -9,8 +9,8 @@
 #                 [EMBED_WEIGHTS] [STATIC] [OPTIONS option...]
 #                 [DEPENDS file...])
 #
-#   Compiles the folder or .mlir file `path` when something that is built needs
-#   it, and again when one of its files or attnc itself changes.
+#   Compiles the folder, .gguf or .mlir file `path` when something that is built
+#   needs it, and again when one of its files or attnc itself changes.
 #
 #   NAME           target of the shared library (of the archive with STATIC):
 #                  link it and include "NAME.h"
@@ -99,8 +99,8 @@ function(attnc_add_model NAME)
       "digit.")
   endif()
   if(NOT ARG_MODEL)
-    message(FATAL_ERROR "attnc_add_model(${NAME}): no MODEL; give a folder or "
-      "an .mlir file.")
+    message(FATAL_ERROR "attnc_add_model(${NAME}): no MODEL; give a folder, a "
+      ".gguf or an .mlir file.")
   endif()
   get_filename_component(model "${ARG_MODEL}" ABSOLUTE)
   if(NOT EXISTS "${model}")

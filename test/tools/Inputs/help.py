@@ -9,7 +9,7 @@ def run(*arguments):
 
 
 overview = run("--help").stdout
-commands = re.findall(r"^  attnc (\w+) ", overview, re.M)
+commands = list(dict.fromkeys(re.findall(r"^  attnc (\w+) ", overview, re.M)))
 problems = []
 options = set()
 for command in commands:

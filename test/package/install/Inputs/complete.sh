@@ -17,10 +17,13 @@ ask compile --target = native,x86-64-v
 ask compile --target na
 ask compile --gemm =
 ask compile --emit = plan
+ask compile --disable-pass = fuse-qkv,p
 ask compile --name = Inp
 ask compile Inp
 ask compile Inputs -o Inp
 ask verify --threads = 2 -v Inputs/outside-m
+ask verify --adapter = Inp
+ask run --temperature =
 ask explain A070
 ask run --te
 ask nonsense x
