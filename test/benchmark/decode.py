@@ -32,14 +32,18 @@ ATTNC = os.path.join("build", "bin", "attnc")
 PEAKS = os.path.join("build", "bin", "benchmark-peaks")
 PROMPT, CONTEXT = 512, 1024
 
+# llama.cpp's own file: beside rows of f32, and beside rows that are rounded to i8 in
+# the weights' groups, as llama.cpp does.
+STORED = [("attnc stored", True, ["--weights=stored"]),
+          ("attnc stored int8", True, ["--weights=stored", "--activations=int8"])]
 # Our columns by format of llama.cpp's file: (name, from the GGUF file?, options).
 # What a column stores for a weight is told by the bytes of its file.
 OURS = {
     "F32": [("attnc", False, [])],
     "Q8_0": [("attnc", False, ["--weights=int8"]),
-             ("attnc stored", True, ["--weights=stored"])],
+             *STORED],
     "Q4_0": [("attnc", False, ["--weights=int4"]),
-             ("attnc stored", True, ["--weights=stored"])],
+             *STORED],
 }
 # 1 - cosine of logits, at most: of f32 to llama.cpp's, of narrow weights to attnc's
 # in f32, for everybody who rounds them. Random weights have no outliers. Who has
@@ -163,7 +167,8 @@ def compare(columns, task, ids):
     refuse_beyond(min(most, ELSEWHERE), differences, "logits")
     if not narrow:
         return differences, {}
-    same = {name: logits[name] for name in ("attnc stored", "llama.cpp")}
+    same = {name: logits[name]
+            for name in (*(column[0] for column in STORED), "llama.cpp")}
     to_exact = differences_to(exact_logits(task["judge"], task, ids), same)
     refuse_beyond(max(SAME, to_exact["llama.cpp"]), to_exact,
                   "logits of llama.cpp's file")
@@ -302,7 +307,8 @@ Medians in milliseconds, in brackets the middle 80% of the calls; ratios as in
 results.md: above 1, "attnc" is faster. "Of memory": the bytes that one token
 reads, weights with their scales and the cache, over the time and the bandwidth
 measured on as many cores. "Bytes" are those of the weights' file. "attnc stored"
-reads llama.cpp's own file, and has its numbers bit for bit.
+reads llama.cpp's own file, and has its numbers bit for bit; "attnc stored int8"
+multiplies them by rows of i8, as llama.cpp does.
 """]
     head = ["model", "format", "threads", "what", "attnc ms", "others ms", "ratios",
             "of memory", "bytes, MB"]
