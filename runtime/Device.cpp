@@ -87,6 +87,10 @@ attn_status chooseDevice(const attn_abi_library &library,
   }
   if (request.kind == DeviceRequest::Any && !hasGpu)
     request.kind = DeviceRequest::Processor;
+  // Who names a variant has chosen.
+  if (request.kind == DeviceRequest::Any && options.variant)
+    request.kind = namesGpu || !hasProcessor ? DeviceRequest::Gpu
+                                             : DeviceRequest::Processor;
   if (request.kind == DeviceRequest::Gpu && !hasGpu)
     return fail(ATTN_ERROR_INVALID_ARGUMENT,
                 "%s: options.device is \"%s\", but this library was compiled "

@@ -45,16 +45,20 @@ Memory::Memory(const attn_allocator *given, uint64_t limit, uint64_t held)
 }
 
 bool Memory::reserve(uint64_t bytes, const char *what) {
-  uint64_t before = taken.fetch_add(bytes, std::memory_order_relaxed);
-  bool overflows = before + bytes < before;
-  if (overflows || (maximum && before + bytes > maximum)) {
-    taken.fetch_sub(bytes, std::memory_order_relaxed);
-    fail(ATTN_ERROR_OUT_OF_MEMORY,
-         "%s: %" PRIu64 " bytes are needed, but %" PRIu64
-         " of max_bytes %" PRIu64 " are taken",
-         what, bytes, before, maximum);
-    return false;
-  }
+  uint64_t before = taken.load(std::memory_order_relaxed), after;
+  // Counted only once it is known to fit: what is refused here must not make
+  // another thread's request look too large.
+  do {
+    bool overflows = __builtin_add_overflow(before, bytes, &after);
+    if (overflows || (maximum && after > maximum)) {
+      fail(ATTN_ERROR_OUT_OF_MEMORY,
+           "%s: %" PRIu64 " bytes are needed, but %" PRIu64
+           " of max_bytes %" PRIu64 " are taken",
+           what, bytes, before, maximum);
+      return false;
+    }
+  } while (
+      !taken.compare_exchange_weak(before, after, std::memory_order_relaxed));
   return true;
 }
 

@@ -98,18 +98,26 @@ attn_status Profile::open(const attn_abi_library &library) {
 void Profile::close() {
   if (file < 0)
     return;
-  if (owner == getpid())
+  // A child that holds the file open would go on holding the lock.
+  if (owner == getpid()) {
     write("\n]\n", 3);
+    (void)flock(file, LOCK_UN);
+  }
   ::close(file);
   file = -1;
 }
 
 const char *Profile::lost() const {
+  if (owner != getpid())
+    return "the file is that of the process which opened the model";
   int error = failure.load(std::memory_order_relaxed);
   return error ? systemError(error) : nullptr;
 }
 
 void Profile::write(const char *text, size_t length) {
+  // In a forked child: the parent completes the file when it likes.
+  if (owner != getpid())
+    return;
   // After a loss there is no telling where the next event would begin.
   while (length && !failure.load(std::memory_order_relaxed)) {
     ssize_t done = ::write(file, text, length);
@@ -124,7 +132,8 @@ void Profile::write(const char *text, size_t length) {
 
 attn_status Profile::openSession(Memory &memory, size_t spans,
                                  SessionProfile &session) {
-  if (!isActive())
+  // GPUs have no phases to trace.
+  if (!isActive() || !spans)
     return ATTN_OK;
   void *block = memory.allocate(sizeof(Span) * spans, "the session's profile");
   if (!block)

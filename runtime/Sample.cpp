@@ -80,6 +80,9 @@ void Sampler::sink(size_t at, size_t count) {
 }
 
 double Sampler::weigh(const Candidate &candidate, float highest) const {
+  // Infinite logits too, whose difference would be no number.
+  if (candidate.logit == highest)
+    return 1;
   return exponential((double(candidate.logit) - highest) / rules.temperature);
 }
 

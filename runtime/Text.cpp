@@ -95,11 +95,8 @@ void attnrt::closeDetokenizer(Detokenizer *detokenizer, Memory &memory) {
   memory.release(detokenizer, sizeof(Detokenizer));
 }
 
-attn_status attnrt::findDetokenizer(const attn_model &model,
-                                    const Detokenizer *&detokenizer) {
-  detokenizer = model.detokenizer.load(std::memory_order_acquire);
-  if (detokenizer)
-    return ATTN_OK;
+static attn_status openDetokenizerOf(const attn_model &model,
+                                     Detokenizer *&opened) {
   const Tensor *tensor =
       model.weights.table().find({"tokenizer/tokenizer.json", 24});
   if (!model.library.text || !tensor)
@@ -108,22 +105,38 @@ attn_status attnrt::findDetokenizer(const attn_model &model,
                 "tokens become text",
                 model.library.name);
   const unsigned char *data = model.weights.file().data() + tensor->begin;
-  Detokenizer *opened = makeDetokenizer(model.memory);
+  opened = makeDetokenizer(model.memory);
   if (!opened)
     return ATTN_ERROR_OUT_OF_MEMORY;
   attn_status status =
       opened->open({"tokenizer.json", reinterpret_cast<const char *>(data),
                     static_cast<size_t>(tensor->bytes)});
-  // As with the tokenizer: the second of two that open at once is dropped.
-  Detokenizer *there = nullptr;
-  if (status == ATTN_OK && model.detokenizer.compare_exchange_strong(
-                               there, opened, std::memory_order_acq_rel)) {
-    detokenizer = opened;
-    return ATTN_OK;
+  if (status != ATTN_OK)
+    closeDetokenizer(opened, model.memory);
+  return status;
+}
+
+attn_status attnrt::findDetokenizer(const attn_model &model,
+                                    const Detokenizer *&detokenizer) {
+  Detokenizer *there = model.detokenizer.load(std::memory_order_acquire);
+  if (!there) {
+    // As with the tokenizer: the second of two that open at once is dropped,
+    // and is not missed where there was no room for it.
+    Detokenizer *opened = nullptr;
+    attn_status status = openDetokenizerOf(model, opened);
+    if (status != ATTN_OK) {
+      there = model.detokenizer.load(std::memory_order_acquire);
+      if (!there)
+        return status;
+    } else if (model.detokenizer.compare_exchange_strong(
+                   there, opened, std::memory_order_acq_rel)) {
+      there = opened;
+    } else {
+      closeDetokenizer(opened, model.memory);
+    }
   }
-  closeDetokenizer(opened, model.memory);
   detokenizer = there;
-  return there ? ATTN_OK : status;
+  return ATTN_OK;
 }
 
 attn_status attnrt_tokenize(const attn_model *model, attn_text_batch *batch) {

@@ -50,10 +50,9 @@ static attn_status chooseNamed(const attn_abi_library &library,
   Writer names(text, sizeof(text));
   for (int32_t i = 0; i < library.variant_count; ++i) {
     const attn_abi_variant &variant = library.variants[i];
-    if (variant.device)
-      continue; // chosen by its driver
     names.print("%s%s", i ? ", " : "", variant.name);
-    if (strcmp(variant.name, wanted) != 0)
+    // Those of a device are chosen by its driver.
+    if (variant.device || strcmp(variant.name, wanted) != 0)
       continue;
     char obstacle[512];
     Writer writer(obstacle, sizeof(obstacle));
@@ -85,7 +84,7 @@ attn_status chooseVariant(const attn_abi_library &library, const char *wanted,
     choice.variant = &variant;
     choice.usesTiles = (variant.cpu_features & kTiles) != 0;
     Writer reason(choice.reason, sizeof(choice.reason));
-    if (i == 0)
+    if (!writer.length())
       reason.print("the best that this library holds");
     else
       reason.print("the best that runs here (%s)", obstacles);

@@ -7,7 +7,10 @@
 //
 // dl_iterate_phdr finds the object whose segments hold the library's tables. It
 // names shared libraries as they were loaded and the program not at all;
-// /proc/self/exe does that, whatever argv[0] or the working directory say.
+// /proc/self/exe does that, whatever argv[0] or the working directory say. A
+// library that was loaded by a relative path is found in the folder of that
+// name or, where the working directory is another one now, by /proc/self/maps,
+// which names what links point to.
 //
 //===----------------------------------------------------------------------===//
 #include "WeightsFile.h"
@@ -62,6 +65,74 @@ bool findObject(const void *address, char *path) {
     return false;
   path[length] = '\0';
   return true;
+}
+
+/// Reads a hexadecimal number at `text` and moves behind it.
+uintptr_t readHex(const char *&text) {
+  uintptr_t value = 0;
+  for (;; ++text) {
+    const char digit = *text;
+    if (digit >= '0' && digit <= '9')
+      value = value * 16 + (digit - '0');
+    else if (digit >= 'a' && digit <= 'f')
+      value = value * 16 + (digit - 'a' + 10);
+    else
+      return value;
+  }
+}
+
+/// The path in a line of /proc/self/maps, "7f00-7f80 r--p 0000 08:01 42  /x",
+/// if it is of the mapping that holds `address`; else NULL.
+const char *pathOfMapping(const char *line, uintptr_t address) {
+  const uintptr_t begin = readHex(line);
+  if (*line++ != '-' || address < begin || address >= readHex(line))
+    return nullptr;
+  return strchr(line, '/');
+}
+
+/// As findObject, by the whole path.
+bool findMapping(const void *address, char *path) {
+  int file = ::open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return false;
+  const uintptr_t sought = reinterpret_cast<uintptr_t>(address);
+  char text[PATH_MAX + 256]; // a line at least
+  size_t used = 0;
+  bool isFound = false;
+  while (!isFound) {
+    ssize_t got = read(file, text + used, sizeof(text) - 1 - used);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      break;
+    used += static_cast<size_t>(got);
+    text[used] = '\0';
+    char *line = text;
+    while (char *end = isFound ? nullptr : strchr(line, '\n')) {
+      *end = '\0';
+      if (const char *found = pathOfMapping(line, sought))
+        isFound = snprintf(path, PATH_MAX, "%s", found) < PATH_MAX;
+      line = end + 1;
+    }
+    used -= static_cast<size_t>(line - text);
+    memmove(text, line, used);
+  }
+  ::close(file);
+  return isFound;
+}
+
+/// Makes the path of a library, or program, that of its weights.
+void nameWeights(char *path, size_t capacity, const char *name) {
+  char *slash = strrchr(path, '/');
+  char *file = slash ? slash + 1 : path;
+  snprintf(file, capacity - (file - path), "%s.weights", name);
+}
+
+bool isThere(const char *path) {
+  int file = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file >= 0)
+    ::close(file);
+  return file >= 0 || errno != ENOENT;
 }
 
 } // namespace
@@ -141,10 +212,10 @@ attn_status WeightsFile::open(const attn_abi_library &library,
                   "%s: cannot tell which file this library was loaded from; "
                   "set options.weights_path",
                   library.name);
-    char *slash = strrchr(beside, '/');
-    char *file = slash ? slash + 1 : beside;
-    snprintf(file, sizeof(beside) - (file - beside), "%s.weights",
-             library.name);
+    nameWeights(beside, sizeof(beside), library.name);
+    // The working directory may have changed since the library was loaded.
+    if (beside[0] != '/' && !isThere(beside) && findMapping(&library, beside))
+      nameWeights(beside, sizeof(beside), library.name);
     status = keepPath(beside, memory);
   }
   return status == ATTN_OK ? map(library.name) : status;

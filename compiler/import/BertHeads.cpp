@@ -12,7 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/BertLike.h"
-#include "compiler/import/Json.h"
+#include "compiler/import/TiedTensors.h"
 
 using namespace mlir;
 
@@ -84,14 +84,8 @@ void BertLike::checkTiedDecoder(ConfigReader &config) const {
   std::string decoder = family.heads.maskedDecoder.str();
   for (auto [own, shared] :
        {std::pair(decoder + ".weight", prefix + kWordTable.str()),
-        std::pair(decoder + ".bias", family.heads.maskedBias.str())}) {
-    const WeightEntry *a = weights.find(own), *b = weights.find(shared);
-    if (a && b && (a->type != b->type || a->bytes != b->bytes))
-      config.report("tie_word_embeddings",
-                    "says that " + quote(own) + " is " + quote(shared) +
-                        ", but the two tensors differ",
-                    "set it to false if the decoder has tensors of its own");
-  }
+        std::pair(decoder + ".bias", family.heads.maskedBias.str())})
+    checkTied(config, weights, own, shared);
 }
 
 int64_t BertLike::countLabels(StringRef tensor) const {

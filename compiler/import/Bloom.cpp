@@ -77,7 +77,7 @@ Bloom::Bloom(ConfigReader &config, const WeightTable &weights)
                       Twine(hidden),
                   "leave it out");
   config.ignore(kUnused);
-  findPrefix("transformer.");
+  findTable(config, "transformer.");
 }
 
 std::unique_ptr<Decoder> readBloom(ConfigReader &config,

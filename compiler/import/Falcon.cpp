@@ -72,7 +72,7 @@ Falcon::Falcon(ConfigReader &config, const WeightTable &weights)
   config.refuseIfSet("apply_residual_connection_post_layernorm",
                      "sums of norms");
   config.ignore(kUnused);
-  findPrefix("transformer.");
+  findTable(config, "transformer.");
 }
 
 void Falcon::readHeads(ConfigReader &config, bool isNew) {

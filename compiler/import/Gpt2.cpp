@@ -15,6 +15,7 @@
 #include "compiler/import/Decoder.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Json.h"
+#include "compiler/import/TiedTensors.h"
 #include <cmath>
 
 using namespace mlir;
@@ -88,6 +89,8 @@ Gpt2::Gpt2(ConfigReader &config, const WeightTable &weights)
   headSize = heads ? hidden / heads : 0;
   if (!weights.find("wte.weight") && weights.find("transformer.wte.weight"))
     prefix = "transformer.";
+  if (isTied)
+    checkTied(config, weights, "lm_head.weight", getSource("wte.weight"));
 }
 
 bool Gpt2::isOptional(StringRef tensor) const {

@@ -54,7 +54,7 @@ GptNeox::GptNeox(ConfigReader &config, const WeightTable &weights)
   rotary = readRotarySettings(config, headSize, positions, names);
   limit = rotary.limit;
   config.ignore(kUnused);
-  findPrefix("gpt_neox.");
+  findTable(config, "gpt_neox.");
 }
 
 std::unique_ptr<Decoder> readGptNeox(ConfigReader &config,

@@ -153,6 +153,7 @@ static constexpr LlamaFamily makeGemma(bool isSecond) {
 static constexpr LlamaFamily makePhi3() {
   LlamaFamily family = {"phi3"};
   family.isJoined = family.hasWindow = true;
+  family.usualEpsilon = 1e-5;
   return family;
 }
 

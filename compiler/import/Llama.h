@@ -31,6 +31,7 @@ struct LlamaFamily {
   /// Norms behind each half of a layer too, soft caps, a window in every other
   /// layer.
   bool isGemma2 = false;
+  double usualEpsilon = 1e-6;
 };
 
 class Llama : public Decoder {
@@ -44,6 +45,7 @@ private:
   void readNumbers(ConfigReader &config);
   void checkNumbers(ConfigReader &config);
   void readWindows(ConfigReader &config);
+  void readKinds(ConfigReader &config, llvm::ArrayRef<std::string> kinds);
   void readActivation(ConfigReader &config);
   void readScores(ConfigReader &config);
 

@@ -13,6 +13,7 @@
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Json.h"
 #include "compiler/import/Llama.h"
+#include "compiler/import/TiedTensors.h"
 #include <cmath>
 
 using namespace mlir;
@@ -36,11 +37,12 @@ Llama::Llama(ConfigReader &config, const WeightTable &weights,
   readWindows(config);
   readActivation(config);
   readScores(config);
-  epsilon = config.getNumber("rms_norm_eps", 0.0, 1.0, 1e-6);
+  epsilon = config.getNumber("rms_norm_eps", 0.0, 1.0, family.usualEpsilon);
   attentionBias = config.getBool("attention_bias", false);
   feedForwardBias = config.getBool("mlp_bias", false);
   isTied = config.getBool("tie_word_embeddings", family.isGemma);
   RotaryFields names;
+  names.asksForLength = family.isJoined;
   if (family.isJoined)
     names.share = llvm::StringLiteral("partial_rotary_factor");
   rotary = readRotarySettings(config, headSize, positions, names);
@@ -60,6 +62,9 @@ Llama::Llama(ConfigReader &config, const WeightTable &weights,
   if (!weights.find("embed_tokens.weight") &&
       weights.find("model.embed_tokens.weight"))
     prefix = "model.";
+  if (isTied)
+    checkTied(config, weights, "lm_head.weight",
+              getSource("embed_tokens.weight"));
 }
 
 void Llama::readNumbers(ConfigReader &config) {
@@ -102,23 +107,48 @@ void Llama::readWindows(ConfigReader &config) {
       "sliding_window", 0, kPositions,
       config.isGiven("sliding_window") ? 0 : family.usualWindow);
   bool isAsked = config.getBool("use_sliding_window", !family.asksForWindow);
+  if (!family.hasWindow || (family.asksForWindow && !isAsked))
+    window = 0;
+  if (!isAsked && window != 0 && window < positions && !config.failed())
+    config.report("use_sliding_window",
+                  "is false, but " + family.name.str() +
+                      " has no such field: its 'sliding_window', " +
+                      Twine(window) + ", is taken all the same",
+                  "leave it out, or set 'sliding_window' to null if there is "
+                  "no window");
   std::vector<std::string> kinds = config.getStrings("layer_types");
+  // Without kinds Qwen's first layers see everything.
+  int64_t first = 0;
+  if (family.asksForWindow && window != 0 && kinds.empty())
+    first = config.getInteger("max_window_layers", 0, kLayers);
   if (config.failed())
     return;
-  if (!family.hasWindow || !isAsked)
-    window = 0;
   windows.assign(layers, window);
+  std::fill_n(windows.begin(), std::min(first, layers), 0);
   if (kinds.empty() && family.isGemma2)
     for (int64_t layer = 0; layer < layers; ++layer)
       kinds.push_back(layer % 2 == 0 ? "sliding_attention" : "full_attention");
-  if (kinds.empty())
-    return;
+  if (!kinds.empty())
+    readKinds(config, kinds);
+}
+
+void Llama::readKinds(ConfigReader &config, ArrayRef<std::string> kinds) {
   if (static_cast<int64_t>(kinds.size()) != layers)
     return config.report("layer_types",
                          "names " + Twine(kinds.size()) + " layers of " +
                              Twine(layers),
                          "name each layer once");
   for (auto [kind, slot] : llvm::zip(kinds, windows)) {
+    if (kind == "full_attention" && slot != 0 && slot < positions &&
+        !family.asksForWindow && !family.isGemma2)
+      return config.report("layer_types",
+                           "names a layer without a window, but " +
+                               family.name.str() +
+                               " has no such field: every layer has that of "
+                               "'sliding_window', " +
+                               Twine(slot),
+                           "leave it out, or set 'sliding_window' to null if "
+                           "there is no window");
     if (kind == "full_attention")
       slot = 0;
     else if (kind != "sliding_attention")
@@ -160,8 +190,11 @@ void Llama::readScores(ConfigReader &config) {
   double size = std::max<double>(1, static_cast<double>(headSize));
   if (family.isGemma2) {
     size = config.getNumber("query_pre_attn_scalar", 1e-6, kMaxCap);
-    scoreCap = config.getNumber("attn_logit_softcapping", 0, kMaxCap, 0.0);
-    logitCap = config.getNumber("final_logit_softcapping", 0, kMaxCap, 0.0);
+    // Null is none; where they are not given transformers has caps of its own.
+    for (auto [key, cap] : {std::pair("attn_logit_softcapping", &scoreCap),
+                            std::pair("final_logit_softcapping", &logitCap)})
+      *cap = config.isGiven(key) ? config.getNumber(key, 0, kMaxCap, 0.0)
+                                 : config.getNumber(key, 0, kMaxCap);
   }
   scoreScale = 1 / std::sqrt(std::max(size, 1e-6));
 }

@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Encoder.h"
 #include "compiler/import/Json.h"
+#include "compiler/import/TiedTensors.h"
 #include <cmath>
 
 using namespace mlir;
@@ -111,6 +112,8 @@ ModernBert::ModernBert(ConfigReader &config, const WeightTable &weights,
       weights.names(), [&](StringRef tensor) { return isOfHead(tensor); });
   if (!anywhere)
     this->head = Head::None;
+  if (this->head == Head::MaskedLM && tiedDecoder)
+    checkTied(config, weights, "decoder.weight", prefix + kWordTable.str());
 }
 
 Activation ModernBert::readActivation(ConfigReader &config, StringRef key) {

@@ -14,6 +14,7 @@
 #include "compiler/import/NeoxLike.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Json.h"
+#include "compiler/import/TiedTensors.h"
 #include <cmath>
 
 using namespace mlir;
@@ -48,10 +49,13 @@ void NeoxLike::setGroups(ConfigReader &config, SmallVector<int64_t> ofAGroup) {
     groups = std::move(ofAGroup);
 }
 
-void NeoxLike::findPrefix(StringRef usual) {
+void NeoxLike::findTable(ConfigReader &config, StringRef usual) {
   std::string table = tableName.str() + ".weight";
   if (!weights.find(table) && weights.find(usual.str() + table))
     prefix = usual.str();
+  if (isTied)
+    for (StringRef name : headNames)
+      checkTied(config, weights, name.str() + ".weight", getSource(table));
 }
 
 bool NeoxLike::isOptional(StringRef tensor) const {

@@ -36,8 +36,9 @@ protected:
   void divideHeads(ConfigReader &config);
   /// What the rows of the joint matrix are, unless all queries come first.
   void setGroups(ConfigReader &config, llvm::SmallVector<int64_t> ofAGroup);
-  /// Takes off what stands before the names of this checkpoint's tensors.
-  void findPrefix(llvm::StringRef usual);
+  /// Takes off what stands before the names of this checkpoint's tensors, and
+  /// looks whether a head that is the word table is it.
+  void findTable(ConfigReader &config, llvm::StringRef usual);
 
   // Names of tensors; a layer's stand behind "LAYERS.NUMBER.".
   llvm::StringLiteral layersName = "h", attentionName = "self_attention",

@@ -27,6 +27,7 @@ namespace attnc {
 
 static constexpr double kMaxTheta = 1e12, kMaxFactor = 1e6, kPi = M_PI;
 static constexpr int64_t kMaxLength = 1 << 24;
+static constexpr StringLiteral kOriginal = "original_max_position_embeddings";
 
 namespace {
 /// The length that a model was trained for, and how often that goes into its
@@ -40,9 +41,8 @@ struct OriginalLength {
 /// A field of its own has precedence over that of the scaling.
 static OriginalLength readOriginal(ConfigReader &config, ConfigReader &fields,
                                    int64_t positions) {
-  constexpr StringLiteral key = "original_max_position_embeddings";
-  int64_t inner = fields.getInteger(key, 1, kMaxLength, positions);
-  int64_t length = config.getInteger(key, 1, kMaxLength, inner);
+  int64_t inner = fields.getInteger(kOriginal, 1, kMaxLength, positions);
+  int64_t length = config.getInteger(kOriginal, 1, kMaxLength, inner);
   return {length, static_cast<double>(positions) / static_cast<double>(length)};
 }
 
@@ -145,7 +145,8 @@ static void scaleLong(ConfigReader &fields, RotarySettings &settings,
 
 /// Applies the scaling that `fields` ask for.
 static void scale(ConfigReader &config, ConfigReader &fields,
-                  RotarySettings &settings, double theta, int64_t positions) {
+                  const RotaryFields &names, RotarySettings &settings,
+                  double theta, int64_t positions) {
   std::string kind = fields.getString("rope_type", "");
   std::string older = fields.getString("type", "");
   if (kind.empty())
@@ -153,6 +154,10 @@ static void scale(ConfigReader &config, ConfigReader &fields,
   OriginalLength original = readOriginal(config, fields, positions);
   if (kind == "su") // as its first checkpoints call it
     kind = "longrope";
+  if (kind == "longrope" && names.asksForLength && !config.isGiven(kOriginal) &&
+      !fields.isGiven(kOriginal))
+    (void)config.getInteger(kOriginal, 1,
+                            kMaxLength); // says that it is missing
   if (kind == "default" || fields.failed() || config.failed())
     return;
   if (kind == "factors") // as GGUF files have it
@@ -199,10 +204,19 @@ RotarySettings readRotarySettings(ConfigReader &config, int64_t size,
   double share = names.usualShare;
   if (names.share)
     share = config.getNumber(*names.share, 0.0, 1.0, share);
+  // An empty object says nothing, as null does.
+  if (newer && newer->fields.empty())
+    newer.reset();
+  if (older && older->fields.empty())
+    older.reset();
+  if (newer && older && newer->fields != older->fields)
+    config.report("rope_scaling",
+                  "stands beside 'rope_parameters' and says something else",
+                  "keep one of them; 'rope_parameters' is the newer name, "
+                  "with 'rope_theta' inside");
   const std::optional<ConfigFile> &given = newer ? newer : older;
   if (!given) {
-    (void)config.getInteger("original_max_position_embeddings", 1, kMaxLength,
-                            positions);
+    (void)config.getInteger(kOriginal, 1, kMaxLength, positions);
     settings.frequencies =
         getRotaryFrequencies(theta, getRotated(config, size, share));
     return settings;
@@ -215,7 +229,7 @@ RotarySettings readRotarySettings(ConfigReader &config, int64_t size,
                   "this architecture rotates whole heads; leave it out");
   settings.frequencies =
       getRotaryFrequencies(theta, getRotated(config, size, inner));
-  scale(config, fields, settings, theta, positions);
+  scale(config, fields, names, settings, theta, positions);
   auto isFinite = [](double number) { return std::isfinite(number); };
   if (!fields.failed() && !(isFinite(settings.scale) &&
                             llvm::all_of(settings.frequencies, isFinite)))

@@ -31,6 +31,8 @@ struct RotaryFields {
   /// The share of a head that is rotated; without this field all of it is.
   std::optional<llvm::StringLiteral> share = std::nullopt;
   double usualShare = 1;
+  /// longrope must say for which length the model was trained.
+  bool asksForLength = false;
 };
 
 /// Of heads of `size` elements, in a model of `positions`. Reads the fields,

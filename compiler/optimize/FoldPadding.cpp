@@ -21,6 +21,7 @@
 #include "compiler/optimize/Matching.h"
 #include "compiler/optimize/Report.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -37,20 +38,21 @@ struct Condition {
 };
 
 bool dependsOn(Value value, Value source) {
-  if (value == source)
-    return true;
-  Operation *op = value.getDefiningOp();
-  return op && llvm::any_of(op->getOperands(), [&](Value operand) {
-           return dependsOn(operand, source);
-         });
+  llvm::SmallSetVector<Value, 8> reached;
+  reached.insert(value);
+  for (unsigned i = 0; i < reached.size(); ++i)
+    if (Operation *op = reached[i].getDefiningOp())
+      reached.insert_range(op->getOperands());
+  return reached.contains(source);
 }
 
 /// Finds the conditions under which `value` is 0, being -inf otherwise: one
-/// select, or a sum of them.
+/// select, or a sum of them, each of which is read once.
 bool collectConditions(const RegionEditor &region, Value value,
                        SmallVectorImpl<Condition> &conditions) {
   if (auto sum = value.getDefiningOp<arith::AddFOp>())
-    return collectConditions(region, sum.getLhs(), conditions) &&
+    return sum->hasOneUse() &&
+           collectConditions(region, sum.getLhs(), conditions) &&
            collectConditions(region, sum.getRhs(), conditions);
   auto select = value.getDefiningOp<arith::SelectOp>();
   if (!select)

@@ -93,6 +93,9 @@ struct FoldScale : impl::FoldScaleBase<FoldScale> {
     if (attention.getValue() == operand.get())
       return miss(attention, attention, "the scaled " + role + " is the value");
     unsigned times = attention.getQuery() == attention.getKey() ? 2 : 1;
+    if (llvm::count(attention->getOperands(), operand.get()) != times)
+      return miss(attention, attention,
+                  "the scaled " + role + " is captured by a region");
     for (unsigned time = 0; time < times; ++time)
       scaleScore(attention, *scaling);
     dropScaling(map, *scaling);

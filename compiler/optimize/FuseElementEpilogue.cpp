@@ -53,9 +53,11 @@ struct FuseElementEpilogue
           findOtherUser(captured, map) ||
           llvm::is_contained(map.getRowCaptures(), captured))
         continue;
-      // Through a permutation every element is still computed once.
+      // Through a permutation every element is still computed once; a map that
+      // leaves dimensions out looks elements up.
       SmallVector<AffineMap> accesses = getAccesses(map, captured);
-      if (accesses.size() != 1 || !accesses[0].isPermutation())
+      if (accesses.size() != 1 || !accesses[0].isPermutation() ||
+          accesses[0].getNumResults() != producer.getType().getRank())
         continue;
       absorb(map, producer, accesses[0]);
       return true;

@@ -95,6 +95,8 @@ struct FuseEmbedding : impl::FuseEmbeddingBase<FuseEmbedding> {
         why = "an embedding has a row epilogue";
       else if (llvm::is_contained(embeddings, embedding))
         why = "an embedding is added twice";
+      else if (llvm::is_contained(map.getRowCaptures(), captured.value))
+        why = "the row region reads an embedding, too";
       else if (Operation *other = findOtherUser(captured.value, map)) {
         why = "an embedding has another use";
         producer = other;

@@ -23,6 +23,7 @@
 #include "compiler/optimize/ConcatenateWeights.h"
 #include "compiler/optimize/Matching.h"
 #include "compiler/optimize/Report.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -265,10 +266,14 @@ struct FuseQkv : impl::FuseQkvBase<FuseQkv> {
         part.biasMap.erase();
       part.linear.erase();
     }
+    // Two parts may share one: each is looked at once.
+    llvm::SmallSetVector<Operation *, 6> sources;
     for (ArrayRef<Value> group : values)
       for (Value value : group)
-        if (value.use_empty())
-          value.getDefiningOp()->erase();
+        sources.insert(value.getDefiningOp());
+    for (Operation *source : sources)
+      if (source->use_empty())
+        source->erase();
     reportApplied("fuse-qkv", applied, qkv,
                   "query, key and value are one projection");
   }

@@ -56,8 +56,10 @@ SmallVector<AffineMap> getAccesses(attn::MapOp map, Value value) {
 
 bool readsElementwise(attn::MapOp map, Value value) {
   SmallVector<AffineMap> accesses = getAccesses(map, value);
-  return !accesses.empty() && llvm::all_of(accesses, [](AffineMap access) {
-    return access.isIdentity();
+  const int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+  // Results that are missing leave dimensions whole: the map looks rows up.
+  return !accesses.empty() && llvm::all_of(accesses, [&](AffineMap access) {
+    return access.isIdentity() && access.getNumResults() == rank;
   });
 }
 

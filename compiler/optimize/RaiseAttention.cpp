@@ -22,6 +22,7 @@
 #include "compiler/Passes.h"
 #include "compiler/optimize/Matching.h"
 #include "compiler/optimize/Report.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
 
@@ -40,17 +41,19 @@ struct Parts {
 };
 
 /// Finds the product of query and key that `value` is computed from, element by
-/// element; `maps` gets the maps on the way, in program order.
-attn::MatmulOp findScores(Value value, SmallVectorImpl<attn::MapOp> &maps) {
+/// element; `maps` gets the maps on the way, in program order, `seen` all that
+/// were looked at.
+attn::MatmulOp findScores(Value value, SmallVectorImpl<attn::MapOp> &maps,
+                          llvm::SmallPtrSetImpl<Operation *> &seen) {
   if (auto matmul = value.getDefiningOp<attn::MatmulOp>())
     return matmul;
   auto map = value.getDefiningOp<attn::MapOp>();
-  if (!map || map.getRowEpilogue())
+  if (!map || map.getRowEpilogue() || !seen.insert(map).second)
     return {};
   for (Value captured : map.getElementCaptures()) {
     if (!readsElementwise(map, captured))
       continue;
-    if (attn::MatmulOp scores = findScores(captured, maps)) {
+    if (attn::MatmulOp scores = findScores(captured, maps, seen)) {
       maps.push_back(map);
       return scores;
     }
@@ -205,7 +208,10 @@ struct RaiseAttention : impl::RaiseAttentionBase<RaiseAttention> {
     if (!parts.output || parts.output.getLhs() != softmax.getResult())
       return miss(softmax, user,
                   "the probabilities do not go straight into a product");
-    parts.scores = findScores(softmax.getInput(), parts.maps);
+    if (parts.output.getRhs() == softmax.getResult())
+      return miss(softmax, user, "the probabilities are the values, too");
+    llvm::SmallPtrSet<Operation *, 8> seen;
+    parts.scores = findScores(softmax.getInput(), parts.maps, seen);
     if (!parts.scores)
       return miss(softmax, softmax.getInput().getDefiningOp(),
                   "the scores do not come from a product");

@@ -312,9 +312,9 @@ static LogicalResult verifyStandsFor(Operation *op, Attribute given) {
       if (before->getName() == op->getName() &&
           before->getAttr(SymbolTable::getSymbolAttrName()) == given)
         other = before;
+  // Runs before the op's own verifier: its attributes may be missing.
   if (!other || other->hasAttr(kName) ||
-      cast<FunctionOpInterface>(other).getFunctionType() !=
-          cast<FunctionOpInterface>(op).getFunctionType() ||
+      other->getAttr("function_type") != op->getAttr("function_type") ||
       other->getAttr("sizes") != op->getAttr("sizes"))
     return op->emitOpError()
            << "expects '" << kName << "' to name an op of its kind before it "
@@ -374,14 +374,18 @@ LogicalResult EmbeddingOp::verify() {
   for (Value ids : getIds().drop_front())
     if (failed(expectShape(*this, "ids", "of one shape", ids.getType(), shape)))
       return failure();
-  SizeExpr columns = getNamedShape(getTables().front().getType()).back();
-  for (Value table : getTables()) {
+  SizeExpr columns;
+  for (auto [index, table] : llvm::enumerate(getTables())) {
     Type type = table.getType();
     if (failed(expectRank(*this, "a table", "[V, N]", type, 2)) ||
         failed(expectStatic(*this, "a table", "[V, N]", type, 0)) ||
-        failed(expectStatic(*this, "a table", "[V, N]", type, 1)) ||
-        failed(expectShape(*this, "a table", "[V, N]", type,
-                           {getNamedShape(type)[0], columns})))
+        failed(expectStatic(*this, "a table", "[V, N]", type, 1)))
+      return failure();
+    SmallVector<SizeExpr> dims = getNamedShape(type);
+    if (index == 0)
+      columns = dims[1];
+    if (failed(expectShape(*this, "a table", "[V, N]", type,
+                           {dims[0], columns})))
       return failure();
   }
   shape.push_back(columns);

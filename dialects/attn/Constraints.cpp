@@ -59,10 +59,29 @@ LogicalResult expectStatic(Operation *op, StringRef what, StringRef form,
 // Named sizes
 //===----------------------------------------------------------------------===//
 
+/// As large as a size may be: what passes count of a tensor stays in 64 bits.
+static LogicalResult verifyElements(Operation *op, RankedTensorType tensor) {
+  constexpr int64_t kMost = int64_t(1) << 40;
+  int64_t count = 1;
+  for (int64_t dim : tensor.getShape()) {
+    if (ShapedType::isDynamic(dim) || dim == 0)
+      continue;
+    if (dim > kMost / count)
+      return op->emitOpError()
+             << "expects a product of at most 2^40 of the dimensions that are "
+                "numbers, got "
+             << tensor;
+    count *= dim;
+  }
+  return success();
+}
+
 LogicalResult verifyNamedTensor(Operation *op, Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
     return success();
+  if (failed(verifyElements(op, tensor)))
+    return failure();
   Attribute encoding = tensor.getEncoding();
   if (tensor.hasStaticShape() && !encoding)
     return success();

@@ -5,19 +5,37 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Canonical arithmetic on sums of products; see SizeExpr.h.
+// Canonical arithmetic on sums of products; see SizeExpr.h. Numbers that leave
+// 64 bits stop at the largest (or lowest): a text may hold any.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/attn/SizeExpr.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <set>
 
 using namespace llvm;
 
 namespace attnc {
+
+static int64_t getLimit(bool isNegative) {
+  return isNegative ? std::numeric_limits<int64_t>::min()
+                    : std::numeric_limits<int64_t>::max();
+}
+
+static int64_t add(int64_t a, int64_t b) {
+  int64_t sum;
+  return AddOverflow(a, b, sum) ? getLimit(a < 0) : sum;
+}
+
+static int64_t multiply(int64_t a, int64_t b) {
+  int64_t product;
+  return MulOverflow(a, b, product) ? getLimit((a < 0) != (b < 0)) : product;
+}
 
 SizeExpr::SizeExpr(int64_t number) {
   if (number != 0)
@@ -94,9 +112,12 @@ StringRef SizeExpr::asName() const {
 
 SizeExpr SizeExpr::operator+(const SizeExpr &other) const {
   SizeExpr sum = *this;
-  for (const auto &[product, coefficient] : other.terms)
-    if ((sum.terms[product] += coefficient) == 0)
+  for (const auto &[product, coefficient] : other.terms) {
+    int64_t &term = sum.terms[product];
+    term = add(term, coefficient);
+    if (term == 0)
       sum.terms.erase(product);
+  }
   return sum;
 }
 
@@ -107,7 +128,9 @@ SizeExpr SizeExpr::operator*(const SizeExpr &other) const {
       Product product = left;
       product.insert(product.end(), right.begin(), right.end());
       llvm::sort(product);
-      if ((result.terms[product] += leftCoefficient * rightCoefficient) == 0)
+      int64_t &term = result.terms[product];
+      term = add(term, multiply(leftCoefficient, rightCoefficient));
+      if (term == 0)
         result.terms.erase(product);
     }
   return result;
@@ -118,8 +141,8 @@ int64_t SizeExpr::evaluate(function_ref<int64_t(StringRef)> lookup) const {
   for (const auto &[product, coefficient] : terms) {
     int64_t value = coefficient;
     for (const std::string &name : product)
-      value *= lookup(name);
-    sum += value;
+      value = multiply(value, lookup(name));
+    sum = add(sum, value);
   }
   return sum;
 }

@@ -73,3 +73,36 @@ func.func @view_far_away(%x: tensor<3xf32>) {
   %v = kernel.view %x offset 9223372036854775807 : tensor<3xf32> -> tensor<2xf32>
   return
 }
+
+// -----
+
+func.func @table_without_dimensions(%ids: tensor<3xi32>, %t: tensor<f32>) {
+  // expected-error @+1 {{expects a table to be [V, N], got []}}
+  %0 = attn.embedding(%ids), (%t) : (tensor<3xi32>), (tensor<f32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @too_many_elements(%x: tensor<3x8xf32>) {
+  // expected-error @+1 {{expects a product of at most 2^40 of the dimensions that are numbers, got 'tensor<3x9223372036854775807x4294967296xf32>'}}
+  %0 = attn.split_heads %x : tensor<3x8xf32> -> tensor<3x9223372036854775807x4294967296xf32>
+  return
+}
+
+// -----
+
+attn.entry @first() -> () sizes [] {
+  attn.return
+}
+// expected-error @+1 {{expects 'attn.stands_for' to name an op of its kind before it}}
+"attn.entry"() <{sym_name = "second"}> ({}) {attn.stands_for = "first"} : () -> ()
+
+// -----
+
+attn.size @seq min 1 max 64
+// A product that leaves 64 bits stops there.
+// expected-error @+1 {{'sizes' to list 'seq', which the input type 'tensor<?xf32, #attn.sizes<9223372036854775807 * seq>>' uses}}
+attn.entry @huge(%x: tensor<?xf32, #attn.sizes<seq * 9223372036854775807 * 4>> {attn.name = "x"}) -> () sizes [] {
+  attn.return
+}

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "dialects/attn/SizeExpr.h"
 #include "gtest/gtest.h"
+#include <limits>
 
 using namespace attnc;
 
@@ -55,6 +56,17 @@ TEST(SizeExprTest, Arithmetic) {
   EXPECT_TRUE((batch * SizeExpr(0)).isNumber());
   EXPECT_EQ((batch * SizeExpr(0)).number(), 0);
   EXPECT_NE(batch, seq);
+}
+
+TEST(SizeExprTest, NumbersStopWithin64Bits) {
+  const int64_t most = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ((SizeExpr(most) * SizeExpr(4)).number(), most);
+  EXPECT_EQ((SizeExpr(most) + SizeExpr(most)).number(), most);
+  EXPECT_EQ((SizeExpr(-2) * SizeExpr(most)).number(),
+            std::numeric_limits<int64_t>::min());
+  SizeExpr seqs = parse("9223372036854775807 * 4 * seq");
+  EXPECT_EQ(parse(seqs.str()), seqs);
+  EXPECT_EQ(seqs.evaluate([](llvm::StringRef) { return 2; }), most);
 }
 
 TEST(SizeExprTest, Names) {

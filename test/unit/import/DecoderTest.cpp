@@ -118,6 +118,13 @@ TEST_F(Decoders, Gemma) {
          "A0109", "names 'chunked_attention'");
   refuse("gemma2", "attn_logit_softcapping", -1, "A0106",
          "'attn_logit_softcapping'");
+  // Null is none; what is not there would be a number of the class.
+  for (const char *key : {"attn_logit_softcapping", "final_logit_softcapping"})
+    refuse("gemma2", key, std::nullopt, "A0104",
+           "'" + std::string(key) + "' is missing");
+  copy("decoders/gemma2");
+  edit("config.json", "attn_logit_softcapping", nullptr);
+  EXPECT_TRUE(import()) << messages;
 }
 
 TEST_F(Decoders, Phi3) {
@@ -128,6 +135,27 @@ TEST_F(Decoders, Phi3) {
   refuse("phi3", "rope_scaling",
          Object{{"type", "su"}, {"short_factor", Array{1.0}}}, "A0109",
          "are 1 numbers");
+}
+
+TEST_F(Decoders, Phi3sUsualNumbers) {
+  copy("decoders/phi3");
+  edit("config.json", "rms_norm_eps", std::nullopt);
+  std::unique_ptr<ImportedModel> model = import();
+  ASSERT_TRUE(model) << messages;
+  EXPECT_NE(print(*model->module).find(" epsilon 1.000000e-05"),
+            std::string::npos);
+}
+
+TEST_F(Decoders, LongRopeSaysForWhichLengthItWasTrained) {
+  copy("decoders/phi3-long");
+  edit("config.json", "original_max_position_embeddings", std::nullopt);
+  EXPECT_TRUE(import()) << messages; // the scaling says it, too
+  edit("config.json", "rope_parameters",
+       Object{{"rope_type", "longrope"},
+              {"partial_rotary_factor", 0.75},
+              {"short_factor", Array{1.0, 1.25, 1.75}},
+              {"long_factor", Array{1.5, 3.0, 6.0}}});
+  expectRefused("A0104", {"'original_max_position_embeddings' is missing"});
 }
 
 TEST_F(Decoders, LongRopeEndsWhereItsFactorsChange) {

@@ -95,7 +95,9 @@ TEST_F(ExtraTensors, OfEncoders) {
         {"lm_head.decoder.weight = "
          "roberta.embeddings.word_embeddings.weight"},
         "lm_head.other");
-  check("families/modernbert-masked", {"decoder.weight"}, "decoder.scale");
+  check("families/modernbert-masked",
+        {"decoder.weight = model.embeddings.tok_embeddings.weight"},
+        "decoder.scale");
   check("families/modernbert-question", {}, "decoder.weight");
 }
 
@@ -124,18 +126,21 @@ TEST_F(ExtraTensors, OfTowers) {
 TEST_F(ExtraTensors, OfLanguageModels) {
   check("decoders/gpt2",
         {"transformer.h.0.attn.bias", "transformer.h.1.attn.masked_bias",
-         "lm_head.weight"},
+         "lm_head.weight = transformer.wte.weight"},
         "transformer.h.0.attn.other");
   check("decoders/gpt2-untied", {}, "transformer.h.2.ln_1.weight");
   check("decoders/llama", {"model.layers.0.self_attn.rotary_emb.inv_freq"},
         "model.layers.0.self_attn.rotary_emb.other");
-  check("decoders/llama-tied", {"lm_head.weight"}, "lm_head.bias");
+  check("decoders/llama-tied", {"lm_head.weight = model.embed_tokens.weight"},
+        "lm_head.bias");
   check("decoders/gpt-neox",
         {"gpt_neox.layers.0.attention.bias",
          "gpt_neox.layers.0.attention.masked_bias",
          "gpt_neox.layers.0.attention.rotary_emb.inv_freq"},
         "gpt_neox.layers.0.attention.other");
-  check("decoders/bloom", {"lm_head.weight"}, "lm_head.bias");
+  check("decoders/bloom",
+        {"lm_head.weight = transformer.word_embeddings.weight"},
+        "lm_head.bias");
 }
 
 namespace {

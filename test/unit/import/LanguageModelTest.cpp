@@ -106,8 +106,14 @@ TEST_F(LanguageModel, AHeadOfItsOwnIsAsked) {
   }
   start("gpt2-untied");
   EXPECT_EQ(count(importText(), "attn.weight @lm_head.weight"), 1u);
-  edit("config.json", "tie_word_embeddings", true);
-  EXPECT_EQ(count(importText(), "attn.weight @lm_head.weight"), 0u);
+}
+
+TEST_F(LanguageModel, ATableThatTheHeadIsNotIsRefused) {
+  for (const char *name : {"gpt2-untied", "llama", "gpt-neox", "falcon-rw"}) {
+    SCOPED_TRACE(name);
+    start(name);
+    refuse("tie_word_embeddings", true, "A0109", "but the two tensors differ");
+  }
 }
 
 TEST_F(LanguageModel, LlamasFields) {
@@ -147,11 +153,37 @@ TEST_F(LanguageModel, WindowsOfLayers) {
          "names 'chunked_attention'");
   refuse("layer_types", "full", "A0105", "expected an array of strings");
   refuse("layer_types", Array{1, 2}, "A0105", "expected strings in the array");
+  // Without kinds the first layers see everything.
   edit("config.json", "layer_types", std::nullopt);
-  EXPECT_EQ(count(importText(), "window = 5>"),
-            count(importText(), "!attn.state<"));
+  EXPECT_EQ(count(importText(), "window = 5>"), 0u); // of 28
+  edit("config.json", "max_window_layers", 0);
+  const size_t states = count(importText(), "!attn.state<");
+  EXPECT_EQ(count(importText(), "window = 5>"), states);
+  edit("config.json", "max_window_layers", 1); // of 2
+  EXPECT_EQ(2 * count(importText(), "window = 5>"), states);
+  refuse("max_window_layers", std::nullopt, "A0104", "is missing");
+  refuse("max_window_layers", -1, "A0106", "expected 0 to");
   edit("config.json", "use_sliding_window", false);
   EXPECT_EQ(count(importText(), "window = "), 0u);
+}
+
+TEST_F(LanguageModel, WindowsOfFamiliesWhoseLayersAreAllAlike) {
+  start("mistral");
+  const std::string windows = importText();
+  refuse("use_sliding_window", false, "A0109",
+         "is false, but mistral has no such field: its 'sliding_window', 7,");
+  refuse("layer_types", Array{"full_attention", "sliding_attention"}, "A0109",
+         "names a layer without a window, but mistral has no such field");
+  edit("config.json", "layer_types",
+       Array{"sliding_attention", "sliding_attention"});
+  edit("config.json", "use_sliding_window", true);
+  EXPECT_TRUE(importText() == windows);
+  // What no text is long enough to see does not matter.
+  edit("config.json", "sliding_window", 90);
+  edit("config.json", "use_sliding_window", false);
+  edit("config.json", "layer_types",
+       Array{"full_attention", "sliding_attention"});
+  importText();
 }
 
 TEST_F(LanguageModel, ScaledPositionsAreChecked) {
@@ -178,6 +210,20 @@ TEST_F(LanguageModel, ScaledPositionsAreChecked) {
   refuseRotary(Object{{"rope_type", "factors"}, {"factors", 3}}, "A0105",
                {"expected an array of numbers"});
   refuse("rope_parameters", 4, "A0105", "expected an object");
+}
+
+TEST_F(LanguageModel, TwoScalingsAreOneTooMany) {
+  start("llama-linear");
+  std::string scaled = importText();
+  refuse("rope_scaling", Object{{"type", "linear"}, {"factor", 4.0}}, "A0109",
+         "stands beside 'rope_parameters' and says something else");
+  edit("config.json", "rope_scaling", Object{}); // says nothing
+  EXPECT_TRUE(importText() == scaled);
+  edit("config.json", "rope_scaling",
+       Object{{"type", "linear"}, {"factor", 2.0}});
+  edit("config.json", "rope_theta", 10000.0);
+  edit("config.json", "rope_parameters", Object{}); // neither does this
+  EXPECT_TRUE(importText() == scaled);
 }
 
 TEST_F(LanguageModel, OlderNamesOfTheSameScaling) {

@@ -204,6 +204,13 @@ TEST_F(Tower, ModernBertReadsItsLayers) {
               "is not known");
 }
 
+TEST_F(Tower, ModernBertsDecoderThatIsNotTheTable) {
+  copy("families/modernbert-biases");
+  refuse("tie_word_embeddings", true, "A0109",
+         "says that 'decoder.weight' is 'model.embeddings.tok_embeddings."
+         "weight', but the two tensors differ");
+}
+
 TEST_F(Tower, ModernBertRefusesScaledPositions) {
   copy("families/modernbert");
   edit("config.json", "rope_parameters",

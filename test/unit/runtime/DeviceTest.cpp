@@ -172,6 +172,52 @@ TEST_F(DeviceTest, WithoutADevice) {
   EXPECT_THAT(said, HasSubstr("feature 63"));
 }
 
+/// A variant that is named is the one that runs, or none does.
+TEST_F(DeviceTest, NamedVariantsOnAnyDevice) {
+  EXPECT_EQ(open(both, "auto", "x86-64"), ATTN_OK) << said;
+  EXPECT_THAT(said, HasSubstr("\"device\":\"cpu\""));
+  EXPECT_THAT(said, HasSubstr("named by options.variant"));
+  EXPECT_EQ(open(both, "auto", "sm_80"), ATTN_OK) << said;
+  EXPECT_THAT(said, HasSubstr("\"device\":\"fake\""));
+  EXPECT_EQ(open(both, "auto", "sm_75"), ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(said, HasSubstr("\"sm_75\"; this library has: sm_80, x86-64"));
+  EXPECT_EQ(open(alone, "auto", "x86-64"), ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(said, HasSubstr("variant x86-64 is not for a GPU"));
+  isAbsent = true;
+  EXPECT_EQ(open(both, "auto", "sm_80"), ATTN_ERROR_UNAVAILABLE);
+  EXPECT_THAT(said, HasSubstr("there is no device 0"));
+}
+
+TEST_F(DeviceTest, TheFirstProcessorIsTheBestThatThereIs) {
+  EXPECT_EQ(open(both, "cpu"), ATTN_OK) << said;
+  EXPECT_THAT(said, HasSubstr("\"the best that this library holds\""));
+}
+
+/// What phases take is measured where phases run.
+TEST_F(DeviceTest, NothingIsTakenToTraceADevice) {
+  TemporaryFolder folder;
+  setenv("ATTN_PROFILE", (folder / "trace.json").c_str(), 1);
+  // As the compiler writes a device's schedules.
+  attn_abi_schedule schedules[2] = {library.variants[0].schedules[Scale],
+                                    library.variants[0].schedules[Embed]};
+  for (attn_abi_schedule &schedule : schedules) {
+    schedule.phases = nullptr;
+    schedule.phase_count = 0;
+  }
+  variants[0].schedules = schedules;
+  Counter counter;
+  attn_options options = rightOptions();
+  options.device = "cuda";
+  options.allocator = &counter.allocator;
+  {
+    Opened opened(options, both);
+    EXPECT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+    EXPECT_EQ(Call(2, 3).run(opened.session), ATTN_OK);
+  }
+  unsetenv("ATTN_PROFILE");
+  EXPECT_FALSE(counter.isBroken()); // asked for 0 bytes
+}
+
 TEST_F(DeviceTest, SessionsAndCalls) {
   failsSession = true;
   EXPECT_EQ(open(both, "cuda"), ATTN_ERROR_SYSTEM);

@@ -9,10 +9,13 @@
 // in a second call of the same size, and any one allocation may fail.
 //
 //===----------------------------------------------------------------------===//
+#include "Memory.h"
 #include "Toybox.h"
 
+#include <chrono>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <thread>
 
 using namespace toy;
 using testing::HasSubstr;
@@ -203,6 +206,32 @@ TEST(Memory, MaxBytes) {
   EXPECT_EQ(Opened(options).status, ATTN_ERROR_OUT_OF_MEMORY);
   EXPECT_THAT(attnrt_last_error(), HasSubstr("max_bytes 16"));
   EXPECT_EQ(counter.live, 0);
+}
+
+/// What is refused to one thread is not taken from another.
+TEST(Memory, RefusalsAreNobodyElses) {
+  attnrt::Memory memory(nullptr, 1000);
+  std::atomic<bool> isOver{false};
+  std::thread greedy([&] {
+    while (!isOver)
+      EXPECT_FALSE(memory.reserve(2000, "too much"));
+  });
+  int refused = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (!refused && std::chrono::steady_clock::now() < end)
+    for (int i = 0; i < 1000; ++i) {
+      if (memory.reserve(10, "little"))
+        memory.unreserve(10);
+      else
+        ++refused;
+    }
+  isOver = true;
+  greedy.join();
+  EXPECT_EQ(refused, 0);
+  EXPECT_EQ(memory.used(), 0u);
+  EXPECT_FALSE(memory.reserve(UINT64_MAX, "everything"));
+  EXPECT_TRUE(memory.reserve(1000, "all there is"));
+  EXPECT_FALSE(memory.reserve(UINT64_MAX, "what would overflow"));
 }
 
 TEST(Memory, ClosingTheModelFirstIsHarmless) {

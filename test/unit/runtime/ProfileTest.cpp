@@ -218,4 +218,42 @@ TEST_F(ProfileTest, AChildLeavesTheFileToItsParent) {
   EXPECT_EQ(count(read(path), "\n]\n"), 1u);
 }
 
+/// Nor is what a child has open in its parent's way.
+TEST_F(ProfileTest, AChildThatOutlivesTheModelWritesNothing) {
+  std::string path = ask("trace.json");
+  int go[2];
+  ASSERT_EQ(pipe(go), 0);
+  pid_t child = -1;
+  {
+    Opened opened(rightOptions());
+    ASSERT_EQ(opened.status, ATTN_OK);
+    EXPECT_EQ(Call(1, 2).run(opened.session), ATTN_OK);
+    child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      char byte;
+      Call call(1, 2);
+      if (read(go[0], &byte, 1) != 1 || call.run(opened.session) != ATTN_OK ||
+          !call.isRight())
+        leave(1);
+      const std::string told = info(opened.model);
+      leave(strstr(told.c_str(), "\"complete\":false,\"error\":\"the file is "
+                                 "that of the process")
+                ? 0
+                : 2);
+    }
+  }
+  const std::string complete = read(path);
+  EXPECT_EQ(Opened(rightOptions()).status, ATTN_OK) << attnrt_last_error();
+  const std::string anew = read(path);
+  ASSERT_EQ(write(go[1], "x", 1), 1);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_THAT(complete, EndsWith("}}\n]\n"));
+  EXPECT_EQ(read(path), anew);
+  close(go[0]);
+  close(go[1]);
+}
+
 } // namespace

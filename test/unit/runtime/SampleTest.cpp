@@ -86,6 +86,23 @@ TEST_F(Sampling, NothingIsChosenOfNothing) {
   }
 }
 
+TEST_F(Sampling, WhatIsInfinitelyLikelyIsChosen) {
+  const float rules[][3] = {
+      {0, 0, 0}, {0, 0.9f, 0}, {3, 0.9f, 0}, {0, 0, 0.1f}, {2, 0, 0}};
+  for (auto [topK, topP, minP] : rules) {
+    options.temperature = 0.7f;
+    options.top_k = static_cast<int32_t>(topK);
+    options.top_p = topP;
+    options.min_p = minP;
+    const float most = INFINITY;
+    EXPECT_EQ(count({1, 2, most, 3, 0.5f, 2}, 20),
+              (std::map<int32_t, int>{{2, 20}}))
+        << topK << ", " << topP << ", " << minP;
+    for (auto [token, times] : count({1, most, 2, 0, most}, 40))
+      EXPECT_TRUE(token == 1 || token == 4) << token << ", " << times;
+  }
+}
+
 TEST_F(Sampling, DrawsByProbability) {
   options.temperature = 1;
   std::map<int32_t, int> counts = count(logits, 15000);

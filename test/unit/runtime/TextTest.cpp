@@ -332,6 +332,49 @@ TEST(Text, ThreadsDetokenizeAtOnce) {
   }
 }
 
+/// Two that open the decoder at once, and room for one of them alone.
+TEST(Text, TheDecoderThatAnotherThreadHasOpenedWillDo) {
+  struct Late {
+    static void *allocate(void *context, size_t bytes, size_t alignment) {
+      Late &self = *static_cast<Late *>(context);
+      if (!self.model)
+        return self.counter.allocator.allocate(&self.counter, bytes, alignment);
+      // Another thread is through when this one finds no memory.
+      const attn_model *model = self.model;
+      self.model = nullptr;
+      char text[4] = "";
+      int32_t id = 2;
+      EXPECT_EQ(attnrt_detokenize(model, &id, 1, text, 4, nullptr), ATTN_OK);
+      return nullptr;
+    }
+    static void release(void *context, void *pointer, size_t bytes) {
+      Counter &counter = static_cast<Late *>(context)->counter;
+      counter.allocator.release(&counter, pointer, bytes);
+    }
+    Counter counter;
+    const attn_model *model = nullptr;
+    attn_allocator allocator = {this, allocate, release};
+  };
+  AlignedBytes bytes(jsonWriter().bytes());
+  Late late;
+  attn_options options = textOptions();
+  options.weights_data = bytes.data();
+  options.weights_size = bytes.size();
+  options.allocator = &late.allocator;
+  {
+    Opened opened(options, textLibrary);
+    ASSERT_EQ(opened.status, ATTN_OK) << attnrt_last_error();
+    late.model = opened.model;
+    char text[4] = "";
+    int32_t id = 1;
+    EXPECT_EQ(attnrt_detokenize(opened.model, &id, 1, text, 4, nullptr),
+              ATTN_OK)
+        << attnrt_last_error();
+    EXPECT_STREQ(text, "b");
+  }
+  EXPECT_EQ(late.counter.live, 0);
+}
+
 TEST(Text, Refuses) {
   Opened opened(textOptions(), textLibrary);
   Texts texts(3, 5);

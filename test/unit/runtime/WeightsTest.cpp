@@ -13,9 +13,11 @@
 
 #include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -359,6 +361,44 @@ TEST(Weights, BesideTheSharedLibraryWhichUnloads) {
     toy.library->close(model);
   }
   EXPECT_EQ(threadsOfProcess(), threads);
+}
+
+/// A relative path is of the folder that was the working one at that time.
+TEST(Weights, BesideALibraryThatWasLoadedByARelativePath) {
+  TemporaryFolder folder, elsewhere;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::copy_file(TOY_LIBRARY, folder / "libtoy.so");
+  // More mappings than are read at once, some of them with long names.
+  const std::string name = folder / std::string(200, 'x');
+  writeFile(name, std::vector<unsigned char>(4096));
+  std::vector<void *> mappings;
+  const int file = open(name.c_str(), O_RDONLY);
+  for (int i = 0; i < 100; ++i)
+    mappings.push_back(mmap(nullptr, 4096, i % 2 ? PROT_READ : PROT_NONE,
+                            MAP_PRIVATE, file, 0));
+  close(file);
+  std::filesystem::current_path(folder.path);
+  void *handle = dlopen("./libtoy.so", RTLD_NOW | RTLD_LOCAL);
+  std::filesystem::current_path(elsewhere.path);
+  ASSERT_NE(handle, nullptr) << dlerror();
+  const attn_library *toy = reinterpret_cast<const attn_library *(*)()>(
+      dlsym(handle, "toy_library"))();
+  attn_options options = ATTN_OPTIONS_INIT;
+  options.threads = 1;
+  attn_model *model = nullptr;
+  EXPECT_EQ(toy->open(&options, &model), ATTN_ERROR_IO);
+  EXPECT_THAT(toy->last_error(), HasSubstr(folder / "toy.weights"));
+  writeFile(folder / "toy.weights", WeightsWriter().bytes());
+  EXPECT_EQ(toy->open(&options, &model), ATTN_OK) << toy->last_error();
+  toy->close(model);
+  // The folder of that name comes first: weights may lie beside a link.
+  writeFile(elsewhere / "toy.weights", {1, 2, 3});
+  EXPECT_EQ(toy->open(&options, &model), ATTN_ERROR_WEIGHTS);
+  EXPECT_THAT(toy->last_error(), HasSubstr("./toy.weights"));
+  std::filesystem::current_path(before);
+  dlclose(handle);
+  for (void *mapping : mappings)
+    munmap(mapping, 4096);
 }
 
 } // namespace
