@@ -233,7 +233,8 @@ TEST_F(ProfileTest, AChildThatOutlivesTheModelWritesNothing) {
     if (child == 0) {
       char byte;
       Call call(1, 2);
-      if (read(go[0], &byte, 1) != 1 || call.run(opened.session) != ATTN_OK ||
+      close(go[1]);
+      if (::read(go[0], &byte, 1) != 1 || call.run(opened.session) != ATTN_OK ||
           !call.isRight())
         leave(1);
       const std::string told = info(opened.model);
