@@ -157,6 +157,25 @@ __attribute__((target("avx2"))) void read(const char *data, size_t bytes) {
     }
 }
 
+constexpr size_t kPage = 4096;
+
+size_t wholePages(size_t bytes) {
+  return std::max(bytes / kPage * kPage, kPage);
+}
+
+/// Of `bytes` each behind firstPage().
+std::vector<std::vector<char>> makeBuffers(size_t count, size_t bytes) {
+  std::vector<std::vector<char>> buffers(count);
+  for (std::vector<char> &buffer : buffers)
+    buffer.assign(bytes + kPage, 1);
+  return buffers;
+}
+
+const char *firstPage(const std::vector<char> &buffer) {
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(buffer.data());
+  return reinterpret_cast<const char *>((begin + kPage - 1) / kPage * kPage);
+}
+
 size_t cacheBytes(int level, size_t otherwise) {
   const size_t bytes = getCacheBytes(level);
   return bytes ? bytes : otherwise;
@@ -173,33 +192,38 @@ void pin(int core) {
   sched_setaffinity(0, sizeof set, &set);
 }
 
-/// Runs `work(thread)` on every core at once, several times; returns the least
-/// seconds from the common start to the last one's end.
+/// Runs `work(thread)` on every core at once; returns the seconds from the
+/// common start to the last one's end.
+double secondsOf(const std::vector<int> &cores,
+                 const std::function<void(int)> &work) {
+  using Clock = std::chrono::steady_clock;
+  std::atomic<int> ready{0};
+  std::atomic<bool> go{false};
+  std::vector<std::thread> threads;
+  for (size_t thread = 0; thread < cores.size(); ++thread)
+    threads.emplace_back([&, thread] {
+      pin(cores[thread]);
+      ++ready;
+      while (!go)
+        std::this_thread::yield();
+      work(thread);
+    });
+  while (ready != int(cores.size()))
+    std::this_thread::yield();
+  Clock::time_point begin = Clock::now();
+  go = true;
+  for (std::thread &thread : threads)
+    thread.join();
+  std::chrono::duration<double> took = Clock::now() - begin;
+  return took.count();
+}
+
+/// The least of several runs.
 double leastSeconds(const std::vector<int> &cores,
                     const std::function<void(int)> &work) {
-  using Clock = std::chrono::steady_clock;
   double least = 1e30;
-  for (int run = 0; run < kRuns; ++run) {
-    std::atomic<int> ready{0};
-    std::atomic<bool> go{false};
-    std::vector<std::thread> threads;
-    for (size_t thread = 0; thread < cores.size(); ++thread)
-      threads.emplace_back([&, thread] {
-        pin(cores[thread]);
-        ++ready;
-        while (!go)
-          std::this_thread::yield();
-        work(thread);
-      });
-    while (ready != int(cores.size()))
-      std::this_thread::yield();
-    Clock::time_point begin = Clock::now();
-    go = true;
-    for (std::thread &thread : threads)
-      thread.join();
-    std::chrono::duration<double> took = Clock::now() - begin;
-    least = std::min(least, took.count());
-  }
+  for (int run = 0; run < kRuns; ++run)
+    least = std::min(least, secondsOf(cores, work));
   return least;
 }
 
@@ -219,17 +243,12 @@ public:
 
   /// Every thread reads `bytes` of its own over and over.
   void bandwidth(const char *name, size_t bytes) {
-    bytes = std::max<size_t>(bytes / 4096 * 4096, 4096);
+    bytes = wholePages(bytes);
     size_t times = std::max<size_t>((size_t(256) << 20) / bytes, 1);
-    constexpr size_t kPage = 4096;
-    std::vector<std::vector<char>> buffers(cores.size());
-    for (std::vector<char> &buffer : buffers)
-      buffer.assign(bytes + kPage, 1);
+    std::vector<std::vector<char>> buffers = makeBuffers(cores.size(), bytes);
     double seconds = leastSeconds(cores, [&](int thread) {
-      uintptr_t begin = reinterpret_cast<uintptr_t>(buffers[thread].data());
-      begin = (begin + kPage - 1) / kPage * kPage;
       for (size_t i = 0; i < times; ++i)
-        read(reinterpret_cast<const char *>(begin), bytes);
+        read(firstPage(buffers[thread]), bytes);
     });
     add(name, double(bytes) * times * cores.size() / seconds / 1e9);
   }
@@ -282,6 +301,16 @@ void measure(Report &report) {
 }
 
 } // namespace
+
+MemoryReader::MemoryReader(std::vector<int> cores, size_t bytes)
+    : cores(std::move(cores)), part(wholePages(bytes / this->cores.size())),
+      buffers(makeBuffers(this->cores.size(), part)) {}
+
+double MemoryReader::read() const {
+  return secondsOf(cores, [&](int thread) {
+    attnc::read(firstPage(buffers[thread]), part);
+  });
+}
 
 size_t getCacheBytes(int level) {
   // The system's own table: that of the C library counts an L3 once for every

@@ -36,6 +36,24 @@ size_t getCacheBytes(int level);
 std::vector<std::pair<std::string, double>>
 measurePeaks(const std::vector<int> &cores);
 
+/// Reads the same memory again and again: the bandwidth that something else has
+/// beside it, measured in turns with it. Not empty; needs AVX2.
+class MemoryReader {
+public:
+  /// Of `bytes` together, in equal parts of whole pages, one for each core.
+  MemoryReader(std::vector<int> cores, size_t bytes);
+
+  /// Seconds for all of it, by pinned threads that begin together.
+  double read() const;
+  /// What is read: at most as much as was asked for, at least a page a core.
+  size_t bytes() const { return part * cores.size(); }
+
+private:
+  std::vector<int> cores;
+  size_t part;
+  std::vector<std::vector<char>> buffers; // a page longer, to be aligned
+};
+
 /// Nanoseconds until a thread on core `first` sees that one on core `second`
 /// has seen what it wrote, the least mean of several short runs. On a virtual
 /// machine it changes with where the host places the two.

@@ -31,6 +31,8 @@ WORK = os.path.join("build", "benchmark")
 ATTNC = os.path.join("build", "bin", "attnc")
 PEAKS = os.path.join("build", "bin", "benchmark-peaks")
 PROMPT, CONTEXT = 512, 1024
+# In turns with the columns: plain reading of as many bytes as ours, up to so many.
+MEMORY, MOST_READ = "memory", 1 << 30
 
 # llama.cpp's own file: beside rows of f32, and beside rows that are rounded to i8 in
 # the weights' groups, as llama.cpp does.
@@ -199,23 +201,29 @@ def measure_task(task):
             column.truncate(0)
             if what.startswith("decode"):
                 column.append(ids[:CONTEXT])
-        times = measure.rounds({name: make(column) for name, column in columns.items()},
-                               task["seconds"], task["threads"])
-        rows[what] = {
-            "seconds": {name: measure.summary(of) for name, of in times.items()},
-            "ratios": {name: measure.ratios(times, "attnc", name)
-                       for name in times if name != "attnc"},
-        }
+        runs = {name: make(column) for name, column in columns.items()}
+        reader = None
+        if what.startswith("decode") and os.path.exists(PEAKS):
+            reader = measure.MemoryReader(PEAKS, task["threads"], min(
+                MOST_READ, task["read_bytes"]["attnc"]))
+            runs[MEMORY] = reader.read
+        times = measure.rounds(runs, task["seconds"], task["threads"])
+        row = rows[what] = {}
+        if reader:
+            reader.close()
+            reading = times.pop(MEMORY)
+            row["read_memory_gbs"] = measure.summary(
+                [reader.bytes / seconds / 1e9 for seconds in reading])
+            row["of_memory"] = {
+                name: measure.summary([count / reader.bytes * least / seconds
+                                       for seconds, least in zip(times[name], reading)])
+                for name, count in task["read_bytes"].items()}
+        row["seconds"] = {name: measure.summary(of) for name, of in times.items()}
+        row["ratios"] = {name: measure.ratios(times, "attnc", name)
+                         for name in times if name != "attnc"}
     return {"rows": rows, "differences": differences, "to_exact": to_exact,
             "settings": {name: column.info for name, column in columns.items()
                          if hasattr(column, "info")}}
-
-
-def bandwidth(threads):
-    if not os.path.exists(PEAKS):
-        return None
-    output = subprocess.run([PEAKS, str(threads)], check=True, capture_output=True)
-    return json.loads(output.stdout)["read_memory_gbs"]
 
 
 def peers_of(arguments, size):
@@ -250,7 +258,9 @@ def run_size(arguments, size, results):
                 "folder": folder, "threads": threads, "seconds": arguments.seconds,
                 "format": kind, "peers": peers_of(arguments, size),
                 "words": config["vocab_size"], "tolerance": TOLERANCE[kind],
-                "beside": BESIDE[kind], **judge,
+                "beside": BESIDE[kind],
+                "read_bytes": {name: read_bytes(config, path, cache)
+                               for name, path in libraries.items()}, **judge,
             }
             child = subprocess.run([sys.executable, os.path.abspath(__file__),
                                     "--child", json.dumps(task)],
@@ -262,13 +272,11 @@ def run_size(arguments, size, results):
             results["peers"].update(part.pop("settings"))
             results["runs"].append({
                 "size": size, "format": kind, "threads": threads, "cache": cache,
-                "read_memory_gbs": bandwidth(threads),
                 "file_bytes": {"llama.cpp": os.path.getsize(task["gguf"]),
                                **{name: os.path.getsize(path[:-len("libdecoder.so")] +
                                                         "decoder.weights")
                                   for name, path in libraries.items()}},
-                "read_bytes": {name: read_bytes(config, path, cache)
-                               for name, path in libraries.items()}, **part})
+                "read_bytes": task["read_bytes"], **part})
             write(results, arguments)
         remove([*libraries.values(), judge.get("judge")])
     remove([original])
@@ -305,10 +313,11 @@ def write(results, arguments):
     lines = ["# Language models\n", report.header(results), """\
 Medians in milliseconds, in brackets the middle 80% of the calls; ratios as in
 results.md: above 1, "attnc" is faster. "Of memory": the bytes that one token
-reads, weights with their scales and the cache, over the time and the bandwidth
-measured on as many cores. "Bytes" are those of the weights' file. "attnc stored"
-reads llama.cpp's own file, and has its numbers bit for bit; "attnc stored int8"
-multiplies them by rows of i8, as llama.cpp does.
+reads, weights with their scales and the cache, over its time, as a share of the
+bandwidth that plain reading had in the same round, on as many cores. "Bytes" are
+those of the weights' file. "attnc stored" reads llama.cpp's own file, and has its
+numbers bit for bit; "attnc stored int8" multiplies them by rows of i8, as llama.cpp
+does.
 """]
     head = ["model", "format", "threads", "what", "attnc ms", "others ms", "ratios",
             "of memory", "bytes, MB"]
@@ -316,13 +325,9 @@ multiplies them by rows of i8, as llama.cpp does.
     for run in results["runs"]:
         for what, row in run["rows"].items():
             others = [name for name in row["seconds"] if name != "attnc"]
-            share = ""
-            if what.startswith("decode") and run["read_memory_gbs"]:
-                shares = []
-                for name, read in run["read_bytes"].items():
-                    rate = read / row["seconds"][name]["median"] / 1e9
-                    shares.append(f"{name} {rate / run['read_memory_gbs']:.0%}")
-                share = "; ".join(shares)
+            share = "; ".join(
+                f"{name} {of['median']:.0%} ({of['low']:.0%}-{of['high']:.0%})"
+                for name, of in row.get("of_memory", {}).items())
             rows.append([
                 run["size"], run["format"], str(run["threads"]), what,
                 report.milliseconds(row["seconds"]["attnc"]),

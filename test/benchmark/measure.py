@@ -22,6 +22,7 @@ import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import time
 
@@ -105,9 +106,29 @@ class Progress:
 
 
 def timed(run):
+    """Seconds of a call; a float that it returns is what it took by its own clock."""
     begin = time.perf_counter()
-    run()
-    return time.perf_counter() - begin
+    result = run()
+    took = time.perf_counter() - begin
+    return result if isinstance(result, float) else took
+
+
+class MemoryReader:
+    """What the machine reads from memory in the same rounds, `bytes` at a time."""
+
+    def __init__(self, program, threads, most):
+        self.process = subprocess.Popen([program, "--read", str(most), str(threads)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        self.bytes = int(self.process.stdout.readline())
+
+    def read(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self):
+        self.process.communicate()
 
 
 def warm_up(run):

@@ -49,4 +49,20 @@ TEST(Peaks, RoundTrip) {
   EXPECT_GT(rates["round_trip_ns"], 10);
 }
 
+TEST(MemoryReader, WholePagesForEveryCore) {
+  if (!__builtin_cpu_supports("avx2"))
+    GTEST_SKIP() << "a processor without AVX2";
+  std::vector<int> cores = getAllowedCores();
+  ASSERT_FALSE(cores.empty());
+  cores.resize(std::min<size_t>(cores.size(), 2));
+  const size_t count = cores.size();
+  EXPECT_EQ(MemoryReader(cores, 1).bytes(), 4096 * count);
+  EXPECT_EQ(MemoryReader(cores, (3 * 4096 + 7) * count).bytes(),
+            3 * 4096 * count);
+  const MemoryReader reader(cores, 64 << 20);
+  EXPECT_EQ(reader.bytes(), size_t(64) << 20);
+  // Nothing reads a TB in a second.
+  EXPECT_GT(reader.read(), 64e-6);
+}
+
 } // namespace
