@@ -15,6 +15,7 @@
 #include "compiler/optimize/Matching.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -216,6 +217,8 @@ bool PaddedProgram::check(Operation *op) {
       .Case([&](attn::MapOp map) {
         if (!hasRows(map.getResult()))
           return fail(map, "the result does not have a row per position");
+        if (map.getRowEpilogue() && map.getType().getRank() < 3)
+          return fail(map, "a row is a whole sequence");
         return checkEpilogues(map);
       })
       .Case<attn::LinearOp, attn::QkvProjectionOp>([&](auto projection) {
@@ -297,14 +300,20 @@ bool PaddedProgram::checkRegion(Operation *op,
   return true;
 }
 
-/// The conditions that all must hold where `value` does.
-static void collectConditions(Value value, SmallVectorImpl<Value> &conditions) {
-  if (auto both = value.getDefiningOp<arith::AndIOp>()) {
-    collectConditions(both.getLhs(), conditions);
-    collectConditions(both.getRhs(), conditions);
-    return;
+/// The conditions that all must hold where `value` does, each once.
+static SmallVector<Value> collectConditions(Value value) {
+  SmallVector<Value> open = {value}, conditions;
+  llvm::SmallPtrSet<Value, 8> seen;
+  while (!open.empty()) {
+    Value next = open.pop_back_val();
+    if (!seen.insert(next).second)
+      continue;
+    if (auto both = next.getDefiningOp<arith::AndIOp>())
+      open.append({both.getRhs(), both.getLhs()});
+    else
+      conditions.push_back(next);
   }
-  conditions.push_back(value);
+  return conditions;
 }
 
 std::optional<SmallVector<Value>>
@@ -312,8 +321,7 @@ PaddedProgram::matchMaskRegion(attn::AttentionOp attention) const {
   if (!attention.getMaskRegion())
     return std::nullopt;
   RegionEditor region(attention, RegionKind::Mask);
-  SmallVector<Value> conditions;
-  collectConditions(region.yielded(), conditions);
+  SmallVector<Value> conditions = collectConditions(region.yielded());
   size_t count = conditions.size();
   llvm::erase_if(conditions, [&](Value condition) {
     bool negated = false;

@@ -8,11 +8,14 @@
 // Both sides of a comparison are read as a * q + c * kv + n. Their difference
 // gives a bound where kv stands in it with coefficient 1 or -1 and q with one
 // that makes the bound grow with q or not depend on it. Declined: comparisons
-// of captures, of heads or batches, unsigned ones, disjunctions.
+// of captures, of heads or batches, unsigned ones, disjunctions, and sums that
+// may leave 32 bits, as those of regions wrap there.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/MaskBounds.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
 
@@ -35,26 +38,48 @@ struct Linear {
 // The arguments of a mask region are b, h, q, kv, captures.
 static constexpr unsigned kQueryArgument = 2, kKeyArgument = 3;
 
-static std::optional<Linear> readLinear(Value value) {
-  APInt constant;
-  if (matchPattern(value, m_ConstantInt(&constant)))
-    return Linear{0, 0, constant.getSExtValue()};
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    if (argument.getArgNumber() == kQueryArgument)
-      return Linear{1, 0, 0};
-    if (argument.getArgNumber() == kKeyArgument)
-      return Linear{0, 1, 0};
-    return std::nullopt;
+namespace {
+/// Reads integers of a mask region, each once.
+class LinearReader {
+public:
+  std::optional<Linear> read(Value value) {
+    auto found = known.find(value);
+    if (found != known.end())
+      return found->second;
+    std::optional<Linear> result = compute(value);
+    // Integers of regions have 32 bits: what may leave them is no sum.
+    constexpr int64_t kMost = int64_t(1) << 30;
+    if (result && (std::abs(result->constant) > kMost ||
+                   std::abs(result->query) > 1 || std::abs(result->key) > 1))
+      result.reset();
+    return known[value] = result;
   }
-  Operation *op = value.getDefiningOp();
-  if (!isa<arith::AddIOp, arith::SubIOp>(op))
-    return std::nullopt;
-  std::optional<Linear> left = readLinear(op->getOperand(0));
-  std::optional<Linear> right = readLinear(op->getOperand(1));
-  if (!left || !right)
-    return std::nullopt;
-  return isa<arith::AddIOp>(op) ? *left + *right : *left - *right;
-}
+
+private:
+  std::optional<Linear> compute(Value value) {
+    APInt constant;
+    if (matchPattern(value, m_ConstantInt(&constant)))
+      return Linear{0, 0, constant.getSExtValue()};
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      if (argument.getArgNumber() == kQueryArgument)
+        return Linear{1, 0, 0};
+      if (argument.getArgNumber() == kKeyArgument)
+        return Linear{0, 1, 0};
+      return std::nullopt;
+    }
+    Operation *op = value.getDefiningOp();
+    if (!isa<arith::AddIOp, arith::SubIOp>(op))
+      return std::nullopt;
+    std::optional<Linear> left = read(op->getOperand(0));
+    std::optional<Linear> right = read(op->getOperand(1));
+    if (!left || !right)
+      return std::nullopt;
+    return isa<arith::AddIOp>(op) ? *left + *right : *left - *right;
+  }
+
+  llvm::SmallDenseMap<Value, std::optional<Linear>> known;
+};
+} // namespace
 
 /// From `difference >= 0`.
 static void addBound(const Linear &difference,
@@ -66,17 +91,14 @@ static void addBound(const Linear &difference,
     bounds.push_back({false, -difference.query, -difference.constant});
 }
 
-/// Adds what `condition` implies; false unless it implies nothing else.
-static bool collect(Value condition, SmallVectorImpl<KeyBound> &bounds) {
-  if (auto both = condition.getDefiningOp<arith::AndIOp>()) {
-    const bool left = collect(both.getLhs(), bounds);
-    return collect(both.getRhs(), bounds) && left;
-  }
+/// Adds what a comparison implies; false unless it implies nothing else.
+static bool collectOne(Value condition, LinearReader &reader,
+                       SmallVectorImpl<KeyBound> &bounds) {
   auto compare = condition.getDefiningOp<arith::CmpIOp>();
   if (!compare)
     return false;
-  std::optional<Linear> left = readLinear(compare.getLhs());
-  std::optional<Linear> right = readLinear(compare.getRhs());
+  std::optional<Linear> left = reader.read(compare.getLhs());
+  std::optional<Linear> right = reader.read(compare.getRhs());
   if (!left || !right)
     return false;
   const size_t known = bounds.size();
@@ -101,6 +123,24 @@ static bool collect(Value condition, SmallVectorImpl<KeyBound> &bounds) {
   default:
     return false;
   }
+}
+
+/// The same for all comparisons that must hold, each once.
+static bool collect(Value condition, SmallVectorImpl<KeyBound> &bounds) {
+  SmallVector<Value> open = {condition};
+  llvm::SmallPtrSet<Value, 8> seen;
+  LinearReader reader;
+  bool isAll = true;
+  while (!open.empty()) {
+    Value next = open.pop_back_val();
+    if (!seen.insert(next).second)
+      continue;
+    if (auto both = next.getDefiningOp<arith::AndIOp>())
+      open.append({both.getRhs(), both.getLhs()});
+    else
+      isAll &= collectOne(next, reader, bounds);
+  }
+  return isAll;
 }
 
 SmallVector<KeyBound> findKeyBounds(const attn::CapturedRegion &mask) {

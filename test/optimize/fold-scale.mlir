@@ -104,3 +104,28 @@ attn.entry @factor_per_column(%q: tensor<3x4xf32> {attn.name = "q"}, %g: tensor<
   %o = attn.attention %t, %q, %q : tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32> -> tensor<3x4xf32>
   attn.return %o : tensor<3x4xf32>
 }
+
+// -----
+
+// A region that captures the query sees it scaled.
+
+// CHECK-LABEL: attn.entry @captured_query
+// CHECK: %[[T:.*]] = attn.map
+// CHECK: arith.mulf
+// CHECK: attn.attention %[[T]]
+attn.entry @captured_query(%q: tensor<3x4xf32> {attn.name = "q"}, %k: tensor<3x4xf32> {attn.name = "k"}) -> (tensor<3x4xf32> {attn.name = "o"}) sizes [] {
+  %t = attn.map element(%q at affine_map<(d0, d1) -> (d0, d1)> : tensor<3x4xf32>) {
+  ^bb0(%a: f32):
+    %c = arith.constant 4.0 : f32
+    %s = arith.mulf %a, %c : f32
+    attn.yield %s : f32
+  } : tensor<3x4xf32>
+  // expected-remark @+2 {{[fold-scale] missed: the scaled query is captured by a region}}
+  // expected-note @+1 {{because of 'attn.attention'}}
+  %o = attn.attention %t, %k, %k score(%t at affine_map<(b, h, q, kv) -> (q, 0)> : tensor<3x4xf32>) {
+  ^bb0(%s: f32, %b: i32, %h: i32, %i: i32, %j: i32, %first: f32):
+    %r = arith.addf %s, %first : f32
+    attn.yield %r : f32
+  } : tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32> -> tensor<3x4xf32>
+  attn.return %o : tensor<3x4xf32>
+}

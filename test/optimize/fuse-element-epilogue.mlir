@@ -116,3 +116,24 @@ attn.entry @declined(%x: tensor<3x4xf32> {attn.name = "x"}, %w: tensor<4x4xf32> 
   } : tensor<3x2x2xf32>
   attn.return %y, %z, %t : tensor<3x4xf32>, tensor<4x3xf32>, tensor<3x2x2xf32>
 }
+
+// -----
+
+// A map that looks up in another's rows does not take it in.
+
+// CHECK-LABEL: attn.entry @lookup
+// CHECK-COUNT-2: attn.map element
+attn.entry @lookup(%x: tensor<4x8xf32> {attn.name = "x"}) -> (tensor<4xf32> {attn.name = "y"}) sizes [] {
+  %t = attn.map element(%x at affine_map<(d0, d1) -> (d0, d1)> : tensor<4x8xf32>) {
+  ^bb0(%a: f32):
+    %s = math.tanh %a : f32
+    attn.yield %s : f32
+  } : tensor<4x8xf32>
+  %y = attn.map element(%t at affine_map<(d0) -> (d0)> : tensor<4x8xf32>) {
+  ^bb0(%row: tensor<8xf32>):
+    %i = arith.constant 3 : i32
+    %e = attn.lookup %row[%i] : tensor<8xf32>
+    attn.yield %e : f32
+  } : tensor<4xf32>
+  attn.return %y : tensor<4xf32>
+}

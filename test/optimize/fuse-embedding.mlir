@@ -103,3 +103,24 @@ attn.entry @declined(%ids: tensor<3xi32> {attn.name = "ids"}, %t: tensor<9x4xf32
   } : tensor<3x4xf32>
   attn.return %s, %u, %v : tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32>
 }
+
+// -----
+
+// CHECK-LABEL: attn.entry @row_region_reads
+// CHECK-COUNT-2: attn.embedding
+attn.entry @row_region_reads(%ids: tensor<3xi32> {attn.name = "ids"}, %t: tensor<9x4xf32> {attn.name = "t"}) -> (tensor<3x4xf32> {attn.name = "y"}) sizes [] {
+  // expected-note @+1 {{because of 'attn.embedding'}}
+  %a = attn.embedding(%ids), (%t) : (tensor<3xi32>), (tensor<9x4xf32>) -> tensor<3x4xf32>
+  %b = attn.embedding(%ids, %ids), (%t, %t) : (tensor<3xi32>, tensor<3xi32>), (tensor<9x4xf32>, tensor<9x4xf32>) -> tensor<3x4xf32>
+  // expected-remark @+1 {{[fuse-embedding] missed: the row region reads an embedding, too}}
+  %y = attn.map element(%b at affine_map<(d0, d1) -> (d0, d1)> : tensor<3x4xf32>, %a at affine_map<(d0, d1) -> (d0, d1)> : tensor<3x4xf32>) {
+  ^bb0(%p: f32, %q: f32):
+    %r = arith.addf %p, %q : f32
+    attn.yield %r : f32
+  } row(%a at affine_map<(d0) -> (d0)> : tensor<3x4xf32>) {
+  ^bb0(%row: tensor<4xf32>, %w: tensor<4xf32>):
+    %n = attn.norm layer %row weight(%w : tensor<4xf32>) epsilon 1.0e-5 : tensor<4xf32>
+    attn.yield %n : tensor<4xf32>
+  } : tensor<3x4xf32>
+  attn.return %y : tensor<3x4xf32>
+}

@@ -80,3 +80,43 @@ attn.entry @transposed(%x: tensor<1x3x2xf32> {attn.name = "x"}) -> (tensor<1x3x1
   %o = attn.attention %q, %k, %v : tensor<1x3x1x2xf32>, tensor<1x3x1x2xf32>, tensor<1x3x1x2xf32> -> tensor<1x3x1x2xf32>
   attn.return %o : tensor<1x3x1x2xf32>
 }
+
+// -----
+
+// One bias may serve all three.
+
+// CHECK: attn.weight @b.qkv from ["b", "b", "b"] concat 0 : tensor<12xf32>
+// CHECK-LABEL: attn.entry @one_bias
+attn.weight @q.w from ["q"] : tensor<4x4xf32>
+attn.weight @k.w from ["k"] : tensor<4x4xf32>
+attn.weight @v.w from ["v"] : tensor<4x4xf32>
+attn.weight @b.all from ["b"] : tensor<4xf32>
+attn.entry @one_bias(%x: tensor<1x3x4xf32> {attn.name = "x"}) -> (tensor<1x3x2x2xf32> {attn.name = "o"}) sizes [] {
+  %wq = attn.get_weight @q.w : tensor<4x4xf32>
+  %wk = attn.get_weight @k.w : tensor<4x4xf32>
+  %wv = attn.get_weight @v.w : tensor<4x4xf32>
+  %b = attn.get_weight @b.all : tensor<4xf32>
+  // CHECK: attn.qkv_projection
+  // expected-remark @+1 {{[fuse-qkv] applied: query, key and value are one projection}}
+  %aq = attn.linear %x, %wq element(%b at affine_map<(d0, d1, d2) -> (d2)> : tensor<4xf32>) {
+  ^bb0(%acc: f32, %bias: f32):
+    %s = arith.addf %acc, %bias : f32
+    attn.yield %s : f32
+  } : tensor<1x3x4xf32>, tensor<4x4xf32> -> tensor<1x3x4xf32>
+  %ak = attn.linear %x, %wk element(%b at affine_map<(d0, d1, d2) -> (d2)> : tensor<4xf32>) {
+  ^bb0(%acc: f32, %bias: f32):
+    %s = arith.addf %acc, %bias : f32
+    attn.yield %s : f32
+  } : tensor<1x3x4xf32>, tensor<4x4xf32> -> tensor<1x3x4xf32>
+  %av = attn.linear %x, %wv element(%b at affine_map<(d0, d1, d2) -> (d2)> : tensor<4xf32>) {
+  ^bb0(%acc: f32, %bias: f32):
+    %s = arith.addf %acc, %bias : f32
+    attn.yield %s : f32
+  } : tensor<1x3x4xf32>, tensor<4x4xf32> -> tensor<1x3x4xf32>
+  %q = attn.split_heads %aq : tensor<1x3x4xf32> -> tensor<1x3x2x2xf32>
+  %k = attn.split_heads %ak : tensor<1x3x4xf32> -> tensor<1x3x2x2xf32>
+  %v = attn.split_heads %av : tensor<1x3x4xf32> -> tensor<1x3x2x2xf32>
+  // CHECK-NOT: attn.get_weight
+  %o = attn.attention %q, %k, %v : tensor<1x3x2x2xf32>, tensor<1x3x2x2xf32>, tensor<1x3x2x2xf32> -> tensor<1x3x2x2xf32>
+  attn.return %o : tensor<1x3x2x2xf32>
+}

@@ -115,3 +115,29 @@ attn.entry @open(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = 
   } : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
   attn.return %y : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
 }
+
+// -----
+
+// CHECK-LABEL: attn.entry @rows_are_sequences
+// CHECK-NOT: attn.pack
+attn.size @batch min 1 max 4
+attn.size @seq min 1 max 16
+// expected-remark @+1 {{[pack-tokens] missed: a row is a whole sequence}}
+attn.entry @rows_are_sequences(%x: tensor<?x?xf32, #attn.sizes<batch, seq>> {attn.name = "x"}, %h: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "h"}, %m: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "m"}) -> (tensor<?x4xf32, #attn.sizes<batch, 4>> {attn.name = "y"}) sizes ["batch", "seq"] {
+  // expected-note @+1 {{because of 'attn.map'}}
+  %s = attn.map element(%x at affine_map<(d0, d1) -> (d0, d1)> : tensor<?x?xf32, #attn.sizes<batch, seq>>) {
+  ^bb0(%a: f32):
+    attn.yield %a : f32
+  } row() {
+  ^bb0(%r: tensor<?xf32, #attn.sizes<seq>>):
+    %n = attn.softmax %r : tensor<?xf32, #attn.sizes<seq>>
+    attn.yield %n : tensor<?xf32, #attn.sizes<seq>>
+  } : tensor<?x?xf32, #attn.sizes<batch, seq>>
+  %t = attn.map element(%h at affine_map<(d0, d1, d2) -> (d0, d1, d2)> : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>, %s at affine_map<(d0, d1, d2) -> (d0, d1)> : tensor<?x?xf32, #attn.sizes<batch, seq>>) {
+  ^bb0(%a: f32, %b: f32):
+    %c = arith.mulf %a, %b : f32
+    attn.yield %c : f32
+  } : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
+  %y = attn.pool mean %t mask(%m : tensor<?x?xi32, #attn.sizes<batch, seq>>) : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> -> tensor<?x4xf32, #attn.sizes<batch, 4>>
+  attn.return %y : tensor<?x4xf32, #attn.sizes<batch, 4>>
+}
