@@ -118,8 +118,12 @@ bool PreTokenizer::cutByPattern(size_t step, const char *text, size_t size,
       decodeCharacter(at);
       continue;
     }
-    if (!handGap(at) || !cutFrom(step + 1, at, static_cast<size_t>(to - at),
-                                 first && at == text, call))
+    if (split.joinsGaps)
+      at = gap;
+    else if (!handGap(at))
+      return false;
+    if (!cutFrom(step + 1, at, static_cast<size_t>(to - at),
+                 first && at == text, call))
       return false;
     gap = at = to;
   }
@@ -132,7 +136,7 @@ bool PreTokenizer::cutByClass(size_t step, const char *text, size_t size,
                               bool first, Call &call) const {
   const PreTokenizerStep &classes = steps[step];
   auto isOne = [&](uint32_t code) {
-    return classes.digits ? (characterClasses(code) & kNumber) != 0
+    return classes.digits ? (characterClasses(code) & kDigit) != 0
                           : (characterFlags(code) & kPunctuation) != 0;
   };
   const char *end = text + size, *piece = text;

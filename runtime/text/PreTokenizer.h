@@ -31,6 +31,7 @@ struct PreTokenizerStep {
   Kind kind = Kind::Bert;
   SplitPattern pattern = nullptr;
   bool dropsGaps = false;         ///< what no match covers goes
+  bool joinsGaps = false;         ///< a match ends the piece before it
   bool digits = false;            ///< of Classes: digits, else punctuation
   bool together = false;          ///< of Classes: a run of them is one piece
   Prefix prefix = Prefix::Always; ///< whether text gets a space in front

@@ -93,17 +93,21 @@ static attn_status readSplit(const char *file, const JsonReader &reader,
     return status;
   if (attn_status status = readPattern(file, section, pattern, isRegex))
     return status;
-  step.pattern = isRegex ? findSplitPattern(pattern) : nullptr;
+  step.pattern = isRegex          ? findSplitPattern(pattern)
+                 : pattern == " " ? matchOneSpace
+                                  : nullptr;
   if (!step.pattern)
     return fail(
         ATTN_ERROR_UNAVAILABLE,
         "%s: the pre_tokenizer Split has the pattern \"%.*s\"; known: %s", file,
         shown(pattern), pattern.text, kKnownSplitPatterns);
   step.dropsGaps = behavior == "Removed" && inverts;
-  if (!step.dropsGaps && (behavior != "Isolated" || inverts))
+  step.joinsGaps = behavior == "MergedWithPrevious" && !inverts;
+  if (!step.dropsGaps && !step.joinsGaps && (behavior != "Isolated" || inverts))
     return fail(ATTN_ERROR_UNAVAILABLE,
                 "%s: the pre_tokenizer Split has the behavior \"%.*s\"%s; "
-                "known: Isolated, and Removed with \"invert\": true",
+                "known: Isolated, MergedWithPrevious, and Removed with "
+                "\"invert\": true",
                 file, shown(behavior), behavior.text,
                 inverts ? ", inverted" : "");
   return ATTN_OK;

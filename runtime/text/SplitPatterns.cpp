@@ -202,8 +202,12 @@ const char *matchGpt2(const char *at, const char *end) {
   return matchSpaces(at, end);
 }
 
+const char *matchOneSpace(const char *at, const char *) {
+  return at + (*at == ' ');
+}
+
 const char *const kKnownSplitPatterns =
-    "those of GPT-2, BLOOM, CLIP, Falcon, Llama 3, Qwen 2";
+    "those of GPT-2, BLOOM, CLIP, Falcon, Llama 3, Qwen 2, and one space";
 
 SplitPattern findSplitPattern(const JsonString &expression) {
   static const struct {

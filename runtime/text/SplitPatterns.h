@@ -24,6 +24,9 @@ using SplitPattern = const char *(*)(const char *at, const char *end);
 /// The pattern of GPT-2, which ByteLevel uses by itself.
 const char *matchGpt2(const char *at, const char *end);
 
+/// A space, Gemma's pattern: no expression but a string.
+const char *matchOneSpace(const char *at, const char *end);
+
 /// The function for a regular expression; nullptr if it is not known.
 SplitPattern findSplitPattern(const JsonString &expression);
 

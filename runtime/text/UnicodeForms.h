@@ -19,7 +19,8 @@ namespace attnrt {
 enum CharacterClass : uint8_t {
   kLetter = 1, ///< \p{L} of regular expressions
   kNumber = 2, ///< \p{N}
-  kAccent = 4  ///< dropped by the normalizer StripAccents: marks of any kind
+  kAccent = 4, ///< dropped by the normalizer StripAccents: marks of any kind
+  kDigit = 8   ///< cut by the pre_tokenizer Digits: \p{N} of a later Unicode
 };
 
 /// The classes of a code point; 0 beyond U+10FFFF.

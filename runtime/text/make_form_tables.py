@@ -8,8 +8,8 @@
 #
 # Asks HuggingFace's `tokenizers` about every code point, as
 # make_unicode_tables.py does, for what byte-level BPE and SentencePiece need:
-# \p{L} and \p{N} of its regular expressions, the marks that StripAccents drops,
-# all combining classes, compatibility decompositions, compositions.
+# \p{L} and \p{N} of its regular expressions, what Digits cuts (of a later
+# Unicode), the marks that StripAccents drops, all combining classes, compatibility decompositions, compositions.
 #
 #   pip install tokenizers==0.23.3
 #   python3 make_form_tables.py > FormTables.inc
@@ -22,15 +22,19 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 
 from make_unicode_tables import CODES, HANGUL, combining_classes, rows
 
-LETTER, NUMBER, ACCENT = 1, 2, 4  # UnicodeForms.h
+LETTER, NUMBER, ACCENT, DIGIT = 1, 2, 4, 8  # UnicodeForms.h
 
 nfc, nfd, nfkd = (form().normalize_str for form in
                   (normalizers.NFC, normalizers.NFD, normalizers.NFKD))
 
 
-def matching(pattern):
-    split = pre_tokenizers.Split(Regex(pattern), "isolated").pre_tokenize_str
+def cut_out(pre_tokenizer):
+    split = pre_tokenizer.pre_tokenize_str
     return {c for c in CODES if len(split("\1" + chr(c) + "\1")) == 3}
+
+
+def matching(pattern):
+    return cut_out(pre_tokenizers.Split(Regex(pattern), "isolated"))
 
 
 def changes(values):
@@ -61,6 +65,7 @@ def main():
     strip = normalizers.StripAccents().normalize_str
     for flag, members in ((LETTER, matching(r"\p{L}")),
                           (NUMBER, matching(r"\p{N}")),
+                          (DIGIT, cut_out(pre_tokenizers.Digits(True))),
                           (ACCENT, [c for c in CODES if strip(chr(c)) == ""])):
         for c in members:
             classes[c] = classes.get(c, 0) | flag

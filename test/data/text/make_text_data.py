@@ -283,9 +283,12 @@ def write_characters():
         normalize = kind().normalize_str
         return lambda char: normalize("a" + char + "b").encode()
 
-    def member(pattern):
-        split = pre_tokenizers.Split(Regex(pattern), "isolated").pre_tokenize_str
+    def cut_out(pre_tokenizer):
+        split = pre_tokenizer.pre_tokenize_str
         return lambda char: b"%d" % (len(split("\1" + char + "\1")) == 3)
+
+    def member(pattern):
+        return cut_out(pre_tokenizers.Split(Regex(pattern), "isolated"))
 
     steps = [
         normalizer(clean_text=True), normalizer(handle_chinese_chars=True),
@@ -296,7 +299,7 @@ def write_characters():
         lambda char: b"%d" % (probe.encode(char + "x").offsets[-1] != (1, 2)),
         form(normalizers.NFC), form(normalizers.NFD), form(normalizers.NFKC),
         form(normalizers.NFKD), form(normalizers.StripAccents),
-        member(r"\p{L}"), member(r"\p{N}")]
+        member(r"\p{L}"), member(r"\p{N}"), cut_out(pre_tokenizers.Digits(True))]
     with open(os.path.join(HERE, "characters.tsv"), "w") as out:
         for block in range(0, 0x110000, 0x1000):
             hashes = [0xCBF29CE484222325] * len(steps)

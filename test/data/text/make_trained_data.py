@@ -168,6 +168,15 @@ def bpe_tokenizers():
             {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]})
     yield "some-bytes", with_bytes(bpe(words, size=300, trainer=few,
                                        unk_token="<unk>", byte_fallback=True), 7)
+    # Gemma: cut behind spaces, of which its normalizer leaves none.
+    spaces = {"type": "Split", "pattern": {"String": " "},
+              "behavior": "MergedWithPrevious", "invert": False}
+    yield "gemma", changed(llama2, pre_tokenizer=spaces, normalizer={
+        "type": "Replace", "pattern": {"String": " "}, "content": "\u2581"})
+    yield "spaces", changed(gpt2, pre_tokenizer={
+        "type": "Sequence", "pretokenizers": [
+            spaces, {"type": "ByteLevel", "add_prefix_space": False,
+                     "trim_offsets": True, "use_regex": False}]})
 
 
 def write_json(folder, name, value):

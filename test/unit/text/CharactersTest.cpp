@@ -60,7 +60,7 @@ TEST(Characters, MatchTokenizers) {
     std::istringstream fields(line);
     uint32_t block;
     fields >> std::hex >> block;
-    Hash hashes[14];
+    Hash hashes[15];
     for (uint32_t code = block; code < block + 0x1000; ++code) {
       if (code >= 0xD800 && code <= 0xDFFF)
         continue;
@@ -84,14 +84,15 @@ TEST(Characters, MatchTokenizers) {
       hashes[11].add(classes & kAccent ? "ab" : std::string(text, size));
       hashes[12].add(classes & kLetter ? "1" : "0");
       hashes[13].add(classes & kNumber ? "1" : "0");
+      hashes[14].add(classes & kDigit ? "1" : "0");
       uint8_t flags = characterFlags(code);
       hashes[5].add(isSpace(code) ? "2" : flags & kPunctuation ? "3" : "1");
       hashes[6].add(flags & kWord ? "1" : "0");
     }
-    const char *names[] = {"clean", "chinese", "strip",   "lower",  "all",
-                           "split", "word",    "nfc",     "nfd",    "nfkc",
-                           "nfkd",  "accents", "letters", "numbers"};
-    for (int i = 0; i < 14; ++i) {
+    const char *names[] = {"clean", "chinese", "strip",   "lower",   "all",
+                           "split", "word",    "nfc",     "nfd",     "nfkc",
+                           "nfkd",  "accents", "letters", "numbers", "digits"};
+    for (int i = 0; i < 15; ++i) {
       uint64_t expected;
       ASSERT_TRUE(fields >> std::hex >> expected);
       EXPECT_EQ(hashes[i].state >> 32, expected)

@@ -160,8 +160,11 @@ TEST(Parts, PreTokenizers) {
   refused(R"({"type": "Split", "behavior": "Isolated", "pattern": 1})", damaged,
           "expected an object");
   refused(R"({"type": "Split", "behavior": "Isolated",
-              "pattern": {"String": " "}})",
-          unknown, "has the pattern \" \"");
+              "pattern": {"String": "  "}})",
+          unknown, "has the pattern \"  \"");
+  refused(R"({"type": "Split", "behavior": "MergedWithPrevious",
+              "pattern": {"String": " "}, "invert": true})",
+          unknown, "the behavior \"MergedWithPrevious\", inverted; known");
   refused(R"({"type": 1})", damaged, "expected a string");
   refused(R"({"type": "Sequence", "pretokenizers": [
               {"type": "Metaspace", "replacement": "_"}, )" +
