@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A call of batch B appends to sequences 0 to B - 1 what its mask keeps. So the
-// batch reaches to the last sequence that is fed; rows of others are masked. A
-// sequence that is fed alone takes the place of sequence 0 as long as the call
-// runs, which then has one row.
+// A call of batch B appends to sequences 0 to B - 1 what its mask keeps. Those
+// that are fed take these places as long as the call runs, which then has as
+// many rows: the arena is no larger than what is fed needs, whatever sequences
+// it is for.
 //
 //===----------------------------------------------------------------------===//
 #include "Feed.h"
@@ -59,28 +59,52 @@ attn_status Feeder::check(const int32_t *ids, size_t count) const {
   return ATTN_OK;
 }
 
+/// Puts the feeds' sequences in order; false for want of memory.
+bool Feeder::orderSequences(const Feed *feeds, size_t count) {
+  Buffer<int64_t> &order = buffers.order;
+  if (!order.resize(count))
+    return false;
+  for (size_t i = 0; i < count; ++i) {
+    size_t at = i;
+    for (; at > 0 && order[at - 1] > feeds[i].sequence; --at)
+      order[at] = order[at - 1];
+    order[at] = feeds[i].sequence;
+  }
+  return true;
+}
+
+int64_t Feeder::rowOf(int64_t sequence) const {
+  const Buffer<int64_t> &order = buffers.order;
+  size_t low = 0, high = order.size();
+  while (high - low > 1) {
+    size_t middle = low + (high - low) / 2;
+    (order[middle] <= sequence ? low : high) = middle;
+  }
+  return static_cast<int64_t>(low);
+}
+
 /// Feeds a piece of each feed; logits of the last or of all positions.
 attn_status Feeder::call(int32_t index, const Feed *feeds, size_t count,
                          bool all) {
   const attn_abi_entry &entry = session.model->library.entries[index];
-  int64_t batch = 1, seq = 1;
-  isAlone = count == 1;
-  for (size_t i = 0; i < count; ++i) {
-    batch = rowOf(feeds[i]) >= batch ? rowOf(feeds[i]) + 1 : batch;
+  int64_t batch = static_cast<int64_t>(count), seq = 1;
+  for (size_t i = 0; i < count; ++i)
     seq = feeds[i].piece > seq ? feeds[i].piece : seq;
-  }
   size_t cells = static_cast<size_t>(batch * seq);
   size_t rows = all ? cells : static_cast<size_t>(batch);
-  if (!buffers.ids.resize(cells) || !buffers.mask.resize(cells) ||
+  if (!orderSequences(feeds, count) || !buffers.ids.resize(cells) ||
+      !buffers.mask.resize(cells) ||
       !buffers.logits.resize(rows * static_cast<size_t>(facts->vocabulary)))
     return ATTN_ERROR_OUT_OF_MEMORY;
   memset(buffers.ids.data(), 0, cells * sizeof(int32_t));
   memset(buffers.mask.data(), 0, cells * sizeof(int32_t));
-  for (size_t i = 0; i < count; ++i)
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t first = rowOf(feeds[i].sequence) * seq;
     for (int64_t s = 0; s < feeds[i].piece; ++s) {
-      buffers.ids[rowOf(feeds[i]) * seq + s] = feeds[i].ids[s];
-      buffers.mask[rowOf(feeds[i]) * seq + s] = 1;
+      buffers.ids[first + s] = feeds[i].ids[s];
+      buffers.mask[first + s] = 1;
     }
+  }
   void *arguments[3] = {};
   int32_t ids = findInput(entry, "input_ids"), columns = findColumns(entry);
   arguments[ids] = buffers.ids.data();
@@ -89,10 +113,12 @@ attn_status Feeder::call(int32_t index, const Feed *feeds, size_t count,
   int64_t sizes[2] = {};
   sizes[columns] = seq;
   sizes[1 - columns] = batch;
-  const int64_t moved = isAlone ? feeds[0].sequence : 0;
-  session.states.exchange(0, moved);
+  // A sequence is never before its row, so those to come are still in place.
+  for (int64_t row = 0; row < batch; ++row)
+    session.states.exchange(row, buffers.order[row]);
   attn_status status = runEntry(session, index, sizes, arguments);
-  session.states.exchange(0, moved);
+  for (int64_t row = batch; row-- > 0;)
+    session.states.exchange(row, buffers.order[row]);
   return status;
 }
 

@@ -30,9 +30,10 @@ struct Feed {
 struct FeedBuffers {
   explicit FeedBuffers(Memory &memory)
       : ids(memory, "generating"), mask(memory, "generating"),
-        logits(memory, "generating") {}
+        logits(memory, "generating"), order(memory, "generating") {}
   Buffer<int32_t> ids, mask; ///< [batch][seq]
   Buffer<float> logits;      ///< [batch][vocabulary], or [batch][seq][...]
+  Buffer<int64_t> order;     ///< [batch]: sequences, smallest first
 };
 
 class Feeder {
@@ -48,7 +49,7 @@ public:
   attn_status step(Feed *feeds, size_t count);
   /// The logits behind what the last step() gave a sequence.
   float *logits(int64_t sequence) const {
-    return buffers.logits.data() + (isAlone ? 0 : sequence) * facts->vocabulary;
+    return buffers.logits.data() + rowOf(sequence) * facts->vocabulary;
   }
 
   /// Whether score() works in this library.
@@ -67,14 +68,13 @@ public:
 
 private:
   attn_status call(int32_t entry, const Feed *feeds, size_t count, bool all);
-  /// In the call at hand.
-  int64_t rowOf(const Feed &feed) const { return isAlone ? 0 : feed.sequence; }
+  bool orderSequences(const Feed *feeds, size_t count);
+  int64_t rowOf(int64_t sequence) const; ///< in the last call
 
   attn_session &session;
   FeedBuffers &buffers;
   const attn_generation *facts = nullptr;
   int64_t mostTokens = 1;
-  bool isAlone = false; ///< the last call had one feed
 };
 
 } // namespace attnrt

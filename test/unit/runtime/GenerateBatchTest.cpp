@@ -78,6 +78,24 @@ TEST_F(Batches, EachSequenceAsIfAlone) {
   EXPECT_EQ(heard.ids[0], Ids(all.begin() + 9, all.end()));
 }
 
+/// As many as are fed, whatever sequences they are: rows cost memory.
+TEST_F(Batches, CallsHaveNoRowsOfOthers) {
+  options[0].max_tokens = options[1].max_tokens = 4;
+  const std::pair<int64_t, int64_t> sequences[] = {{2, 0}, {1, 3}, {3, 2}};
+  for (auto [one, other] : sequences) {
+    ASSERT_EQ(attnrt_session_reset(session), ATTN_OK);
+    heard.ids.clear();
+    options[0].sequence = one;
+    options[1].sequence = other;
+    EXPECT_EQ(runAll(2), ATTN_OK) << attnrt_last_error();
+    EXPECT_EQ(rows, 2) << one << ", " << other;
+    EXPECT_EQ(heard.ids[one], likeliest(prompts[0], 4));
+    EXPECT_EQ(heard.ids[other], likeliest(prompts[1], 4));
+    EXPECT_EQ(length(one), 3 + 3);
+    EXPECT_EQ(length(other), 1 + 3);
+  }
+}
+
 TEST_F(Batches, EachHasItsOwnEnd) {
   heard.stopsAfter[0] = 2;
   options[2].max_tokens = 0;
