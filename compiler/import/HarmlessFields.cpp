@@ -22,6 +22,9 @@ static constexpr StringLiteral kHarmless[] = {
     "_name_or_path",
     "auto_map", // code that comes with a checkpoint: this compiler has its own
     "transformers.js_config",
+    // What a re-ranker makes of its logits, which are left to the caller.
+    "sentence_transformers",
+    "sbert_ce_default_activation_function",
     "name_or_path",
     "_commit_hash",
     "transformers_version",

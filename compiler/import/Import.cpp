@@ -118,12 +118,13 @@ LogicalResult FolderImport::read() {
 }
 
 LogicalResult FolderImport::chooseBounds() {
-  if (options.maxBatch < 1 || options.maxSeq < 0)
-    return reportError(&context, "A0140",
-                       "bounds of batch and sequence are " +
-                           Twine(options.maxBatch) + " and " +
-                           Twine(options.maxSeq) + "; expected at least 1",
-                       "give positive bounds");
+  constexpr int64_t kMost = int64_t(1) << 40; // as attn.size has it
+  if (options.maxBatch < 1 || options.maxBatch > kMost || options.maxSeq < 0)
+    return reportError(
+        &context, "A0140",
+        "bounds of batch and sequence are " + Twine(options.maxBatch) +
+            " and " + Twine(options.maxSeq) + "; expected 1 to " + Twine(kMost),
+        "give bounds that calls will have");
   maxSeq = decoder  ? decoder->getMaxPositions()
            : towers ? towers->getMaxPositions()
                     : encoder->getMaxPositions();

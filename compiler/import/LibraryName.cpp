@@ -35,7 +35,8 @@ static std::string makeIdentifier(StringRef path) {
       c = '_';
   if (name.empty() || isDigit(name.front()))
     name.insert(name.begin(), '_');
-  return name;
+  // A keyword, or what is left of letters that C does not have.
+  return isNameInC(name) ? name : "model_" + name;
 }
 
 // C11, C++20, their alternative tokens, and what attn/attn.h's headers make

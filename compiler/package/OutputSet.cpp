@@ -89,6 +89,11 @@ Error OutputSet::write(StringRef name, StringRef contents) {
   });
 }
 
+void removeUnfinished(StringRef path) {
+  if (sys::fs::is_regular_file(path))
+    (void)sys::fs::remove(path);
+}
+
 Error writeFile(StringRef path, function_ref<Error(raw_fd_ostream &os)> write) {
   std::error_code code;
   raw_fd_ostream os(path, code, sys::fs::OF_None);
@@ -99,6 +104,8 @@ Error writeFile(StringRef path, function_ref<Error(raw_fd_ostream &os)> write) {
   // A stream that goes with an error that nobody has seen ends the program.
   code = os.error();
   os.clear_error();
+  if (error || code)
+    removeUnfinished(path);
   if (error)
     return error;
   if (code)

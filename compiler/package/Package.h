@@ -26,8 +26,11 @@ class LLVMContext;
 
 namespace attnc {
 
+/// Takes away what was written of a file before writing failed; a device stays.
+void removeUnfinished(llvm::StringRef path);
+
 /// Writes a file through `write`; an error of the disk is returned, never
-/// fatal.
+/// fatal, and no half of a file stays.
 llvm::Error
 writeFile(llvm::StringRef path,
           llvm::function_ref<llvm::Error(llvm::raw_fd_ostream &os)> write);

@@ -9,6 +9,7 @@
 // by the trace that the library writes.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/package/Package.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Library.h"
 #include "compiler/tools/Perplexity.h"
@@ -243,6 +244,8 @@ Error draw(const Roofline &roof) {
     os.close();
     code = os.error();
     os.clear_error();
+    if (code)
+      removeUnfinished(svg);
   }
   if (code)
     return createStringError("error[A0732]: " + svg +

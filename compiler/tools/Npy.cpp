@@ -9,6 +9,7 @@
 // dictionary literal with descr, fortran_order and shape, then the elements.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/package/Package.h"
 #include "compiler/tools/Library.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
@@ -141,6 +142,7 @@ Error writeNpy(StringRef path, const HostTensor &tensor) {
   if (os.has_error()) {
     code = os.error();
     os.clear_error();
+    removeUnfinished(path);
     return npyError(path, "cannot be written: " + code.message());
   }
   return Error::success();

@@ -234,7 +234,9 @@ Error prepareFiles(const Library &library, Call &call) {
     Expected<HostTensor> tensor = readNpy(file);
     if (!tensor)
       return tensor.takeError();
-    files[name.str()] = std::move(*tensor);
+    if (!files.try_emplace(name.str(), std::move(*tensor)).second)
+      return runError("error[A0725]: --input gives '" + name +
+                      "' twice; give one file for each input");
   }
   StringRef preferred = library.entries().front().name;
   for (const LibraryEntry &entry : reverse(library.entries()))
@@ -421,6 +423,8 @@ int run() {
   bool hasPrompt = prompt.getNumOccurrences() || !promptIds.empty() || chat;
   if (chat && (prompt.getNumOccurrences() || !promptIds.empty()))
     return usage("give --message instead of --prompt with --chat", "run");
+  if (prompt.getNumOccurrences() && !promptIds.empty())
+    return usage("give either --prompt or --prompt-ids, not both", "run");
   if (!chat && (!messages.empty() || systemMessage.getNumOccurrences()))
     return usage("--message and --system need --chat", "run");
   if (chat && json && messages.empty())

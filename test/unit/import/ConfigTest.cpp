@@ -38,6 +38,16 @@ TEST_F(Config, TakesTheModelAsItIs) {
   EXPECT_EQ(messages, "");
 }
 
+TEST_F(Config, WhatAReRankerMakesOfItsLogitsIsTheCallers) {
+  edit("config.json", "sbert_ce_default_activation_function",
+       "torch.nn.modules.linear.Identity");
+  edit("config.json", "sentence_transformers",
+       Object{{"activation_fn", "torch.nn.modules.linear.Identity"},
+              {"version", "5.0.0"}});
+  EXPECT_NE(import(), nullptr) << messages;
+  EXPECT_EQ(messages, "");
+}
+
 TEST_F(Config, RefusesMissingFields) {
   for (llvm::StringRef key :
        {"hidden_size", "num_hidden_layers", "num_attention_heads",

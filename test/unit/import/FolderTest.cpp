@@ -107,7 +107,10 @@ TEST_F(Folder, BoundsFollowTheOptions) {
             std::string::npos)
       << messages;
   options.maxBatch = 0;
-  expectRefused("A0140", {"0 and 41; expected at least 1"}, options);
+  expectRefused("A0140", {"0 and 41; expected 1 to 1099511627776"}, options);
+  options.maxBatch = INT64_MAX;
+  expectRefused("A0140", {"9223372036854775807 and 41; expected 1 to"},
+                options);
 }
 
 TEST_F(Folder, TextsAreAsLongAsTheTokenizerAllows) {
@@ -136,6 +139,17 @@ TEST_F(Folder, TheNameIsACIdentifier) {
                  : "";
   };
   EXPECT_EQ(getName({}), "_2_layer_model") << messages;
+  for (auto [folder, name] :
+       {std::pair("int", "model_int"),
+        std::pair("\xE6\x97\xA5", "model____"), // a letter of three bytes
+        std::pair("_Layers", "model__Layers")}) {
+    copy("tiny-bert", folder);
+    auto model = importModel(context, path(folder), {});
+    ASSERT_NE(model, nullptr) << messages;
+    EXPECT_EQ(
+        (*model->module)->getAttrOfType<mlir::StringAttr>("attn.name").str(),
+        name);
+  }
   ImportOptions options;
   options.name = "a-b";
   EXPECT_EQ(getName(options), "");
