@@ -15,10 +15,10 @@
 //               generation, which only marks
 //   values      strings, integers, true, false, none, lists, dicts, namespace()
 //   filters     trim length upper lower title capitalize replace join first
-//   last
-//               list string int default items tojson safe
+//               last list string int default items tojson safe select reject
+//               selectattr rejectattr map (of an attribute)
 //   tests       defined undefined none string mapping iterable sequence number
-//               boolean true false odd even equalto
+//               boolean true false odd even equalto ne in
 //   methods     strip lstrip rstrip split startswith endswith upper lower title
 //               capitalize replace join get items keys values
 //   functions   raise_exception strftime_now range namespace

@@ -33,13 +33,13 @@ public:
   /// NULL, with the last error set, if there is no memory.
   void *allocate(size_t bytes) {
     bytes = (bytes + 15) & ~size_t(15);
-    if (bytes > kMost - held) {
-      fail(ATTN_ERROR_OUT_OF_MEMORY, "%s needs more than %zu bytes", what,
-           kMost);
-      return nullptr;
-    }
     if (!last || last->size - last->used < bytes) {
       size_t size = bytes > kChunk ? bytes : kChunk;
+      if (size > kMost - held) {
+        fail(ATTN_ERROR_OUT_OF_MEMORY, "%s needs more than %zu bytes", what,
+             kMost);
+        return nullptr;
+      }
       void *block = memory.allocate(sizeof(Chunk) + size, what);
       if (!block)
         return nullptr;

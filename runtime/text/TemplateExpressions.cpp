@@ -20,27 +20,39 @@ static constexpr uint32_t kMaxDepth = 256;
 
 #define NAME(slice) static_cast<int>((slice).size), (slice).text
 
-bool areEqual(const TemplateValue &left, const TemplateValue &right,
-              uint32_t depth) {
-  using Kind = TemplateValue::Kind;
-  auto isNumber = [](const TemplateValue &value) {
+/// Every value that is looked at is a step: values that share others may be
+/// far larger than the memory that holds them.
+bool TemplateRenderer::areEqual(const Value &left, const Value &right,
+                                uint32_t level) {
+  auto isNumber = [](const Value &value) {
     return value.is(Kind::Integer) || value.is(Kind::Boolean);
   };
   if (isNumber(left) && isNumber(right))
     return left.integer == right.integer;
-  if (left.kind != right.kind)
+  if (left.kind != right.kind || level > kMaxDepth || ++steps > kMaxSteps)
     return false;
   switch (left.kind) {
   case Kind::String:
     return left.text == right.text;
   case Kind::List:
-    if (left.list.count != right.list.count || depth > kMaxDepth)
+    if (left.list.count != right.list.count)
       return false;
     for (size_t i = 0; i < left.list.count; ++i)
-      if (!areEqual(left.list.items[i], right.list.items[i], depth + 1))
+      if (!areEqual(left.list.items[i], right.list.items[i], level + 1))
         return false;
     return true;
-  case Kind::Dict:
+  case Kind::Dict: {
+    size_t surplus = 0;
+    for (TemplateEntry *entry = right.dict->first; entry; entry = entry->next)
+      ++surplus;
+    for (TemplateEntry *entry = left.dict->first; entry; entry = entry->next) {
+      const Value *other = findIn(*right.dict, entry->key);
+      if (!other || !areEqual(entry->value, *other, level + 1))
+        return false;
+      --surplus;
+    }
+    return surplus == 0;
+  }
   case Kind::Namespace:
     return left.dict == right.dict;
   default:
@@ -48,7 +60,12 @@ bool areEqual(const TemplateValue &left, const TemplateValue &right,
   }
 }
 
-/// The member `name` of a dict or namespace; undefined if there is none.
+bool TemplateRenderer::checkSteps() {
+  return steps <= kMaxSteps ||
+         refuse("more than %llu steps",
+                static_cast<unsigned long long>(kMaxSteps));
+}
+
 bool TemplateRenderer::lookUp(const Value &object, Slice name, Value &value) {
   if (object.is(Kind::Undefined))
     return refuse("'%.*s' is undefined, so that it has no '%.*s'",
@@ -56,9 +73,8 @@ bool TemplateRenderer::lookUp(const Value &object, Slice name, Value &value) {
   value = Value();
   value.text = name;
   if (object.is(Kind::Dict) || object.is(Kind::Namespace))
-    for (TemplateEntry *entry = object.dict->first; entry; entry = entry->next)
-      if (entry->key == name)
-        value = entry->value;
+    if (const Value *found = findIn(*object.dict, name))
+      value = *found;
   return true;
 }
 
@@ -73,6 +89,8 @@ bool TemplateRenderer::evaluateElement(const Node &node, Value &value) {
     return false;
   if (key.is(Kind::String))
     return lookUp(object, key.text, value);
+  if (!checkRead(object))
+    return false;
   bool isList = object.is(Kind::List);
   if (!key.is(Kind::Integer) || (!isList && !object.is(Kind::String)))
     return refuse("%s is indexed by %s", describe(object.kind),
@@ -110,7 +128,8 @@ bool TemplateRenderer::index(const Node *node, int64_t otherwise,
 bool TemplateRenderer::evaluateRange(const Node &node, Value &value) {
   Value object;
   int64_t step = 0;
-  if (!evaluate(node.a, object) || !index(node.d, 1, step))
+  if (!evaluate(node.a, object) || !checkRead(object) ||
+      !index(node.d, 1, step))
     return false;
   if (step == 0)
     return refuse("a range of step 0");
@@ -180,7 +199,7 @@ bool TemplateRenderer::contains(const Value &whole, const Value &part,
   if (whole.is(Kind::List)) {
     for (size_t i = 0; i < whole.list.count && !found; ++i)
       found = areEqual(whole.list.items[i], part);
-    return true;
+    return checkSteps();
   }
   if (whole.is(Kind::String) && part.is(Kind::String)) {
     found = part.text.empty() ||
@@ -191,8 +210,7 @@ bool TemplateRenderer::contains(const Value &whole, const Value &part,
   }
   if ((whole.is(Kind::Dict) || whole.is(Kind::Namespace)) &&
       part.is(Kind::String)) {
-    for (TemplateEntry *entry = whole.dict->first; entry; entry = entry->next)
-      found |= entry->key == part.text;
+    found = findIn(*whole.dict, part.text) != nullptr;
     return true;
   }
   return refuse("%s cannot be looked for in %s", describe(part.kind),
@@ -207,6 +225,8 @@ bool TemplateRenderer::compare(const Node &node, Value &value) {
   Slice how = node.text;
   if (how == "==" || how == "!=") {
     holds = areEqual(left, right) == (how == "==");
+    if (!checkSteps())
+      return false;
   } else if (how == "in" || how == "not in") {
     if (!contains(right, left, holds))
       return false;
@@ -302,9 +322,9 @@ bool TemplateRenderer::evaluateOperator(const Node &node, Value &value) {
 }
 
 bool TemplateRenderer::evaluate(const Node *node, Value &value) {
-  if (++steps > kMaxSteps)
-    return refuse("more than %llu steps",
-                  static_cast<unsigned long long>(kMaxSteps));
+  ++steps;
+  if (!checkSteps())
+    return false;
   if (depth == kMaxDepth)
     return refuse("an expression nests deeper than %u levels", kMaxDepth);
   ++depth;

@@ -29,6 +29,30 @@ bool TemplateRenderer::evaluateArguments(const Node *first,
   return true;
 }
 
+/// The argument of this name, or the one at `index`; NULL if it is not given.
+const TemplateValue *TemplateRenderer::takeArgument(const Arguments &arguments,
+                                                    size_t index, Slice name) {
+  for (size_t i = 0; i < arguments.count; ++i)
+    if (arguments.names[i] == name ||
+        (i == index && arguments.names[i].empty()))
+      return &arguments.values[i];
+  return nullptr;
+}
+
+/// Refuses arguments by other names than these.
+bool TemplateRenderer::checkNames(const Arguments &arguments, Slice of,
+                                  std::initializer_list<const char *> known) {
+  for (size_t i = 0; i < arguments.count; ++i) {
+    bool isKnown = arguments.names[i].empty();
+    for (const char *name : known)
+      isKnown |= arguments.names[i] == name;
+    if (!isKnown)
+      return refuse("the argument '%.*s' of '%.*s' is not known by its name",
+                    NAME(arguments.names[i]), NAME(of));
+  }
+  return true;
+}
+
 /// Argument `index` of `name`, which must be a string.
 bool TemplateRenderer::takeString(const Arguments &arguments, size_t index,
                                   Slice name, Slice &text) {
@@ -136,10 +160,18 @@ bool TemplateRenderer::applyToString(Slice name, const Value &object,
     value = Value::boolean(fits && Slice(text.text + at, first.size) == first);
     return true;
   }
-  if (name == "replace")
-    return takeString(arguments, 0, name, first) &&
-           takeString(arguments, 1, name, second) &&
-           replace(text, first, second, value);
+  if (name == "replace") {
+    if (!takeString(arguments, 0, name, first) ||
+        !takeString(arguments, 1, name, second))
+      return false;
+    if (const Value &most = arguments.values[2];
+        arguments.count > 2 && !most.is(Kind::Integer))
+      return refuse("'replace' takes a number, and got %s",
+                    describe(most.kind));
+    return replace(text, first, second,
+                   arguments.count > 2 ? arguments.values[2].integer : -1,
+                   value);
+  }
   if (name == "upper" || name == "lower" || name == "title" ||
       name == "capitalize")
     return changeCase(text, name, value);
@@ -193,25 +225,11 @@ bool TemplateRenderer::applyToDict(Slice name, const Value &object,
   return true;
 }
 
-bool TemplateRenderer::applyToList(Slice name, const Value &object,
-                                   Value &value, bool &known) {
-  known = name == "first" || name == "last" || name == "list";
-  if (name == "list")
-    value = object;
-  else if (known) {
-    size_t count = object.list.count;
-    value = Value();
-    value.text = "the element of an empty list";
-    if (count)
-      value = object.list.items[name == "first" ? 0 : count - 1];
-  }
-  return true;
-}
-
 bool TemplateRenderer::callMethod(const Node &node, Value &value) {
   Value object;
   Arguments arguments;
-  if (!evaluate(node.a, object) || !evaluateArguments(node.b, arguments))
+  if (!evaluate(node.a, object) || !evaluateArguments(node.b, arguments) ||
+      !checkNames(arguments, node.text))
     return false;
   bool known = false;
   bool good = true;
@@ -232,14 +250,15 @@ bool TemplateRenderer::applyFilter(const Node &node, Value &value) {
     return false;
   Slice name = node.text;
   if (name == "default" || name == "d") {
-    bool alsoFalse = arguments.count > 1 && arguments.values[1].isTrue();
-    bool stays = alsoFalse ? object.isTrue() : !object.is(Kind::Undefined);
-    value = stays             ? object
-            : arguments.count ? arguments.values[0]
-                              : Value::string("");
-    return true;
+    const Value *other = takeArgument(arguments, 0, "default_value");
+    const Value *also = takeArgument(arguments, 1, "boolean");
+    bool stays =
+        also && also->isTrue() ? object.isTrue() : !object.is(Kind::Undefined);
+    value = stays ? object : other ? *other : Value::string("");
+    return checkNames(arguments, name, {"default_value", "boolean"});
   }
-  if (object.is(Kind::Undefined))
+  const bool isUndefined = object.is(Kind::Undefined);
+  if (isUndefined && (name == "tojson" || name == "int"))
     return refuse("'%.*s' is undefined, and the filter '%.*s' takes its value",
                   NAME(object.text), NAME(name));
   if (name == "tojson") {
@@ -248,6 +267,8 @@ bool TemplateRenderer::applyFilter(const Node &node, Value &value) {
     Buffer<char> json(out->memory(), "the chat template");
     return toJson(object, json, 0) && keep(json, value);
   }
+  if (!checkNames(arguments, name, {name == "map" ? "attribute" : ""}))
+    return false;
   if (name == "string" || name == "safe") {
     Slice text;
     bool good = toText(object, text);
@@ -258,13 +279,13 @@ bool TemplateRenderer::applyFilter(const Node &node, Value &value) {
     int64_t count = 0;
     if (object.is(Kind::String))
       count = countCharacters(object.text);
-    else if (object.is(Kind::List))
+    else if (object.is(Kind::List) && !object.list.isReadOnce)
       count = static_cast<int64_t>(object.list.count);
     else if (object.is(Kind::Dict))
       for (TemplateEntry *entry = object.dict->first; entry;
            entry = entry->next)
         ++count;
-    else
+    else if (!isUndefined)
       return refuse("%s has no length", describe(object.kind));
     value = Value::number(count);
     return true;
@@ -273,35 +294,25 @@ bool TemplateRenderer::applyFilter(const Node &node, Value &value) {
     value = Value::number(object.integer);
     return true;
   }
-  bool known = false, good = true;
-  if (object.is(Kind::String) && name != "join" && name != "items")
-    good = applyToString(name, object, arguments, value, known);
-  else if (object.is(Kind::Dict) && name == "items")
-    good = applyToDict(name, object, arguments, value, known);
-  else if (object.is(Kind::List) && name == "join") {
-    known = true;
-    Slice separator;
-    good =
-        (arguments.count == 0 || takeString(arguments, 0, name, separator)) &&
-        join(object.list, separator, value);
-  } else if (object.is(Kind::List))
-    good = applyToList(name, object, value, known);
+  // What is not there is an empty sequence, or text.
+  bool known = false;
+  bool good = applyToSequence(name, object, arguments, value, known);
+  if (good && !known && (object.is(Kind::String) || isUndefined))
+    good = applyToString(name, isUndefined ? Value::string("") : object,
+                         arguments, value, known);
   if (good && !known)
     return refuse("the filter '%.*s' does not take %s", NAME(name),
                   describe(object.kind));
   return good;
 }
 
-bool TemplateRenderer::applyTest(const Node &node, Value &value) {
-  Value object;
-  Arguments arguments;
-  if (!evaluate(node.a, object) || !evaluateArguments(node.b, arguments))
-    return false;
-  Slice name = node.text;
+bool TemplateRenderer::test(Slice name, const Value &object,
+                            const Value *argument, bool &holds) {
   Kind kind = object.kind;
   bool isMapping = kind == Kind::Dict;
-  bool isSequence = kind == Kind::List || kind == Kind::String || isMapping;
-  bool holds = false;
+  bool isSequence = (kind == Kind::List && !object.list.isReadOnce) ||
+                    kind == Kind::String || isMapping;
+  holds = false;
   if (name == "defined" || name == "undefined")
     holds = (kind == Kind::Undefined) == (name == "undefined");
   else if (name == "none")
@@ -312,7 +323,8 @@ bool TemplateRenderer::applyTest(const Node &node, Value &value) {
     holds = isMapping;
   else if (name == "iterable" || name == "sequence")
     // Jinja iterates over the undefined as over nothing.
-    holds = isSequence || kind == Kind::Undefined;
+    holds = isSequence || kind == Kind::Undefined ||
+            (kind == Kind::List && name == "iterable");
   else if (name == "number" || name == "integer")
     holds =
         kind == Kind::Integer || (name == "number" && kind == Kind::Boolean);
@@ -324,11 +336,28 @@ bool TemplateRenderer::applyTest(const Node &node, Value &value) {
     if (kind != Kind::Integer)
       return refuse("%s is neither odd nor even", describe(kind));
     holds = (object.integer % 2 == 0) == (name == "even");
-  } else if (arguments.count != 1) {
+  } else if (!argument) {
     return refuse("the test '%.*s' takes one argument", NAME(name));
+  } else if (name == "in") {
+    return contains(*argument, object, holds);
   } else {
-    holds = areEqual(object, arguments.values[0]);
+    holds = areEqual(object, *argument) == (name != "ne" && name != "!=");
   }
+  return checkSteps();
+}
+
+bool TemplateRenderer::applyTest(const Node &node, Value &value) {
+  Value object;
+  Arguments arguments;
+  bool holds = false;
+  if (!evaluate(node.a, object) || !evaluateArguments(node.b, arguments) ||
+      !checkNames(arguments, node.text))
+    return false;
+  if (arguments.count > 1)
+    return refuse("the test '%.*s' takes one argument", NAME(node.text));
+  const Value *argument = arguments.count ? &arguments.values[0] : nullptr;
+  if (!test(node.text, object, argument, holds))
+    return false;
   value = Value::boolean(holds);
   return true;
 }

@@ -22,17 +22,18 @@ static bool contains(const char *const (&names)[Count], Slice name) {
 
 bool isKnownFilter(Slice name) {
   static const char *const names[] = {
-      "trim",    "length", "upper", "lower",  "title", "capitalize", "count",
-      "replace", "join",   "first", "last",   "list",  "string",     "int",
-      "default", "d",      "items", "tojson", "safe"};
+      "trim",   "length",  "upper",   "lower", "title",      "capitalize",
+      "count",  "replace", "join",    "first", "last",       "list",
+      "string", "int",     "default", "d",     "items",      "tojson",
+      "safe",   "select",  "reject",  "map",   "selectattr", "rejectattr"};
   return contains(names, name);
 }
 
 bool isKnownTest(Slice name) {
   static const char *const names[] = {
-      "defined",  "undefined", "none",    "string", "mapping", "iterable",
-      "sequence", "number",    "boolean", "true",   "false",   "odd",
-      "even",     "equalto",   "eq",      "integer"};
+      "defined",  "undefined", "none",    "string",  "mapping", "iterable",
+      "sequence", "number",    "boolean", "true",    "false",   "odd",
+      "even",     "equalto",   "eq",      "integer", "ne",      "in"};
   return contains(names, name);
 }
 

@@ -129,15 +129,26 @@ TemplateNode *TemplateParser::parseSign(bool takesFilters) {
     value = parseSign(false);
   else
     value = parsePrimary();
+  value = parsePostfix(value);
+  while (status == ATTN_OK && takesFilters) {
+    if (skipOperator("|"))
+      value = parseFilter(value);
+    else if (skipName("is"))
+      value = parseTest(value);
+    else
+      break;
+    value = parsePostfix(value);
+  }
+  return value;
+}
+
+/// Members and elements of a value.
+TemplateNode *TemplateParser::parsePostfix(Node *value) {
   while (status == ATTN_OK) {
     if (skipOperator("."))
       value = parseMember(value);
     else if (skipOperator("["))
       value = parseSubscript(value);
-    else if (takesFilters && skipOperator("|"))
-      value = parseFilter(value);
-    else if (takesFilters && skipName("is"))
-      value = parseTest(value);
     else
       break;
   }
@@ -287,8 +298,9 @@ TemplateNode *TemplateParser::parseTest(Node *value) {
                   "is not known; ChatTemplate.h lists those that are");
   if (skipOperator("("))
     node->b = parseArguments();
-  else if (node->text == "equalto" || node->text == "eq")
-    node->b = parsePrimary();
+  else if (node->text == "equalto" || node->text == "eq" ||
+           node->text == "ne" || node->text == "in")
+    node->b = parsePostfix(parsePrimary());
   if (status != ATTN_OK)
     return nullptr;
   return isNegated ? make(NodeKind::Not, node) : node;

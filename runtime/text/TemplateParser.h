@@ -50,6 +50,7 @@ private:
   Node *parseConcatenation();
   Node *parseProduct();
   Node *parseSign(bool takesFilters = true);
+  Node *parsePostfix(Node *value);
   Node *parsePrimary();
   Node *parseName();
   Node *parseSequence(const char *close, NodeKind kind);

@@ -50,7 +50,7 @@ bool TemplateValue::isTrue() const {
   case Kind::String:
     return !text.empty();
   case Kind::List:
-    return list.count != 0;
+    return list.isReadOnce || list.count != 0;
   case Kind::Dict:
     return dict->first != nullptr;
   case Kind::Namespace:
@@ -116,11 +116,17 @@ bool TemplateRenderer::put(TemplateDict &dict, Slice key, const Value &value) {
   return *last || outOfMemory();
 }
 
+TemplateValue *TemplateRenderer::findIn(const TemplateDict &dict, Slice key) {
+  for (TemplateEntry *entry = dict.first; entry; entry = entry->next)
+    if (entry->key == key)
+      return &entry->value;
+  return nullptr;
+}
+
 TemplateValue *TemplateRenderer::find(Slice name) {
   for (TemplateScope *around = scope; around; around = around->outer)
-    for (TemplateEntry *entry = around->names.first; entry; entry = entry->next)
-      if (entry->key == name)
-        return &entry->value;
+    if (Value *found = findIn(around->names, name))
+      return found;
   return nullptr;
 }
 
@@ -166,9 +172,11 @@ bool TemplateRenderer::start(const ChatMessage *messages, size_t count) {
     if (!token.text.empty() &&
         !put(global.names, token.name, Value::string(token.text)))
       return false;
-  // Templates ask whether this one is defined before they call it.
-  if (!put(global.names, "strftime_now", none))
-    return false;
+  // Templates ask whether these are defined before they call them.
+  for (const char *name :
+       {"strftime_now", "raise_exception", "range", "namespace"})
+    if (!put(global.names, name, none))
+      return false;
   return put(global.names, "messages", list) &&
          put(global.names, "add_generation_prompt",
              Value::boolean(variables.addGenerationPrompt)) &&
@@ -195,10 +203,9 @@ TemplateRenderer::Flow TemplateRenderer::runBody(const Node *first) {
 
 TemplateRenderer::Flow TemplateRenderer::runStatement(const Node &node) {
   line = node.line;
-  if (++steps > kMaxSteps) {
-    refuse("more than %llu steps", static_cast<unsigned long long>(kMaxSteps));
+  ++steps;
+  if (!checkSteps())
     return Flow::Failed;
-  }
   Value value;
   switch (node.kind) {
   case NodeKind::Text:
@@ -240,6 +247,8 @@ bool TemplateRenderer::runSet(const Node &node) {
   } else if (!evaluate(node.a, value)) {
     return false;
   }
+  if (!checkRead(value))
+    return false;
   if (node.second.empty())
     return put(scope->names, node.text, value);
   Value *object = find(node.text);
@@ -278,7 +287,9 @@ bool TemplateRenderer::makeLoop(size_t index, const TemplateList &list,
               put(dict, "revindex0", Value::number(count - at - 1)) &&
               put(dict, "first", Value::boolean(at == 0)) &&
               put(dict, "last", Value::boolean(at + 1 == count)) &&
-              put(dict, "length", Value::number(count));
+              put(dict, "length", Value::number(count)) &&
+              put(dict, "depth", Value::number(1)) && // none is recursive
+              put(dict, "depth0", Value::number(0));
   if (good && at > 0)
     good = put(dict, "previtem", list.items[index - 1]);
   if (good && at + 1 < count)
@@ -288,14 +299,15 @@ bool TemplateRenderer::makeLoop(size_t index, const TemplateList &list,
 
 TemplateRenderer::Flow TemplateRenderer::runFor(const Node &node) {
   Value all;
-  if (!evaluate(node.a, all))
+  TemplateList list;
+  bool known = false;
+  if (!evaluate(node.a, all) || !toSequence(all, list, known))
     return Flow::Failed;
-  if (!all.is(Kind::List)) {
+  if (!known) {
     refuse("a loop over %s", describe(all.kind));
     return Flow::Failed;
   }
   // The elements that meet the condition are what `loop` counts.
-  TemplateList list = all.list;
   if (node.d) {
     Value kept;
     if (!makeList(list.count, kept))

@@ -15,6 +15,8 @@
 #include "ChatTemplate.h"
 #include "TemplateTree.h"
 
+#include <initializer_list>
+
 namespace attnrt {
 
 /// A template that does not end is stopped after as many.
@@ -25,6 +27,9 @@ struct TemplateValue;
 struct TemplateList {
   TemplateValue *items = nullptr;
   size_t count = 0;
+  /// One of Python's generators: it is true, has no length and may be read one
+  /// time, by a loop or a filter.
+  bool isReadOnce = false;
 };
 
 struct TemplateEntry;
@@ -105,6 +110,9 @@ private:
   bool lookUp(const Value &object, Slice name, Value &value);
   bool index(const Node *node, int64_t otherwise, int64_t &number);
 
+  bool areEqual(const Value &left, const Value &right, uint32_t level = 0);
+  bool checkSteps();
+
   // Functions, filters, tests and methods: TemplateFunctions.cpp.
   struct Arguments {
     Value values[3];
@@ -118,19 +126,33 @@ private:
   bool callMethod(const Node &node, Value &value);
   bool applyFilter(const Node &node, Value &value);
   bool applyTest(const Node &node, Value &value);
+  bool test(Slice name, const Value &object, const Value *argument,
+            bool &holds);
   bool applyToString(Slice name, const Value &object,
                      const Arguments &arguments, Value &value, bool &known);
   bool applyToDict(Slice name, const Value &object, const Arguments &arguments,
                    Value &value, bool &known);
-  bool applyToList(Slice name, const Value &object, Value &value, bool &known);
+  static const Value *takeArgument(const Arguments &arguments, size_t index,
+                                   Slice name);
+  bool checkNames(const Arguments &arguments, Slice of,
+                  std::initializer_list<const char *> known = {});
   bool takeString(const Arguments &arguments, size_t index, Slice name,
                   Slice &text);
+
+  // Sequences: TemplateSequences.cpp.
+  bool toSequence(const Value &value, TemplateList &list, bool &known);
+  bool checkRead(const Value &value);
+  bool applyToSequence(Slice name, const Value &object,
+                       const Arguments &arguments, Value &value, bool &known);
+  bool select(Slice name, const TemplateList &list, const Arguments &arguments,
+              Value &value);
+  bool map(const TemplateList &list, const Arguments &arguments, Value &value);
 
   // Text: TemplateText.cpp.
   bool strip(Slice text, const char *blanks, size_t blankCount, bool left,
              bool right, Value &value);
   bool split(Slice text, const Value &separator, int64_t most, Value &value);
-  bool replace(Slice text, Slice from, Slice to, Value &value);
+  bool replace(Slice text, Slice from, Slice to, int64_t most, Value &value);
   bool join(const TemplateList &list, Slice separator, Value &value);
   bool changeCase(Slice text, Slice how, Value &value);
   bool slice(Slice text, int64_t begin, int64_t end, int64_t step,
@@ -140,6 +162,7 @@ private:
   bool formatTime(Slice format, Value &value);
   bool keep(const Buffer<char> &text, Value &value);
 
+  static Value *findIn(const TemplateDict &dict, Slice key);
   Value *find(Slice name);
   bool put(TemplateDict &dict, Slice key, const Value &value);
   bool makeList(size_t count, Value &value);
@@ -159,10 +182,9 @@ private:
 
 /// "a string", "a list"...: for messages.
 const char *describe(TemplateValue::Kind kind);
-/// Characters of UTF-8 text.
+/// Characters of UTF-8 text, and the bytes of the one at `at`.
 int64_t countCharacters(Slice text);
-bool areEqual(const TemplateValue &left, const TemplateValue &right,
-              uint32_t depth = 0);
+size_t characterSize(Slice text, size_t at);
 
 } // namespace attnrt
 

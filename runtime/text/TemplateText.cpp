@@ -27,8 +27,7 @@ int64_t countCharacters(Slice text) {
   return count;
 }
 
-/// The bytes of the character at `at`.
-static size_t characterSize(Slice text, size_t at) {
+size_t characterSize(Slice text, size_t at) {
   size_t size = 1;
   while (at + size < text.size && isContinuation(text.text[at + size]))
     ++size;
@@ -129,13 +128,15 @@ bool TemplateRenderer::split(Slice text, const Value &separator, int64_t most,
   return true;
 }
 
-bool TemplateRenderer::replace(Slice text, Slice from, Slice to, Value &value) {
+bool TemplateRenderer::replace(Slice text, Slice from, Slice to, int64_t most,
+                               Value &value) {
   if (from.empty())
     return refuse("'replace' takes a string that is not empty");
   Buffer<char> all(out->memory(), "the chat template");
   for (size_t at = 0; at < text.size;) {
-    bool found =
-        text.size - at >= from.size && Slice(text.text + at, from.size) == from;
+    bool found = most != 0 && text.size - at >= from.size &&
+                 Slice(text.text + at, from.size) == from;
+    most -= found;
     bool good = found ? all.append(to.text, to.size) : all.push(text.text[at]);
     if (!good)
       return outOfMemory();

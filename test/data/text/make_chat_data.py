@@ -220,6 +220,52 @@ MISTRAL = """{%- if messages[0]["role"] == "system" %}
 {%- endfor %}
 """
 
+# As later Llamas and Mistrals filter tools and messages.
+FILTERS = """{%- if messages[0]["role"] == "system" %}
+    {%- set system_message = messages[0]["content"] %}
+    {%- set loop_messages = messages[1:] %}
+{%- else %}
+    {%- set loop_messages = messages %}
+{%- endif %}
+{%- if not tools is defined %}
+    {%- set tools = none %}
+{%- endif %}
+{%- if builtin_tools is defined %}
+    {{- "Tools: " + builtin_tools | reject('equalto', 'code_interpreter') | join(", ") + "\\n\\n"}}
+{%- endif %}
+{%- set user_messages = loop_messages | selectattr("role", "equalto", "user") | list %}
+{%- for message in loop_messages | rejectattr("role", "equalto", "tool") | rejectattr("role", "equalto", "tool_results") | selectattr("tool_calls", "undefined") %}
+    {%- if (message["role"] == "user") != (loop.index0 % 2 == 0) %}
+        {{- raise_exception("roles must alternate user/assistant/user/assistant/...") }}
+    {%- endif %}
+{%- endfor %}
+{{- bos_token }}
+{%- for message in loop_messages %}
+    {%- if message["role"] == "user" %}
+        {%- if tools is not none and (message == user_messages[-1]) %}
+            {{- "[AVAILABLE_TOOLS] [" }}
+            {%- for tool in tools %}
+                {%- set tool = tool.function %}
+                {%- for key, val in tool.items() if key != "return" %}
+                    {{- '"' + key + '": ' + val|tojson }}
+                {%- endfor %}
+            {%- endfor %}
+            {{- "[/AVAILABLE_TOOLS]" }}
+        {%- endif %}
+        {%- if message == user_messages[-1] and system_message is defined %}
+            {{- "[INST] " + system_message + "\\n\\n" + message["content"] + "[/INST]" }}
+        {%- else %}
+            {{- "[INST] " + message["content"] + "[/INST]" }}
+        {%- endif %}
+    {%- elif message["role"] == "assistant" %}
+        {{- " " + message["content"]|trim + eos_token }}
+        {%- for tool_call in message.tool_calls %}
+            {{- tool_call.function | tojson }}
+        {%- endfor %}
+    {%- endif %}
+{%- endfor %}
+"""
+
 SMALL = [
     # White space.
     "a\n{% if true %}\nb\n{% endif %}\nc\n",
@@ -319,6 +365,27 @@ SMALL = [
     "{{ missing | trim if false else missing.x }}",
     "{% for x in 5 %}{% endfor %}",
     "{{ range(200000) | length }}",
+    # Sequences, and what is not there.
+    "{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | join('|') }}",
+    "{{ messages | selectattr('role', 'ne', 'user') | list | length }} {{ messages | rejectattr('role', 'in', ['user']) | list | length }}",
+    "{{ messages | selectattr('role') | list | length }} {{ messages | selectattr('x', 'defined') | list | length }} {{ messages | rejectattr('x') | list | length }}",
+    "{{ [1, 2, 3] | select('odd') | join }} {{ [0, 1] | select | join }} {{ [1, 2, none] | reject('none') | join(',') }} {{ [1, 2] | reject('==', 1) | first }} {{ [1, 2] | select('!=', 1) | list | last }}",
+    "{% if messages | selectattr('role', 'equalto', 'nobody') %}a generator is true{% endif %}",
+    "{{ (messages | selectattr('role', 'equalto', 'user') | list)[-1].content }} {{ [1] | select('odd') is iterable }}",
+    "{% for c in 'äb' %}{{ loop.index }}{{ c }}{% endfor %} {% for key in messages[0] %}{{ key }},{% endfor %} {{ 'äb' | list | join('-') }} {{ 'äb' | first }}{{ 'äb' | last }} {{ {'a': 1, 'b': 2} | join(',') }} {{ {'a': 1} | first }}",
+    "{% for call in messages[0].tool_calls %}x{% else %}none{% endfor %}|{{ x | trim }}|{{ x | length }}|{{ x | upper }}|{{ x | list | length }}|{{ x | join }}|{{ x | first is defined }}|{{ x | string }}|{% for a, b in x | items %}x{% endfor %}|",
+    "{{ {'a': 1, 'b': [1]} == {'b': [1], 'a': 1} }} {{ {'a': 1} == {'a': 1, 'b': 2} }} {{ {'a': 1, 'b': 2} == {'a': 1} }} {{ {} == {} }} {{ {'a': 1} == {'b': 1} }} {{ {'role': 'x'} in messages }} {{ messages[0] in messages }}",
+    "{{ 'aaa' | replace('a', 'b', 2) }} {{ 'aaa'.replace('a', 'b', 0) }} {{ 'aaa'.replace('a', 'b', -1) }}",
+    "{{ x | default(default_value='d') }} {{ '' | default(boolean=true, default_value='e') }} {{ x | default(boolean=true) }}|",
+    "{{ range is defined and namespace is defined and raise_exception is defined and strftime_now is defined }}",
+    "{% for a in [1] %}{% for b in [1] %}{{ loop.depth }}{{ loop.depth0 }}{% endfor %}{% endfor %}",
+    "{{ messages[0].role is equalto messages[0]['role'] }} {{ 'a' is in ['b', 'a'] }} {{ 3 is ne 3 }} {{ 'x' is in messages[0].content[:2] }}",
+    "{{ [1] | select('odd') | length }}",
+    "{{ [1] | select('odd') | last }}",
+    "{{ [1] | select('nothing') | list }}",
+    "{{ [1] | select('equalto') | list }}",
+    "{{ x | tojson }}",
+    "{{ x | int }}",
 ]
 
 CONVERSATIONS = [
@@ -349,7 +416,7 @@ def hexed(text):
     return text.encode().hex() or "-"
 
 
-for template in [CHATML, LLAMA2, LLAMA3, GEMMA, PHI3, QWEN3, MISTRAL]:
+for template in [CHATML, LLAMA2, LLAMA3, GEMMA, PHI3, QWEN3, MISTRAL, FILTERS]:
     for messages in CONVERSATIONS:
         for continues in (True, False):
             prompt = render(template, messages, continues)

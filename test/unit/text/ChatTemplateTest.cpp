@@ -104,7 +104,7 @@ TEST(ChatTemplate, RefusesByName) {
   };
   expect("a\n{% macro x() %}{% endmacro %}",
          "line 2: the statement 'macro' is not known; known are if");
-  expect("{{ messages | selectattr('role') }}", "the filter 'selectattr'");
+  expect("{{ messages | sort }}", "the filter 'sort'");
   expect("{{ 'a'.zfill(3) }}", "the method 'zfill'");
   expect("{{ cycler(1) }}", "the function 'cycler'");
   expect("{{ 1 is divisibleby(3) }}", "the test 'divisibleby'");
@@ -178,7 +178,16 @@ TEST(ChatTemplate, MessagesThatATemplateFailsOn) {
       "chat template, line 2: the template refuses these messages: no roles");
   expect("{{ a.b }}", "'a' is undefined, so that it has no 'b'");
   expect("{{ messages }}", "a list cannot stand in a prompt; 'tojson'");
-  expect("{{ a | trim }}", "'a' is undefined, and the filter 'trim'");
+  expect("{{ a | int }}", "'a' is undefined, and the filter 'int'");
+  expect("{{ 'a' | trim(chars='a') }}", "'chars' of 'trim' is not known by");
+  expect("{{ 'a'.split(sep='a') }}", "'sep' of 'split' is not known by");
+  expect("{{ 'a'.replace('a', 'b', 'c') }}", "'replace' takes a number");
+  expect("{{ [1] | select('x') }}", "the test 'x' is not known");
+  expect("{{ [1] | map('upper') }}", "takes attribute = a string");
+  expect("{% set x = [1] | select %}", "can be read one time only");
+  expect("{{ ([1] | select)[0] }}", "can be read one time only");
+  expect("{{ ([1] | select)[:1] }}", "can be read one time only");
+  expect("{{ [1] | select | length }}", "a list has no length");
   expect("{{ 1 | trim }}", "the filter 'trim' does not take a number");
   expect("{{ 'a'.get('b') }}", "a string has no method 'get'");
   expect("{{ 1 | length }}", "a number has no length");
@@ -213,7 +222,7 @@ TEST(ChatTemplate, MessagesThatATemplateFailsOn) {
   expect("{{ 1 is equalto(1, 2) }}", "the test 'equalto' takes one argument");
   expect("{% set x = 1 %}{% set x.y = 2 %}", "'x' is no namespace");
   expect("{% for a, b in [1] %}{% endfor %}", "cannot be cut into two");
-  expect("{% for a in messages[0] %}{% endfor %}", "a loop over a dict");
+  expect("{% for a in 1 %}{% endfor %}", "a loop over a number");
 }
 
 TEST(ChatTemplate, EndlessTemplatesAreStopped) {
@@ -221,9 +230,11 @@ TEST(ChatTemplate, EndlessTemplatesAreStopped) {
                   "{% for c in n %}{{ 1 }}{% endfor %}{% endfor %}{% endfor %}",
                   kTwo);
   EXPECT_NE(steps.status, ATTN_OK);
-  Rendering adding("{% set ns = namespace(n=0) %}{% for a in range(99999) %}"
-                   "{% if 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 %}{% endif %}"
-                   "{% endfor %}",
+  std::string sum = "1";
+  for (int i = 0; i < 50; ++i)
+    sum += " + 1";
+  Rendering adding("{% for a in range(20000) %}{% if " + sum +
+                       " %}{% endif %}{% endfor %}",
                    kTwo);
   EXPECT_EQ(adding.status, ATTN_ERROR_INVALID_ARGUMENT);
   EXPECT_THAT(adding.error, HasSubstr("more than 1000000 steps"));
@@ -233,6 +244,20 @@ TEST(ChatTemplate, EndlessTemplatesAreStopped) {
                      kTwo);
   EXPECT_EQ(doubling.status, ATTN_ERROR_OUT_OF_MEMORY);
   EXPECT_THAT(doubling.error, HasSubstr("needs more than 67108864 bytes"));
+  // Lists of some sizes, until what is left is less than a chunk.
+  Rendering loops("{% for a in range(99999) %}{% for b in range(99999) %}"
+                  "{% endfor %}{% endfor %}",
+                  kTwo);
+  EXPECT_EQ(loops.status, ATTN_ERROR_OUT_OF_MEMORY);
+  EXPECT_THAT(loops.error, HasSubstr("needs more than 67108864 bytes"));
+  // Two values of 2^60 elements in the memory of 120.
+  Rendering sharing("{% set ns = namespace(a=[1], b=[1]) %}"
+                    "{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}"
+                    "{% set ns.b = [ns.b, ns.b] %}{% endfor %}"
+                    "{{ ns.a == ns.b }}",
+                    kTwo);
+  EXPECT_EQ(sharing.status, ATTN_ERROR_INVALID_ARGUMENT);
+  EXPECT_THAT(sharing.error, HasSubstr("more than 1000000 steps"));
 }
 
 TEST(ChatTemplate, DeepValuesAreStopped) {
