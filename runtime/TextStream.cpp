@@ -9,7 +9,8 @@
 // A token's text depends on its neighbours: decoders strip the first token's
 // space and join bytes to characters. So the text of some tokens is what the
 // text gains by them: decode(context + tokens) without decode(context). While
-// it ends in U+FFFD, bytes of a character may be missing.
+// it ends in U+FFFD, bytes of a character may be missing. A context of tokens
+// that say nothing is none: it goes on to one that says something.
 //
 //===----------------------------------------------------------------------===//
 #include "TextStream.h"
@@ -38,7 +39,7 @@ attn_status TextStream::start(const Detokenizer *opened, const int32_t *prompt,
   // Decoders that say U+FFFD for each byte of a run that is no text, as
   // ByteFallback does, must not begin within a character.
   size_t size = promptCount < kContext ? promptCount : kContext;
-  for (size_t most = size + kMostPieces - 1;; ++size) {
+  for (size_t most = size + kMostPieces - 1;;) {
     ids.clear();
     before.clear();
     if (!ids.append(prompt + promptCount - size, size))
@@ -49,8 +50,14 @@ attn_status TextStream::start(const Detokenizer *opened, const int32_t *prompt,
         ids.data(), size, /*skipsSpecial=*/true, scratch, before);
     if (status != ATTN_OK)
       return status;
+    if (before.empty()) {
+      size = promptCount < 2 * size ? promptCount : 2 * size;
+      most = size + kMostPieces - 1;
+      continue;
+    }
     if (before.size() < 3 || memcmp(before.data(), kReplacement, 3) != 0)
       break;
+    ++size;
   }
   told = middle = size;
   return ATTN_OK;
@@ -75,16 +82,38 @@ attn_status TextStream::decodeNew(bool last) {
       size >= 3 && memcmp(after.data() + size - 3, kReplacement, 3) == 0;
   if (isIncomplete && !last && ids.size() - told < kMostPieces)
     return ATTN_OK;
-  size_t old = before.size() < size ? before.size() : size;
+  size_t old = before.size();
+  // A byte that does not belong to a run takes the run's characters along, as
+  // ByteFallback has it. They are told: the new tokens speak for themselves.
+  if (old > size || (old && memcmp(before.data(), after.data(), old) != 0)) {
+    first = middle = told;
+    after.clear();
+    status = detokenizer->decode(ids.data() + told, ids.size() - told,
+                                 /*skipsSpecial=*/true, scratch, after);
+    if (status != ATTN_OK)
+      return status;
+    size = after.size();
+    old = 0;
+  }
   if (!held.append(after.data() + old, size - old))
     return ATTN_ERROR_OUT_OF_MEMORY;
   told = ids.size();
-  // Here a character ends: a place for later contexts to begin.
-  if (told - middle >= kContext) {
+  return moveContext();
+}
+
+/// Here a character ends: a place for later contexts to begin.
+attn_status TextStream::moveContext() {
+  if (told - middle < kContext)
+    return ATTN_OK;
+  before.clear();
+  attn_status status =
+      detokenizer->decode(ids.data() + middle, told - middle,
+                          /*skipsSpecial=*/true, scratch, before);
+  if (status == ATTN_OK && !before.empty()) {
     first = middle;
     middle = told;
   }
-  return ATTN_OK;
+  return status;
 }
 
 /// The bytes of `held` that cannot be part of a stop string.

@@ -38,6 +38,7 @@ public:
 
 private:
   attn_status decodeNew(bool last);
+  attn_status moveContext();
   size_t releasable() const;
 
   const Detokenizer *detokenizer = nullptr;

@@ -104,6 +104,31 @@ TEST_F(Streaming, SpecialTokensSayNothing) {
   EXPECT_EQ(run({2}, {1, 3, 1}), (Pieces{"", " two", "", ""}));
 }
 
+TEST_F(Streaming, TokensThatSayNothingAreNoContext) {
+  for (size_t count = 0; count < 40; ++count) {
+    // Special tokens at the prompt's end, or among those that come.
+    std::vector<int32_t> prompt = {1, 2}, tokens(count, 1);
+    prompt.insert(prompt.end(), count, 1);
+    EXPECT_EQ(run(prompt, {3, 4}), (Pieces{" two", "s", ""})) << count;
+    tokens.push_back(3);
+    Pieces expected(count, "");
+    expected.insert(expected.end(), {" two", ""});
+    EXPECT_EQ(run({1, 2}, tokens), expected) << count;
+    // All there is says nothing: the first space is the text's.
+    EXPECT_EQ(run(std::vector<int32_t>(count, 1), {3}), (Pieces{"two", ""}));
+  }
+}
+
+TEST_F(Streaming, ALoneByteChangesNothingThatWasTold) {
+  // The decoder takes a whole run of bytes for none if it is not UTF-8.
+  std::string lone = "\xef\xbf\xbd";
+  EXPECT_EQ(run({1, 2}, {7, 8, 9, 4, 3}),
+            (Pieces{"", "é", "", lone + "s", " two", ""}));
+  EXPECT_EQ(run({1, 2}, {7, 8, 9}), (Pieces{"", "é", "", lone}));
+  EXPECT_EQ(run({1, 2, 7, 8}, {9, 4, 7, 8}),
+            (Pieces{"", lone + "s", "", "é", ""}));
+}
+
 TEST_F(Streaming, StopStringsAreHeldBack) {
   EXPECT_EQ(run({1}, {2, 5, 6, 3}, {"three"}), (Pieces{"one", " ", "|"}));
   EXPECT_EQ(run({1}, {2, 5, 3, 4}, {"three"}),
