@@ -84,10 +84,14 @@ attn_status fail(attn_status status, const char *format, ...) {
   va_end(arguments);
   if (length >= static_cast<int>(kErrorCapacity))
     memcpy(message + kErrorCapacity - 4, "...", 4);
-  for (char *at = message; *at; ++at)
-    if (static_cast<unsigned char>(*at) < 0x20 || *at == 0x7f)
-      *at = '?';
+  makeLine(message);
   return status;
+}
+
+void makeLine(char *text) {
+  for (; *text; ++text)
+    if (static_cast<unsigned char>(*text) < 0x20 || *text == 0x7f)
+      *text = '?';
 }
 
 const char *lastError() {

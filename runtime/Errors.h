@@ -26,6 +26,9 @@ constexpr size_t kErrorCapacity = 1024;
 attn_status fail(attn_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/// Makes text one line: control bytes become '?'.
+void makeLine(char *text);
+
 /// The calling thread's last error; "no error" before the first.
 const char *lastError();
 

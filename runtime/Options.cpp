@@ -128,8 +128,10 @@ void Log::print(attn_log_level level, const char *format, ...) const {
   va_start(arguments, format);
   int length = vsnprintf(line, sizeof(line), format, arguments);
   va_end(arguments);
-  if (length >= 0)
-    callback(context, level, line);
+  if (length < 0)
+    return;
+  makeLine(line); // paths come from outside
+  callback(context, level, line);
 }
 
 } // namespace attnrt

@@ -6,13 +6,16 @@
 //===----------------------------------------------------------------------===//
 //
 // print() formats straight into what is left of the buffer, quote() escapes
-// what RFC 8259 wants escaped.
+// what RFC 8259 wants escaped: names and paths are the caller's bytes.
 //
 //===----------------------------------------------------------------------===//
 #include "Writer.h"
 
+#include "text/Utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 namespace attnrt {
 
@@ -43,15 +46,19 @@ void Writer::put(char byte) {
 
 void Writer::quote(const char *text) {
   put('"');
-  for (; *text; ++text) {
+  size_t length = 0;
+  for (size_t left = strlen(text); left; text += length, left -= length) {
     unsigned char byte = static_cast<unsigned char>(*text);
-    if (byte == '"' || byte == '\\') {
+    if (!scanCharacter(text, left, length)) {
+      print("\\ufffd");
+    } else if (byte == '"' || byte == '\\') {
       put('\\');
       put(*text);
     } else if (byte < 0x20 || byte == 0x7f) {
       print("\\u%04x", byte);
     } else {
-      put(*text);
+      for (size_t i = 0; i < length; ++i)
+        put(text[i]);
     }
   }
   put('"');

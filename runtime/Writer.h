@@ -22,7 +22,7 @@ public:
   Writer(char *buffer, size_t capacity);
 
   void print(const char *format, ...) __attribute__((format(printf, 2, 3)));
-  /// A JSON string with its quotes. Bytes above 0x7f pass as they are.
+  /// A JSON string with its quotes. What is no UTF-8 becomes U+FFFD.
   void quote(const char *text);
   /// Bytes of the whole text without the NUL, those left out included.
   size_t length() const { return written; }
