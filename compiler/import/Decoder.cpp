@@ -52,6 +52,14 @@ static const Architecture *findArchitecture(const ConfigFile &file) {
 
 bool isDecoder(const ConfigFile &file) { return findArchitecture(file); }
 
+std::string listDecoders() {
+  std::string text;
+  for (const Architecture &known : kArchitectures)
+    text += (text.empty() ? "" : "; ") + known.modelType.str() + " (" +
+            known.languageModel.str() + ")";
+  return text;
+}
+
 std::unique_ptr<Decoder> readDecoder(MLIRContext *context,
                                      const ConfigFile &file,
                                      const WeightTable &weights) {

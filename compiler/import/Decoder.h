@@ -89,6 +89,8 @@ private:
 
 /// True if the config names an architecture of this registry.
 bool isDecoder(const ConfigFile &config);
+/// Types and classes, for messages.
+std::string listDecoders();
 
 /// Reads the numbers of a model from its config; null if anything is wrong,
 /// which is reported then.

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Encoder.h"
+#include "compiler/import/Decoder.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Json.h"
 #include "compiler/import/Towers.h"
@@ -193,8 +194,9 @@ std::unique_ptr<Encoder> readEncoder(mlir::MLIRContext *context,
   const Architecture *architecture = findArchitecture(modelType, classes);
   auto refuse = [&](const Twine &what) {
     (void)reportError(context, "A0110", file.path + ": " + what,
-                      "known architectures: " + listKnown() + "; " +
-                          listTowerModels());
+                      "known architectures: " + listKnown() +
+                          "; by 'model_type' alone: " + listTowerModels() +
+                          "; " + listDecoders());
     return nullptr;
   };
   if (!architecture && !modelType.empty())

@@ -334,6 +334,8 @@ int readStages(CompileOptions &options) {
                      "' is not a stage; `attnc compile --emit=list` lists "
                      "them",
                  "compile");
+  if (!emit.empty() && json)
+    return usage("--emit prints text and does not go with --json", "compile");
   return kSuccess;
 }
 

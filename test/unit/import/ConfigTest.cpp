@@ -126,7 +126,10 @@ TEST_F(Config, ReportsEveryFieldAtOnce) {
 TEST_F(Config, RefusesUnknownArchitecturesAndListsThoseKnown) {
   edit("config.json", "model_type", "mamba");
   expectRefused("A0110", {"unknown architecture 'mamba'",
-                          "known architectures: bert ('BertModel', "});
+                          "known architectures: bert ('BertModel', ",
+                          "by 'model_type' alone: vit (ViTModel, ",
+                          "; gpt2 (GPT2LMHeadModel); llama (LlamaForCausalLM)",
+                          "bloom (BloomForCausalLM)"});
   edit("config.json", "model_type", std::nullopt);
   edit("config.json", "architectures", Array{"GPT2LMHeadModel"});
   expectRefused("A0110", {"unknown architecture 'GPT2LMHeadModel'"});
