@@ -187,7 +187,7 @@ double CostModel::getWeightCycles(const Product &product) const {
 }
 
 int64_t CostModel::getBlockRows(int64_t rowBytes, int64_t tileRows) const {
-  int64_t rows = machine.l2Bytes / 2 / rowBytes;
+  int64_t rows = machine.l2Bytes / 2 / std::max<int64_t>(rowBytes, 1);
   rows = std::clamp<int64_t>(rows, 4 * tileRows, kMostBlockRows);
   return rows / tileRows * tileRows;
 }
@@ -362,7 +362,8 @@ CostModel::AttentionTile CostModel::withChunk(const Attention &attention,
   const int64_t inL1 = machine.l1Bytes / 2 / (rows * kWordBytes);
   const int64_t keyBytes = (attention.headSize + attention.valueSize) *
                            (attention.isBf16 ? kWordBytes / 2 : kWordBytes);
-  const int64_t inL2 = machine.l2Bytes / 2 / keyBytes;
+  // Heads may be empty.
+  const int64_t inL2 = machine.l2Bytes / 2 / std::max<int64_t>(keyBytes, 1);
   constexpr int64_t kFewestPanels = 4;
   const int64_t chunk = std::max<int64_t>(
       llvm::alignTo(std::min(inL1, inL2), keys), kFewestPanels * keys);
@@ -389,8 +390,9 @@ CostModel::getAttentionCandidates(const Attention &attention) const {
 
 int64_t CostModel::getKeysAhead(const Attention &attention) const {
   // They lie in L2 beside those that are in use, and their queries.
-  return machine.l2Bytes / 4 /
-         ((attention.headSize + attention.valueSize) * kWordBytes);
+  const int64_t keyBytes =
+      (attention.headSize + attention.valueSize) * kWordBytes;
+  return machine.l2Bytes / 4 / std::max<int64_t>(keyBytes, 1);
 }
 
 int64_t CostModel::getItemRows() const {

@@ -93,6 +93,9 @@ private:
   Value withoutGaps(Location loc, Value value) {
     return getPlace(value).stride ? copy(loc, value) : value;
   }
+  /// The same for operands that the op's kernel reads in rows of anything but
+  /// their last two dimensions.
+  void closeGaps(Operation *op);
   /// A map whose row region is `build(row, captures)`, on the rows of `input`.
   attn::MapOp rowMap(Operation *op, Value input, ValueRange captures,
                      llvm::function_ref<Value(Value, ValueRange)> build);
@@ -161,11 +164,12 @@ void FormRewriter::rewriteOutputProjection(attn::OutputProjectionOp op) {
 /// Weights of the model are packed when the library is made; a matrix that the
 /// program computes, or that stands in it, goes the way of activations.
 void FormRewriter::rewriteLinear(attn::LinearOp op) {
+  rewriter.setInsertionPoint(op);
+  op.getInputMutable().assign(withoutGaps(op.getLoc(), op.getInput()));
   if (op.getWeight().getDefiningOp<kernel::WeightOp>())
     return;
-  rewriter.setInsertionPoint(op);
   Location loc = op.getLoc();
-  Value input = withoutGaps(loc, op.getInput());
+  Value input = op.getInput();
   Value weight = withoutGaps(loc, op.getWeight());
   RankedTensorType type = op.getResult().getType();
   SmallVector<SizeExpr> shape = attn::getNamedShape(input.getType());
@@ -292,12 +296,34 @@ void FormRewriter::copyResults(attn::ReturnOp op) {
   }
 }
 
+void FormRewriter::closeGaps(Operation *op) {
+  auto close = [&](OpOperand &operand) {
+    operand.set(withoutGaps(op->getLoc(), operand.get()));
+  };
+  llvm::TypeSwitch<Operation *>(op)
+      .Case(
+          [&](attn::HeadLinearOp linear) { close(linear.getWeightMutable()); })
+      .Case([&](attn::RopeOp rope) {
+        close(rope.getCosMutable());
+        close(rope.getSinMutable());
+      })
+      .Case([&](attn::PoolOp pool) { close(pool.getInputMutable()); })
+      .Case([&](attn::PackOp pack) {
+        if (pack.getInput().getType().getRank() != 4)
+          close(pack.getInputMutable());
+      })
+      .Case([&](attn::UnpackOp unpack) {
+        if (unpack.getInput().getType().getRank() != 3)
+          close(unpack.getInputMutable());
+      });
+}
+
 LogicalResult FormRewriter::rewrite(Operation *op) {
   rewriter.setInsertionPoint(op);
   if (auto linear = dyn_cast<attn::LinearOp>(op))
     return rewriteLinear(linear), success();
   if (isKernelForm(op) || isa<kernel::StateOp>(op))
-    return success();
+    return closeGaps(op), success();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](attn::GetWeightOp get) {
         rewriter.replaceOpWithNewOp<kernel::WeightOp>(
