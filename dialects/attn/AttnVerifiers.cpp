@@ -98,6 +98,8 @@ static LogicalResult verifyProjected(WeightOp op) {
 }
 
 LogicalResult WeightOp::verify() {
+  if (failed(verifyElements(*this, cast<RankedTensorType>(getType()))))
+    return failure();
   if (isProjected(*this))
     return verifyProjected(*this);
   // weight_c1

@@ -59,8 +59,7 @@ LogicalResult expectStatic(Operation *op, StringRef what, StringRef form,
 // Named sizes
 //===----------------------------------------------------------------------===//
 
-/// As large as a size may be: what passes count of a tensor stays in 64 bits.
-static LogicalResult verifyElements(Operation *op, RankedTensorType tensor) {
+LogicalResult verifyElements(Operation *op, RankedTensorType tensor) {
   constexpr int64_t kMost = int64_t(1) << 40;
   int64_t count = 1;
   for (int64_t dim : tensor.getShape()) {

@@ -19,6 +19,11 @@ namespace attnc::attn {
 /// "[batch, 2 * seq, 8]"
 std::string toString(llvm::ArrayRef<SizeExpr> shape);
 
+/// Fails if a tensor is larger than a size may be, 2^40, in the dimensions that
+/// are numbers: what passes count of it stays in 64 bits.
+llvm::LogicalResult verifyElements(mlir::Operation *op,
+                                   mlir::RankedTensorType tensor);
+
 /// Fails unless `type` has the shape `expected`; `what` names the value and
 /// `form` the rule: "the weight", "[N, K]".
 llvm::LogicalResult expectShape(mlir::Operation *op, llvm::StringRef what,

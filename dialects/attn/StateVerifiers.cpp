@@ -27,6 +27,8 @@ LogicalResult StateOp::verify() {
       !row.getElementType().isF32())
     return emitOpError() << "expects rows [Hk, D] of f32, both numbers; got "
                          << row;
+  if (failed(verifyElements(*this, row)))
+    return failure();
   if (getType().getWindow() < 0)
     return emitOpError() << "expects a window that is not negative, got "
                          << getType().getWindow();

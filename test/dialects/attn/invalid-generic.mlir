@@ -106,3 +106,13 @@ attn.size @seq min 1 max 64
 attn.entry @huge(%x: tensor<?xf32, #attn.sizes<seq * 9223372036854775807 * 4>> {attn.name = "x"}) -> () sizes [] {
   attn.return
 }
+
+// -----
+
+// expected-error @+1 {{expects a product of at most 2^40 of the dimensions that are numbers, got 'tensor<9223372036854775807x8xf32>'}}
+attn.weight @large from ["w"] groups [1, 0] : tensor<9223372036854775807x8xf32>
+
+// -----
+
+// expected-error @+1 {{expects a product of at most 2^40 of the dimensions that are numbers, got 'tensor<4294967296x4294967296xf32>'}}
+attn.state @large positions 16 : !attn.state<tensor<4294967296x4294967296xf32>>
