@@ -33,7 +33,10 @@ static constexpr llvm::StringLiteral kUnused[] = {"attn_pdrop",
                                                   "summary_proj_to_labels",
                                                   "summary_type",
                                                   "summary_use_proj",
-                                                  "reorder_and_upcast_attn"};
+                                                  "reorder_and_upcast_attn",
+                                                  // of GPT-2 medium; never read
+                                                  "n_special",
+                                                  "predict_special_tokens"};
 
 namespace {
 class Gpt2 : public Decoder {

@@ -60,7 +60,11 @@ PreNormLayers::PreNormLayers(ConfigReader &config, const WeightTable &weights,
 
 PatchGrid PreNormLayers::readGrid(ConfigReader &config) {
   PatchGrid grid;
-  grid.channels = config.getInteger("num_channels", 1, kMaxChannels);
+  // Configurations of 2022 are silent; the projection's shape has the last
+  // word.
+  constexpr int64_t kUsualChannels = 3;
+  grid.channels =
+      config.getInteger("num_channels", 1, kMaxChannels, kUsualChannels);
   std::vector<int64_t> image =
       config.getIntegers("image_size", 2, 1, kMaxPixels);
   std::vector<int64_t> patch =

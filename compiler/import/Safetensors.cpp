@@ -73,6 +73,13 @@ Expected<json::Value> Reader::readHeader() {
                 "this one has " +
                     Twine(bytes.size()) + " bytes",
                 "the file is empty or truncated; download or save it again");
+  // What a clone without Git LFS has in the file's place.
+  if (StringRef(reinterpret_cast<const char *>(bytes.data()), bytes.size())
+          .starts_with("version https://git-lfs.github.com/spec/"))
+    return fail("A0203",
+                "a pointer of Git LFS stands where the weights should be",
+                "fetch them: `git lfs pull` in the model's folder, or download "
+                "the file");
   uint64_t length = support::endian::read64le(bytes.data());
   if (length > bytes.size() - kPrefix)
     return fail("A0203",

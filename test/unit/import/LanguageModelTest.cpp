@@ -91,6 +91,9 @@ TEST_F(LanguageModel, Gpt2sFields) {
   refuse("add_cross_attention", true, "A0109", "attention to another model");
   refuse("rotary", true, "A0108", "is not known");
   std::string usual = importText();
+  edit("config.json", "n_special", 0); // as GPT-2 medium has them
+  edit("config.json", "predict_special_tokens", true);
+  EXPECT_TRUE(importText() == usual);
   edit("config.json", "n_inner", 84); // four times the width, in words
   EXPECT_TRUE(importText() == usual);
   edit("config.json", "scale_attn_weights", false);

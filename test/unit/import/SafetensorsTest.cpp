@@ -73,6 +73,8 @@ TEST(Safetensors, RefusesHeaderLengthsBeyondTheFile) {
   std::string off = makeSafetensors("{}");
   off[0] = 3;
   expectError(off, "A0203", "3 bytes, but 2 follow");
+  expectError("version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+              "A0203", "a pointer of Git LFS stands where");
 }
 
 TEST(Safetensors, RefusesHeadersThatAreNotJson) {

@@ -142,6 +142,20 @@ TEST_F(Tower, ImagesHaveSizes) {
   expectRefused("A0106", {"field 'patch_size' gives 268435456 patches"});
 }
 
+TEST_F(Tower, ImagesHaveThreeChannelsUnlessItIsSaid) {
+  start("images/clip-image");
+  std::unique_ptr<ImportedModel> model = importGood();
+  ASSERT_NE(model, nullptr);
+  std::string said = print(*model->module);
+  edit("config.json", "num_channels", std::nullopt);
+  model = importGood();
+  ASSERT_NE(model, nullptr);
+  EXPECT_TRUE(print(*model->module) == said);
+  start("images/vit"); // of two
+  edit("config.json", "num_channels", std::nullopt);
+  expectRefused("A0222", {"embeddings.patch_embeddings.projection.weight"});
+}
+
 TEST_F(Tower, AnImageOfAnotherSizeNeedsOtherPositions) {
   copy("images/vit");
   edit("config.json", "image_size", Array{10, 17});
