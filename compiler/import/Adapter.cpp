@@ -10,10 +10,11 @@
 // checkpoint of the bare model may lack the first words of PATH, one of a
 // larger model may have more. Declined by name: other kinds of adapters,
 // biases, quantized and replicated layers, tensors that change nothing there
-// is.
+// is, word tables that are a head's matrix too.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/Adapter.h"
+#include "compiler/import/AdapterSet.h"
 #include "compiler/import/Diagnostics.h"
 #include "compiler/import/Folder.h"
 #include "compiler/import/GgufModel.h"
@@ -94,6 +95,7 @@ private:
   LogicalResult sortTensors();
   LogicalResult addUpdate(StringRef path, const ModuleTensors &names);
   LogicalResult addReplacement(StringRef path, StringRef name);
+  FailureOr<bool> holdsTheSame(StringRef target, StringRef name);
   LogicalResult checkOrder(StringRef target);
   LogicalResult orderRows(StringRef target, LowRankUpdate &update);
   RowOrder getOrder(StringRef target);
@@ -328,22 +330,45 @@ LogicalResult AdapterReader::orderRows(StringRef target,
   return success();
 }
 
+/// Whether the adapter's tensor `name` holds the numbers of the model's.
+FailureOr<bool> AdapterReader::holdsTheSame(StringRef target, StringRef name) {
+  if (weights.find(target)->shape != tensors.find(name)->shape)
+    return false;
+  Expected<std::vector<float>> own = weights.read(target);
+  if (!own)
+    return reportError(&context, own.takeError());
+  FailureOr<std::vector<float>> given = read(name);
+  if (failed(given))
+    return failure();
+  return *own == *given;
+}
+
 /// A tensor that stands in the adapter as a whole.
 LogicalResult AdapterReader::addReplacement(StringRef path, StringRef name) {
+  // Modules are named by the ends of their paths.
   auto isSaved = [&](StringRef module) {
-    return path.starts_with((module + ".").str()) ||
-           path.contains(("." + module + ".").str());
+    return path.contains((module + ".").str());
   };
-  if (none_of(saved, isSaved))
+  // What an embedding was before it was adapted stands beside its matrices.
+  const bool isBase = path.consume_back(".base_layer.weight");
+  const std::string tensor = path.str() + (isBase ? ".weight" : "");
+  if (!isBase && none_of(saved, isSaved))
     return fail("A0242",
                 "the tensor " + quote(name) +
                     " is no part of a low-rank matrix, and of no module of "
                     "'modules_to_save'",
                 kBelongs);
-  FailureOr<std::string> target = findTarget(path);
-  if (failed(target) || failed(checkOrder(*target)))
+  FailureOr<std::string> target = findTarget(tensor);
+  if (failed(target))
     return failure();
-  contents.replacements[target->empty() ? path.str() : *target] =
+  if (isBase && !target->empty()) {
+    FailureOr<bool> same = holdsTheSame(*target, name);
+    if (failed(same) || *same)
+      return success(succeeded(same));
+  }
+  if (failed(checkOrder(*target)))
+    return failure();
+  contents.replacements[target->empty() ? tensor : *target] =
       *tensors.find(name);
   return success();
 }
@@ -456,11 +481,47 @@ LogicalResult readAdapter(mlir::MLIRContext &context, StringRef folder,
   return AdapterReader(context, folder, weights, contents).run();
 }
 
+std::vector<std::string> listChanges(const AdapterContents &contents) {
+  std::vector<std::string> names;
+  for (const auto &[name, update] : contents.updates)
+    names.push_back(name);
+  for (const auto &[name, entry] : contents.replacements)
+    names.push_back(name);
+  return names;
+}
+
+LogicalResult checkSharedTables(mlir::ModuleOp module, StringRef folder,
+                                ArrayRef<std::string> changes) {
+  StringSet<> lookedUp, multiplied;
+  module.walk([&](attn::GetWeightOp weight) {
+    for (mlir::Operation *user : weight->getUsers())
+      (mlir::isa<attn::EmbeddingOp>(user) ? lookedUp : multiplied)
+          .insert(weight.getWeight());
+  });
+  bool good = true;
+  for (auto weight : module.getOps<attn::WeightOp>())
+    if (lookedUp.contains(weight.getSymName()) &&
+        multiplied.contains(weight.getSymName()))
+      for (StringRef source : getSources(weight))
+        if (is_contained(changes, source))
+          good &= succeeded(reportError(
+              module.getContext(), "A0241",
+              folder + ": it changes " + quote(source) +
+                  ", in which the model looks up words and by which it "
+                  "multiplies, too (tie_word_embeddings); an adapter changes "
+                  "one of the two",
+              "give the model a tensor for each, with tie_word_embeddings "
+              "false, or merge the adapter with PEFT and compile the result"));
+  return success(good);
+}
+
 LogicalResult addAdapter(mlir::MLIRContext &context, StringRef folder,
-                         WeightTable &weights) {
+                         WeightTable &weights,
+                         std::vector<std::string> &changes) {
   AdapterContents contents;
   if (failed(readAdapter(context, folder, weights, contents)))
     return failure();
+  changes = listChanges(contents);
   for (auto &[name, update] : contents.updates)
     weights.addUpdate(name, std::move(update));
   for (const auto &[name, entry] : contents.replacements)

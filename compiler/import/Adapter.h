@@ -17,6 +17,7 @@
 #define ATTNC_COMPILER_IMPORT_ADAPTER_H
 
 #include "compiler/import/Weights.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include <map>
 
@@ -61,9 +62,20 @@ llvm::LogicalResult readAdapter(mlir::MLIRContext &context,
                                 const WeightTable &weights,
                                 AdapterContents &contents);
 
+/// The model's tensors that an adapter changes.
+std::vector<std::string> listChanges(const AdapterContents &contents);
+
 /// Reads the adapter of `folder` and lets it change what `weights` gives.
+/// `changes` become the tensors that it changes.
 llvm::LogicalResult addAdapter(mlir::MLIRContext &context,
-                               llvm::StringRef folder, WeightTable &weights);
+                               llvm::StringRef folder, WeightTable &weights,
+                               std::vector<std::string> &changes);
+
+/// Refuses changes of a word table that is a head's matrix too: in PEFT they
+/// change one of the two.
+llvm::LogicalResult checkSharedTables(mlir::ModuleOp module,
+                                      llvm::StringRef folder,
+                                      llvm::ArrayRef<std::string> changes);
 
 } // namespace attnc
 

@@ -59,6 +59,7 @@ private:
   Expected<json::Value> makeSplits() const;
   json::Object makeVocabulary() const;
   json::Array makeAddedTokens() const;
+  bool takesSpacesBehind(StringRef token) const;
   json::Value makePostProcessor() const;
   bool getFlag(StringRef key, bool otherwise) const {
     return file.metadata.getBoolean(("tokenizer.ggml." + key).str())
@@ -111,6 +112,14 @@ json::Object TokenizerMaker::makeVocabulary() const {
   return vocabulary;
 }
 
+/// Of no file, but of Phi-3's tokenizer: the newline that its chat template
+/// writes behind <|user|> is no token. As in llama.cpp, by the model.
+bool TokenizerMaker::takesSpacesBehind(StringRef token) const {
+  return file.metadata.getString("general.architecture") == "phi3" &&
+         file.metadata.getString("tokenizer.ggml.model") == "llama" &&
+         !is_contained({"<unk>", "<s>", "<|endoftext|>"}, token);
+}
+
 json::Array TokenizerMaker::makeAddedTokens() const {
   json::Array added;
   for (auto [id, type] : enumerate(types)) {
@@ -120,7 +129,7 @@ json::Array TokenizerMaker::makeAddedTokens() const {
                                  {"content", tokens[id]},
                                  {"single_word", false},
                                  {"lstrip", false},
-                                 {"rstrip", false},
+                                 {"rstrip", takesSpacesBehind(tokens[id])},
                                  {"normalized", false},
                                  {"special", type != kUserDefined}});
   }

@@ -61,6 +61,7 @@ private:
   std::unique_ptr<Decoder> decoder; ///< or:
   std::unique_ptr<TowerModel> towers;
   int64_t maxSeq = 0;
+  std::vector<std::string> adapted; ///< tensors that options.adapter changes
 };
 } // namespace
 
@@ -87,7 +88,8 @@ LogicalResult FolderImport::read() {
     good &=
         succeeded(folder.addWeights(sentence->dense->folder, model->weights));
   if (good && !options.adapter.empty())
-    good = succeeded(addAdapter(context, options.adapter, model->weights));
+    good = succeeded(
+        addAdapter(context, options.adapter, model->weights, adapted));
   if (!sentence && isDecoder(*config)) {
     decoder = readDecoder(&context, *config, model->weights);
     if (decoder)
@@ -273,7 +275,7 @@ LogicalResult FolderImport::emit() {
   }
   bool good = succeeded(checkExtraTensors(program.getUsedTensors()));
   good &= !program.failed();
-  if (!good)
+  if (!good || failed(checkSharedTables(module, options.adapter, adapted)))
     return failure();
   if (!options.adapters.empty() &&
       failed(addSeparateAdapters(module, options.adapters, options,

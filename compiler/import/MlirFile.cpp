@@ -60,7 +60,10 @@ static LogicalResult mergeAdapter(mlir::ModuleOp module, StringRef path,
     return success();
   (void)sys::fs::make_absolute(folder);
   module->setAttr(name, mlir::StringAttr::get(module.getContext(), folder));
-  return addAdapter(*module.getContext(), folder, weights);
+  std::vector<std::string> changes;
+  if (failed(addAdapter(*module.getContext(), folder, weights, changes)))
+    return failure();
+  return checkSharedTables(module, folder, changes);
 }
 
 /// Adapters that sessions choose: those asked for, or those that a dumped

@@ -61,7 +61,9 @@ LogicalResult AdapterSet::read(ArrayRef<std::string> given) {
     (void)llvm::sys::fs::make_absolute(absolute);
     adapter.folder = absolute.str().str();
     if (failed(readAdapter(context, folder, weights, adapter.contents)) ||
-        failed(checkReplacements(adapter)))
+        failed(checkReplacements(adapter)) ||
+        failed(checkSharedTables(module, adapter.folder,
+                                 listChanges(adapter.contents))))
       return failure();
   }
   return success();
@@ -74,6 +76,12 @@ LogicalResult AdapterSet::checkReplacements(const SeparateAdapter &adapter) {
       return fail("A0244",
                   adapter.folder + ": the model has no tensor " + quote(name) +
                       ", which sessions without this adapter need",
+                  kMergeAdapter);
+    const LowRankUpdate *update = adapter.findUpdate(name);
+    if (update && !update->magnitude.empty())
+      return fail("A0244",
+                  adapter.folder + ": the tensor " + quote(name) +
+                      " is replaced and brought to other magnitudes at once",
                   kMergeAdapter);
     if (base->shape != entry.shape)
       return fail("A0243",

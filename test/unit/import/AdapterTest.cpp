@@ -26,10 +26,10 @@ protected:
   void bend(llvm::StringRef key, std::optional<llvm::json::Value> value) {
     edit("adapter/adapter_config.json", key, std::move(value));
   }
-  /// An adapter's file with these tensors of ones.
-  void
-  writeTensors(const std::vector<std::pair<std::string, std::vector<int64_t>>>
-                   &tensors) {
+  /// An adapter's file with these tensors, of ones where there are no numbers.
+  void writeTensors(
+      const std::vector<std::pair<std::string, std::vector<int64_t>>> &tensors,
+      std::map<std::string, std::vector<float>> numbers = {}) {
     std::string header = "{", data;
     for (const auto &[name, shape] : tensors) {
       int64_t count = 1;
@@ -42,8 +42,9 @@ protected:
                 "\":{\"dtype\":\"F32\",\"shape\":[" + dims +
                 "],\"data_offsets\":[" + std::to_string(data.size()) + "," +
                 std::to_string(data.size() + 4 * count) + "]}";
-      for (int64_t i = 0; i < count; ++i)
-        data.append("\x00\x00\x80\x3f", 4);
+      std::vector<float> &own = numbers[name];
+      own.resize(count, 1.0f);
+      data.append(reinterpret_cast<const char *>(own.data()), 4 * count);
     }
     write("adapter/adapter_model.safetensors",
           makeSafetensors(header + "}", data));
@@ -158,6 +159,68 @@ TEST_F(AdapterTest, TensorsThatDoNotFit) {
   expectRefused("A0242", {"no module of 'modules_to_save'"}, options);
   writeTensors({});
   expectRefused("A0242", {"no low-rank matrices"}, options);
+}
+
+/// PEFT changes the table alone, or the head alone.
+TEST_F(AdapterTest, TablesThatAreHeadsToo) {
+  copy("decoders/llama-tied", "tied");
+  const std::string model = "base_model.model.model.";
+  auto refuse = [&](const char *changed) {
+    for (bool apart : {false, true}) {
+      ImportOptions given;
+      if (apart)
+        given.adapters = {path("adapter")};
+      else
+        given.adapter = path("adapter");
+      messages.clear();
+      EXPECT_EQ(importModel(context, path("tied"), given), nullptr);
+      expectSaid("A0241", {changed, "looks up words and by which it"});
+    }
+  };
+  writeTensors({{model + "embed_tokens.lora_embedding_A", {2, 40}},
+                {model + "embed_tokens.lora_embedding_B", {24, 2}}});
+  refuse("changes 'model.embed_tokens.weight'");
+  bend("modules_to_save", llvm::json::Array{"embed_tokens"});
+  writeTensors({{model + "embed_tokens.weight", {40, 24}},
+                {model + "layers.0.mlp.up_proj.lora_A.weight", {2, 24}},
+                {model + "layers.0.mlp.up_proj.lora_B.weight", {37, 2}}});
+  refuse("changes 'model.embed_tokens.weight'");
+}
+
+/// PEFT saves what an adapted embedding or head was, beside its matrices.
+TEST_F(AdapterTest, BasesOfEmbeddings) {
+  copy("decoders/llama", "llama");
+  const std::string head = "base_model.model.lm_head";
+  WeightTable table;
+  ASSERT_FALSE(table.addFile(path("llama/model.safetensors")));
+  ASSERT_NE(table.find("lm_head.weight"), nullptr);
+  const int64_t rows = table.find("lm_head.weight")->shape[0];
+  const int64_t columns = table.find("lm_head.weight")->shape[1];
+  auto write = [&](std::vector<float> base) {
+    writeTensors({{head + ".base_layer.weight", {rows, columns}},
+                  {head + ".lora_A.weight", {2, columns}},
+                  {head + ".lora_B.weight", {rows, 2}}},
+                 {{head + ".base_layer.weight", std::move(base)}});
+    AdapterContents contents;
+    EXPECT_TRUE(
+        mlir::succeeded(readAdapter(context, path("adapter"), table, contents)))
+        << messages;
+    EXPECT_EQ(contents.updates.count("lm_head.weight"), 1u);
+    return contents.replacements.count("lm_head.weight");
+  };
+  EXPECT_EQ(write(llvm::cantFail(table.read("lm_head.weight"))), 0u);
+  EXPECT_EQ(write({}), 1u);
+  ImportOptions apart;
+  apart.adapters = {path("adapter")};
+  EXPECT_NE(importModel(context, path("llama"), apart), nullptr) << messages;
+  // Factors of rows would be those of the model's own tensor.
+  bend("use_dora", true);
+  writeTensors({{head + ".base_layer.weight", {rows, columns}},
+                {head + ".lora_A.weight", {2, columns}},
+                {head + ".lora_B.weight", {rows, 2}},
+                {head + ".lora_magnitude_vector", {rows}}});
+  EXPECT_EQ(importModel(context, path("llama"), apart), nullptr);
+  expectSaid("A0244", {"is replaced and brought to other magnitudes"});
 }
 
 TEST_F(AdapterTest, Magnitudes) {

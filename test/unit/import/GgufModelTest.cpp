@@ -470,6 +470,29 @@ TEST(GgufTokenizer, SentencePiece) {
   EXPECT_THAT(model.tokenizerRefusal(), HasSubstr("holds no number at 1"));
 }
 
+TEST(GgufTokenizer, SpacesBehindTokensOfPhi3) {
+  Model model;
+  auto takesSpaces = [&] {
+    std::string taking;
+    const json::Object tokenizer = model.tokenizer();
+    for (const json::Value &token : *tokenizer.getArray("added_tokens"))
+      if (*token.getAsObject()->getBoolean("rstrip"))
+        taking += *token.getAsObject()->getString("content");
+    return taking;
+  };
+  model.file.metadata["tokenizer.ggml.tokens"] =
+      json::Array{"<unk>", "<s>", "</s>", "a", "<|endoftext|>", "<|user|>"};
+  model.file.metadata["tokenizer.ggml.token_type"] =
+      json::Array{2, 3, 4, 1, 3, 3};
+  model.file.metadata["tokenizer.ggml.scores"] = json::Array{0, 0, 0, -1, 0, 0};
+  model.file.metadata["general.architecture"] = "phi3";
+  EXPECT_EQ(takesSpaces(), ""); // byte-level: later ones
+  model.file.metadata["tokenizer.ggml.model"] = "llama";
+  EXPECT_EQ(takesSpaces(), "</s><|user|>");
+  model.file.metadata["general.architecture"] = "llama";
+  EXPECT_EQ(takesSpaces(), "");
+}
+
 TEST(GgufTokenizer, Refused) {
   Model model;
   model.file.metadata["tokenizer.ggml.model"] = "bert";
