@@ -85,9 +85,10 @@ uintptr_t readHex(const char *&text) {
 /// if it is of the mapping that holds `address`; else NULL.
 const char *pathOfMapping(const char *line, uintptr_t address) {
   const uintptr_t begin = readHex(line);
-  if (*line++ != '-' || address < begin || address >= readHex(line))
+  if (*line != '-' || address < begin)
     return nullptr;
-  return strchr(line, '/');
+  ++line;
+  return address < readHex(line) ? strchr(line, '/') : nullptr;
 }
 
 /// As findObject, by the whole path.
