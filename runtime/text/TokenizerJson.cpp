@@ -68,9 +68,17 @@ static attn_status checkAgreement(const char *file,
                         options.spaceChinese)))
       return status;
   }
+  using Prefix = PreTokenizerStep::Prefix;
+  const PreTokenizerStep *last = tokenizer.preTokenizer.last();
   if (const PreTokenizerStep *bytes = tokenizer.preTokenizer.byteLevel())
-    status = check("add_prefix_space", config.prefixesSpace,
-                   bytes->prefix == PreTokenizerStep::Prefix::Always);
+    return check("add_prefix_space", config.prefixesSpace,
+                 bytes->prefix == Prefix::Always);
+  if (last && last->kind == PreTokenizerStep::Kind::Metaspace)
+    return check("add_prefix_space", config.prefixesSpace,
+                 last->prefix != Prefix::Never);
+  for (size_t i = 0; i < normalizer.size() && status == ATTN_OK; ++i)
+    if (normalizer[i].kind == NormalizerStep::Kind::Prepend)
+      status = check("add_prefix_space", config.prefixesSpace, true);
   return status;
 }
 

@@ -299,16 +299,40 @@ TEST(Parts, AnUnknownTokenThatIsMissing) {
 }
 
 TEST(Parts, PrefixSpaceOfBothFiles) {
-  std::string file = fileWith(
-      "null", R"({"type": "ByteLevel", "add_prefix_space": false})", "null");
-  OpenedTokenizer opened(
-      {{"tokenizer.json", file},
-       {"tokenizer_config.json", "{\"add_prefix_space\": true}"}});
-  EXPECT_EQ(opened.status, ATTN_ERROR_WEIGHTS);
-  EXPECT_NE(opened.error.find("says \"add_prefix_space\": true, but "
-                              "tokenizer.json does the opposite"),
-            std::string::npos)
-      << opened.error;
+  const std::string bytes =
+      R"({"type": "ByteLevel", "add_prefix_space": false})";
+  auto metaspace = [](const char *scheme) {
+    return std::string(R"({"type": "Metaspace", "replacement": "_",
+                           "prepend_scheme": ")") +
+           scheme + "\"}";
+  };
+  const std::string prepend = R"({"type": "Prepend", "prepend": "_"})";
+  const struct {
+    std::string normalizer, preTokenizer;
+    bool prefixes;
+  } cases[] = {{"null", bytes, false},
+               {"null", metaspace("first"), true},
+               {"null", metaspace("always"), true},
+               {"null", metaspace("never"), false},
+               {prepend, "null", true}};
+  for (const auto &[normalizer, preTokenizer, prefixes] : cases)
+    for (const char *said : {"true", "false", "null"}) {
+      SCOPED_TRACE(normalizer + preTokenizer + said);
+      OpenedTokenizer opened(
+          {{"tokenizer.json", fileWith(normalizer, preTokenizer, "null")},
+           {"tokenizer_config.json",
+            std::string("{\"add_prefix_space\": ") + said + "}"}});
+      if (*said == 'n' || (*said == 't') == prefixes) {
+        EXPECT_EQ(opened.status, ATTN_OK) << opened.error;
+        continue;
+      }
+      EXPECT_EQ(opened.status, ATTN_ERROR_WEIGHTS);
+      EXPECT_NE(opened.error.find(std::string("says \"add_prefix_space\": ") +
+                                  said +
+                                  ", but tokenizer.json does the opposite"),
+                std::string::npos)
+          << opened.error;
+    }
 }
 
 } // namespace
