@@ -30,26 +30,6 @@ static int byteOfCharacter(uint32_t code) {
   return code == 0x143 ? 0xAD : -1;
 }
 
-/// Appends bytes with U+FFFD for those that are no UTF-8.
-static bool appendValid(const char *text, size_t size, Buffer<char> &out) {
-  while (size) {
-    size_t valid = validPrefix(text, size);
-    if (!out.append(text, valid))
-      return false;
-    text += valid;
-    size -= valid;
-    if (!size)
-      break;
-    size_t length;
-    scanCharacter(text, size, length);
-    text += length;
-    size -= length;
-    if (!out.append("\xEF\xBF\xBD", 3))
-      return false;
-  }
-  return true;
-}
-
 static bool decodeByteLevel(const TokenList &from, TokenList &to,
                             Buffer<char> &bytes) {
   bytes.clear();

@@ -12,6 +12,7 @@
 #include "TemplateRenderer.h"
 
 #include "Errors.h"
+#include "Utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -145,6 +146,17 @@ bool TemplateRenderer::makeList(size_t count, Value &value) {
   return true;
 }
 
+/// Puts a text of the caller's, which may be no UTF-8.
+bool TemplateRenderer::putText(TemplateDict &dict, Slice key, Slice text) {
+  if (validPrefix(text.text, text.size) == text.size)
+    return put(dict, key, Value::string(text));
+  Buffer<char> valid(out->memory(), "the messages");
+  Value value;
+  if (!appendValid(text.text, text.size, valid))
+    return outOfMemory();
+  return keep(valid, value) && put(dict, key, value);
+}
+
 bool TemplateRenderer::start(const ChatMessage *messages, size_t count) {
   Value list;
   if (!makeList(count, list))
@@ -155,8 +167,8 @@ bool TemplateRenderer::start(const ChatMessage *messages, size_t count) {
     message.dict = arena.make<TemplateDict>();
     if (!message.dict)
       return outOfMemory();
-    if (!put(*message.dict, "role", Value::string(messages[i].role)) ||
-        !put(*message.dict, "content", Value::string(messages[i].content)))
+    if (!putText(*message.dict, "role", messages[i].role) ||
+        !putText(*message.dict, "content", messages[i].content))
       return false;
   }
   Value none;
@@ -356,6 +368,8 @@ TemplateRenderer::Flow TemplateRenderer::runFor(const Node &node) {
 attn_status ChatTemplate::open(const char *text, size_t size) {
   arena.reset();
   root = nullptr;
+  if (validPrefix(text, size) != size)
+    return fail(ATTN_ERROR_WEIGHTS, "chat template: it is no UTF-8");
   // As Jinja does: every end of a line becomes \n, within strings too.
   char *lines = arena.copy(text, size);
   if (!lines)

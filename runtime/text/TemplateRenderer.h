@@ -165,6 +165,7 @@ private:
   static Value *findIn(const TemplateDict &dict, Slice key);
   Value *find(Slice name);
   bool put(TemplateDict &dict, Slice key, const Value &value);
+  bool putText(TemplateDict &dict, Slice key, Slice text);
   bool makeList(size_t count, Value &value);
   bool refuse(const char *format, ...) __attribute__((format(printf, 2, 3)));
   bool outOfMemory();

@@ -10,6 +10,8 @@
 //===----------------------------------------------------------------------===//
 #include "Utf8.h"
 
+#include "Buffer.h"
+
 #include <string.h>
 
 namespace attnrt {
@@ -75,6 +77,25 @@ size_t validPrefix(const char *text, size_t size) {
     at += length;
   }
   return at;
+}
+
+bool appendValid(const char *text, size_t size, Buffer<char> &out) {
+  while (size) {
+    size_t valid = validPrefix(text, size);
+    if (!out.append(text, valid))
+      return false;
+    text += valid;
+    size -= valid;
+    if (!size)
+      break;
+    size_t length;
+    scanCharacter(text, size, length);
+    text += length;
+    size -= length;
+    if (!out.append("\xEF\xBF\xBD", 3))
+      return false;
+  }
+  return true;
 }
 
 } // namespace attnrt

@@ -17,6 +17,8 @@
 
 namespace attnrt {
 
+template <typename T> class Buffer;
+
 /// Reads one code point from valid UTF-8 and moves `at` past it.
 inline uint32_t decodeCharacter(const char *&at) {
   const unsigned char *s = reinterpret_cast<const unsigned char *>(at);
@@ -56,6 +58,10 @@ bool scanCharacter(const char *at, size_t left, size_t &length);
 
 /// Bytes at the start of the text that are well-formed UTF-8.
 size_t validPrefix(const char *text, size_t size);
+
+/// Appends a text with U+FFFD for each maximal subpart that is not well-formed;
+/// false if there is no memory.
+bool appendValid(const char *text, size_t size, Buffer<char> &out);
 
 } // namespace attnrt
 

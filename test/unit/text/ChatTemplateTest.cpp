@@ -273,6 +273,26 @@ TEST(ChatTemplate, DeepValuesAreStopped) {
   EXPECT_THAT(lists.error, HasSubstr("deeper than 64 levels"));
 }
 
+TEST(ChatTemplate, TextsThatAreNoUtf8) {
+  const std::string lone = "\xef\xbf\xbd";
+  const std::string source =
+      "{{ messages[0].content | trim }}|{{ messages[0].content.split() | "
+      "join('-') }}|{{ messages[0].content | length }}|"
+      "{{ messages[0].content[::-1] }}|{{ messages[0].content | list | last }}";
+  for (const char *bytes : {"b \xe2", "b \xf0\x9f\x98", "b \x80", "b \xc3"}) {
+    // Nothing may be read behind the last byte: sanitizers see it here.
+    Rendering rendering(source, {"user", bytes});
+    EXPECT_EQ(rendering.text,
+              "b " + lone + "|b-" + lone + "|3|" + lone + " b|" + lone)
+        << bytes;
+  }
+  Rendering role("{{ messages[0].role }}", {"us\xff", ""});
+  EXPECT_EQ(role.text, "us" + lone);
+  Rendering broken("{{ 'a\xe2' | trim }}", kTwo);
+  EXPECT_EQ(broken.status, ATTN_ERROR_WEIGHTS);
+  EXPECT_THAT(broken.error, HasSubstr("chat template: it is no UTF-8"));
+}
+
 /// Lets the first `granted` allocations pass.
 struct Miser {
   int granted;
