@@ -290,16 +290,16 @@ LogicalResult EntryOp::verifySymbolUses(SymbolTableCollection &) {
     if (!sizes.insert(name).second)
       return emitOpError() << "lists the size '" << name << "' twice";
   }
-  // entry_c1
-  if (failed(verifyDeclaredSizes(*this)))
-    return failure();
   // entry_c3
   for (Type type : getArgumentTypes())
     for (const SizeExpr &dim : getNamedShape(type))
       for (const std::string &name : dim.names())
-        if (!sizes.contains(name))
+        if (lookupSize(*this, name) && !sizes.contains(name))
           return emitOpError() << "expects 'sizes' to list '" << name
                                << "', which the input type " << type << " uses";
+  // entry_c1, entry_c3: nobody gives a size that is not listed.
+  if (failed(verifyDeclaredSizes(*this, getSizes())))
+    return failure();
   return verifyStates(*this);
 }
 

@@ -146,13 +146,27 @@ static std::string findUndeclared(Operation *op, const SizeExpr &expr) {
   return "";
 }
 
-LogicalResult verifyDeclaredSizes(Operation *root) {
-  auto checkExpr = [](Operation *op, const SizeExpr &expr) -> LogicalResult {
-    std::string name = findUndeclared(op, expr);
-    if (name.empty())
-      return success();
-    return op->emitOpError()
-           << "names the size '" << name << "', which no attn.size declares";
+/// The first name of an expression that is neither derived nor listed, or an
+/// empty string.
+static std::string findUnlisted(Operation *op, const SizeExpr &expr,
+                                ArrayAttr listed) {
+  for (const std::string &name : expr.names())
+    if (!lookupSize(op, name).getDerived() &&
+        !llvm::is_contained(listed.getAsValueRange<StringAttr>(), name))
+      return name;
+  return "";
+}
+
+LogicalResult verifyDeclaredSizes(Operation *root, ArrayAttr listed) {
+  auto checkExpr = [&](Operation *op, const SizeExpr &expr) -> LogicalResult {
+    if (std::string name = findUndeclared(op, expr); !name.empty())
+      return op->emitOpError()
+             << "names the size '" << name << "', which no attn.size declares";
+    if (std::string name = listed ? findUnlisted(op, expr, listed) : "";
+        !name.empty())
+      return op->emitOpError() << "names the size '" << name
+                               << "', which 'sizes' of its entry does not list";
+    return success();
   };
   auto checkTypes = [&](Operation *op, TypeRange types) -> LogicalResult {
     for (Type type : types) {

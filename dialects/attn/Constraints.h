@@ -82,8 +82,10 @@ llvm::LogicalResult verifyEpilogues(EpilogueOpInterface op,
 SizeOp lookupSize(mlir::Operation *op, llvm::StringRef name);
 
 /// Fails unless every size that types inside of `root` (and bounds of
-/// attention) name is declared.
-llvm::LogicalResult verifyDeclaredSizes(mlir::Operation *root);
+/// attention) name is declared, and derived or one of those `listed`, if these
+/// are given.
+llvm::LogicalResult verifyDeclaredSizes(mlir::Operation *root,
+                                        mlir::ArrayAttr listed = {});
 
 /// Fails unless an entry that appends to states does so to all alike, before
 /// anything reads them.

@@ -122,3 +122,14 @@ attn.entry @entry_c6(%x: tensor<2xi32> {attn.name = "x", attn.storage = bf16}) -
 attn.entry @entry_c6_output(%x: tensor<2xf32> {attn.name = "x"}) -> (tensor<2xf32> {attn.name = "y", attn.storage = f64}) sizes [] {
   attn.return %x : tensor<2xf32>
 }
+
+// -----
+
+// Nobody gives a size that is not listed.
+attn.size @seq min 1 max 8
+attn.size @other min 1 max 8
+attn.entry @entry_c3_body(%x: tensor<?xi32, #attn.sizes<seq>> {attn.name = "x"}) -> (tensor<?xi32, #attn.sizes<other>> {attn.name = "y"}) sizes ["seq"] {
+  // expected-error @+1 {{names the size 'other', which 'sizes' of its entry does not list}}
+  %p = attn.positions : tensor<?xi32, #attn.sizes<other>>
+  attn.return %p : tensor<?xi32, #attn.sizes<other>>
+}
