@@ -41,8 +41,9 @@ cl::list<std::string> targets(
     cl::value_desc("T,..."), IN_COMPILE);
 cl::opt<std::string> weights(
     "weights", cl::init("f32"),
-    cl::desc("Format of the weights (default: f32; stored for GGUF files: what "
-             "files keep in Q8_0, Q4_0 and bf16 stays so, value for value)"),
+    cl::desc("Format of the weights (default: f32; stored for GGUF files, but "
+             "for GPUs and OpenBLAS: what files keep in Q8_0, Q4_0 and bf16 "
+             "stays so, value for value)"),
     cl::value_desc("f32|bf16|int8|int4|stored"), IN_COMPILE);
 cl::opt<std::string>
     activations("activations",
@@ -65,9 +66,10 @@ cl::opt<std::string>
           cl::desc("What sessions of a language model keep of keys and values "
                    "(default: f32)"),
           cl::value_desc("f32|bf16|int8"), IN_COMPILE);
-cl::opt<std::string>
-    gemm("gemm", cl::desc("Who multiplies matrices: openblas (default: attnc)"),
-         cl::value_desc("openblas|attnc"), IN_COMPILE);
+cl::opt<std::string> gemm(
+    "gemm",
+    cl::desc("Who multiplies matrices (default: attnc; openblas for x86-64)"),
+    cl::value_desc("openblas|attnc"), IN_COMPILE);
 cl::opt<std::string> sanitize(
     "sanitize",
     cl::desc("Instrument the library; programs that use it are linked with "
@@ -297,6 +299,13 @@ int readTargets(CompileOptions &options) {
       options.pipeline.gemm.empty() && !weights.getNumOccurrences() &&
       activations.empty())
     options.pipeline.weights = "stored";
+  if (products.getNumOccurrences() && !anyGpu)
+    return usage("--products is for GPUs, and no target is one", "compile");
+  for (const Target *target : options.targets)
+    if (gemm == "attnc" && !target->isGpu() && !target->hasMicroKernels)
+      return usage("--gemm=attnc does not go with the target " + target->name +
+                       ", which multiplies by OpenBLAS",
+                   "compile");
   return kSuccess;
 }
 
