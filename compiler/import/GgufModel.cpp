@@ -272,6 +272,12 @@ Error ConfigMaker::addFamily() {
   return Error::success();
 }
 
+/// Ends of turns by their texts: files may name the end of all text alone,
+/// after which a chat would not stop. As in llama.cpp.
+static constexpr StringLiteral kEndsOfTurns[] = {
+    "<|eot_id|>",    "<|eom_id|>",    "<|im_end|>",     "<|end|>",
+    "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>"};
+
 void ConfigMaker::addTokens() {
   json::Array stops;
   for (StringRef key :
@@ -280,6 +286,15 @@ void ConfigMaker::addTokens() {
     if (std::optional<int64_t> id = file.metadata.getInteger(key))
       if (!is_contained(stops, json::Value(*id)))
         stops.push_back(*id);
+  const json::Array *tokens = file.metadata.getArray("tokenizer.ggml.tokens");
+  const json::Array *types =
+      file.metadata.getArray("tokenizer.ggml.token_type");
+  constexpr int64_t kControl = 3;
+  for (size_t id = 0; tokens && types && id < tokens->size(); ++id)
+    if (id < types->size() && (*types)[id].getAsInteger() == kControl &&
+        is_contained(kEndsOfTurns, (*tokens)[id].getAsString().value_or("")) &&
+        !is_contained(stops, json::Value(static_cast<int64_t>(id))))
+      stops.push_back(static_cast<int64_t>(id));
   config["eos_token_id"] = std::move(stops);
 }
 
