@@ -386,8 +386,8 @@ LogicalResult EmbeddingOp::verify() {
     SmallVector<SizeExpr> dims = getNamedShape(type);
     if (index == 0)
       columns = dims[1];
-    if (failed(expectShape(*this, "a table", "[V, N]", type,
-                           {dims[0], columns})))
+    if (failed(
+            expectShape(*this, "a table", "[V, N]", type, {dims[0], columns})))
       return failure();
   }
   shape.push_back(columns);
