@@ -341,7 +341,8 @@ def ChoosePrecision : AttnPass<"attn-choose-precision"> {
     its scores, softmax and sums stay f32.
 
     With `weights=stored` a kernel all of whose weights have `attn.stored` in one
-    format takes it, in groups of 32. Rows beside weights in groups are i8 in the
+    format takes what holds that value for value; on GPUs bf16, Q8_0 and Q4_0
+    alone. Rows beside weights in groups are i8 in the
     same groups, by default of i4, and else where `activations` says so.
 
     Limits: products of fewer than 48 columns, and with rows of i8 contractions

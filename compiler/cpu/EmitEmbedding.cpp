@@ -39,6 +39,9 @@ public:
     Value first = panels.getGroup() ? start : e.add(start, lane);
     scales = e.at(
         table, e.add(first, e.i64(panels.getScaleOffset(depth) / kWordBytes)));
+    if (panels.getGroup())
+      offsets = e.at(table, e.add(start, e.i64(panels.getOffsetsOffset(depth) /
+                                               kWordBytes)));
   }
 
   /// Numbers from `column` on, as f32.
@@ -57,10 +60,19 @@ public:
                                       e.splat(e.i32(kUpperHalf)));
       return arith::BitcastOp::create(e.b, e.loc, e.vectorType(), numbers);
     }
+    Value down = e.splat(e.i32(32 - bits));
+    const bool isSigned = format == kernel::Format::i8 || !panels.isAffine();
     numbers =
-        arith::ShRSIOp::create(e.b, e.loc, numbers, e.splat(e.i32(32 - bits)));
+        isSigned ? arith::ShRSIOp::create(e.b, e.loc, numbers, down).getResult()
+                 : arith::ShRUIOp::create(e.b, e.loc, numbers, down);
     numbers = arith::SIToFPOp::create(e.b, e.loc, e.vectorType(), numbers);
-    return arith::MulFOp::create(e.b, e.loc, numbers, loadScales(steps, mask));
+    if (!panels.getGroup())
+      return arith::MulFOp::create(e.b, e.loc, numbers,
+                                   e.splat(e.loadF32(scales)));
+    Value ofGroups = loadOfGroups(scales, steps, mask);
+    if (panels.isAffine())
+      return e.fma(numbers, ofGroups, loadOfGroups(offsets, steps, mask));
+    return arith::MulFOp::create(e.b, e.loc, numbers, ofGroups);
   }
 
 private:
@@ -84,15 +96,16 @@ private:
     return arith::ShLIOp::create(e.b, e.loc, loaded, up);
   }
 
-  Value loadScales(Value steps, Value mask) {
-    if (!panels.getGroup())
-      return e.splat(e.loadF32(scales));
-    // Pairs of halves are gathered, of which a lane takes its own.
+  /// What stands at `from` for the groups of steps, [group][width].
+  Value loadOfGroups(Value from, Value steps, Value mask) {
     Value places =
         add(arith::MulIOp::create(e.b, e.loc, divide(steps, panels.getGroup()),
                                   e.splat(e.i32(width))),
             e.splat(e.toI32(lane)));
-    Value pairs = e.gatherAt(scales, divide(places, 2), mask, e.b.getI32Type());
+    if (!panels.hasHalves())
+      return e.gatherAt(from, places, mask);
+    // Pairs of halves are gathered, of which a lane takes its own.
+    Value pairs = e.gatherAt(from, divide(places, 2), mask, e.b.getI32Type());
     Value isOdd = arith::AndIOp::create(e.b, e.loc, places, e.splat(e.i32(1)));
     Value bits = arith::ShRUIOp::create(
         e.b, e.loc, pairs,
@@ -108,9 +121,10 @@ private:
   KernelEmitter &e;
   kernel::PanelsAttr panels;
   int64_t width, bits;
-  Value lane;   ///< of the row in its panel
-  Value words;  ///< of the lane
-  Value scales; ///< of the lane, or of groups of all lanes
+  Value lane;    ///< of the row in its panel
+  Value words;   ///< of the lane
+  Value scales;  ///< of the lane, or of groups of all lanes
+  Value offsets; ///< of groups of all lanes
 };
 
 /// The layout of a table that products read too; null: plain rows.

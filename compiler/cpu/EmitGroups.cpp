@@ -9,13 +9,15 @@
 // each of i8 with a scale of its own. Of a group
 //
 //   sum += f32(exact sum of products) * (weights' scale * row's scale)
+//   sum += f32(sum of the row's steps) * (weights' offset * row's scale)
 //
-// in the order of groups, whatever the tile: bits depend on nothing else.
+// in the order of groups, whatever the tile: bits depend on nothing else. The
+// second where weights have offsets.
 //
 //   VNNI          vpdpbusd multiplies u8 by i8: weights become u8 by an
 //                 exclusive or, which adds 8 (i4) or 128 (i8) to each. Sums
 //                 begin at the -8 or -128 times the row's sum over the group
-//                 that stands beside its scale.
+//                 that stands beside its scale. Nibbles beside offsets are u8.
 //   others, i4    vpmaddubsw on the same numbers: 15 * 127 * 2 products in each
 //                 of eight steps stay below 2^15, which are then added in
 //                 pairs.
@@ -61,7 +63,7 @@ void LinearEmitter::emitGroupedRows(Value blockFrom, Value blockTo) {
 }
 
 /// The scale of a group of a row, and, one word further, what its sums begin
-/// at.
+/// at, or, beside offsets, the sum of its steps.
 Value LinearEmitter::rowFactors(Value rowInBlock, int64_t row, Value group) {
   Value index =
       e.add(e.mul(e.add(rowInBlock, e.i64(row)), e.i64(narrow->groups)), group);
@@ -87,9 +89,18 @@ void LinearEmitter::emitRowGroup(Value input, Value out, Value factors,
                           });
   sum =
       vector::ReductionOp::create(e.b, e.loc, vector::CombiningKind::ADD, sum);
-  const int32_t added = panels.getFormat() == kernel::Format::i4 ? 8 : 128;
-  e.store(arith::MulIOp::create(e.b, e.loc, sum, e.i32(-added)),
+  // Beside offsets the sum itself is needed, too.
+  e.store(panels.isAffine() ? sum
+                            : arith::MulIOp::create(e.b, e.loc, sum,
+                                                    e.i32(-addedToWeights())),
           e.at(factors, e.i64(1)));
+}
+
+/// What makes weights u8.
+int32_t LinearEmitter::addedToWeights() {
+  if (panels.getFormat() == kernel::Format::i8)
+    return 128;
+  return panels.isAffine() ? 0 : 8;
 }
 
 /// Stores a vector of whole numbers in the order in which words of weights
@@ -181,10 +192,7 @@ void LinearEmitter::addGroup(const Strip &strip, Value rowInBlock, Value index,
   SmallVector<Value> factors, words;
   for (int64_t r = 0; r < count; ++r) {
     factors.push_back(rowFactors(rowInBlock, r, index));
-    Value first = narrow->product == NarrowRows::GroupsOfShorts
-                      ? e.i32(0)
-                      : e.loadI32(e.at(factors.back(), e.i64(1)));
-    words.append(vectors, e.splat(first));
+    words.append(vectors, e.splat(firstOfGroup(factors.back())));
   }
   Value rowsAt = e.at(e.scratch(),
                       e.mul(rowInBlock, e.i64(narrow->rowBytes / kWordBytes)));
@@ -202,9 +210,11 @@ void LinearEmitter::addGroup(const Strip &strip, Value rowInBlock, Value index,
   if (looped < all)
     multiplyUnit(strip, rowsAt, e.add(from, e.i64(looped)), all - looped,
                  vectors, words);
-  SmallVector<Value> scales;
+  SmallVector<Value> scales, offsets;
   for (unsigned v = 0; v < vectors; ++v)
     scales.push_back(loadGroupScales(strip, index, v));
+  for (unsigned v = 0; v < vectors && panels.isAffine(); ++v)
+    offsets.push_back(loadGroupOffsets(strip, index, v));
   for (int64_t r = 0; r < count; ++r) {
     Value scale = e.splat(e.loadF32(factors[r]));
     for (unsigned v = 0; v < vectors; ++v) {
@@ -213,7 +223,27 @@ void LinearEmitter::addGroup(const Strip &strip, Value rowInBlock, Value index,
       Value both = arith::MulFOp::create(e.b, e.loc, scales[v], scale);
       sums[r * vectors + v] = e.fma(exact, both, sums[r * vectors + v]);
     }
+    if (offsets.empty())
+      continue;
+    Value steps = e.splat(arith::SIToFPOp::create(
+        e.b, e.loc, e.b.getF32Type(), e.loadI32(e.at(factors[r], e.i64(1)))));
+    for (unsigned v = 0; v < vectors; ++v) {
+      Value both = arith::MulFOp::create(e.b, e.loc, offsets[v], scale);
+      sums[r * vectors + v] = e.fma(steps, both, sums[r * vectors + v]);
+    }
   }
+}
+
+/// Where the integers of a group begin: at what was added to the weights times
+/// the row's steps, taken off.
+Value LinearEmitter::firstOfGroup(Value factors) {
+  if (narrow->product == NarrowRows::GroupsOfShorts || addedToWeights() == 0)
+    return e.i32(0);
+  Value beside = e.loadI32(e.at(factors, e.i64(1)));
+  return panels.isAffine() ? arith::MulIOp::create(e.b, e.loc, beside,
+                                                   e.i32(-addedToWeights()))
+                                 .getResult()
+                           : beside;
 }
 
 /// Adds what `count` words of every column give, from word `first` on; at most
@@ -266,6 +296,8 @@ Value LinearEmitter::makePositive(Value words, int64_t part) {
   if (part != 0)
     words = arith::ShRUIOp::create(e.b, e.loc, words, e.splat(e.i32(4)));
   words = arith::AndIOp::create(e.b, e.loc, words, e.splat(e.i32(kNibbles)));
+  if (panels.isAffine())
+    return words;
   return arith::XOrIOp::create(e.b, e.loc, words, e.splat(e.i32(kNibbleSigns)));
 }
 

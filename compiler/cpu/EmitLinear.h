@@ -82,6 +82,11 @@ private:
   /// The scales of a group, a lane per column, as f32.
   mlir::Value loadGroupScales(const Strip &strip, mlir::Value group,
                               unsigned vector);
+  /// Its offsets, where the layout has some.
+  mlir::Value loadGroupOffsets(const Strip &strip, mlir::Value group,
+                               unsigned vector);
+  mlir::Value loadOfGroup(mlir::Value numbers, mlir::Value group,
+                          unsigned vector);
   /// Where a vector of it is kept as f32.
   mlir::Value widenedPlace(const Strip &strip, mlir::Value k, int64_t step,
                            unsigned vector);
@@ -138,6 +143,8 @@ private:
                          mlir::Value group);
   void emitRowGroup(mlir::Value input, mlir::Value out, mlir::Value factors,
                     int64_t count);
+  int32_t addedToWeights();
+  mlir::Value firstOfGroup(mlir::Value factors);
   void storeSteps(mlir::Value q, mlir::Value out, mlir::Value index);
   void emitGroupedTile(const Strip &strip, mlir::Value row,
                        mlir::Value rowInBlock, int64_t count);

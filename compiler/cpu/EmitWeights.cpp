@@ -9,12 +9,14 @@
 //
 //   bf16   the half of the word, shifted to the upper end
 //   i8     the byte, shifted up and back down, converted
-//   i4     the nibble likewise, times its group's scale; i8 too, if grouped.
-//          Where a vector has sixteen lanes it is a table of the sixteen
-//          numbers and the nibble is the index: a shift and a look-up
+//   i4     the nibble likewise, times its group's scale, and with a group's
+//          offset added; i8 too, if grouped. Where a vector has sixteen lanes
+//          it is a table of the sixteen numbers and the nibble is the index: a
+//          shift and a look-up
 //
 // A word holds several steps of depth; LLVM loads it once for all of them. The
-// numbers are exact but for the product with a group's scale. Where that pays,
+// numbers are exact but for what a group's scale and offset make of them, which
+// is rounded once. Where that pays,
 // the first tile of rows writes what it widens to scratch, between its
 // multiply-adds, and the others read it: the same numbers, so that results have
 // the same bits either way.
@@ -26,23 +28,26 @@ using namespace mlir;
 
 namespace attnc::cpu {
 
-/// Bits [from, from + width) of every word as signed integers.
-static Value extractSigned(KernelEmitter &e, Value words, int64_t from,
-                           int64_t width) {
+/// Bits [from, from + width) of every word as integers.
+static Value extract(KernelEmitter &e, Value words, int64_t from, int64_t width,
+                     bool isSigned) {
   constexpr int64_t kWordBits = 32;
   if (int64_t up = kWordBits - width - from)
     words = arith::ShLIOp::create(e.b, e.loc, words, e.splat(e.i32(up)));
-  return arith::ShRSIOp::create(e.b, e.loc, words,
-                                e.splat(e.i32(kWordBits - width)));
+  Value down = e.splat(e.i32(kWordBits - width));
+  if (isSigned)
+    return arith::ShRSIOp::create(e.b, e.loc, words, down);
+  return arith::ShRUIOp::create(e.b, e.loc, words, down);
 }
 
-/// Nibble number `part` of every word as a signed f32.
+/// Nibble number `part` of every word as f32: signed, or beside offsets not.
 Value LinearEmitter::lookUpNibbles(Value words, int64_t part) {
   constexpr int64_t kNibbleBits = 4, kNumbers = 16;
   assert(e.lanes == kNumbers && "the index is four bits of a lane");
+  const int64_t positive = panels.isAffine() ? kNumbers : kNumbers / 2;
   SmallVector<float> numbers;
   for (int64_t i = 0; i < kNumbers; ++i)
-    numbers.push_back(float(i < kNumbers / 2 ? i : i - kNumbers));
+    numbers.push_back(float(i < positive ? i : i - kNumbers));
   Value table = arith::ConstantOp::create(
       e.b, e.loc, DenseElementsAttr::get(e.vectorType(), ArrayRef(numbers)));
   // The instruction ignores the bits above.
@@ -90,17 +95,20 @@ Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
   case kernel::Format::i4: {
     const bool isNibble = panels.getFormat() == kernel::Format::i4;
     const int64_t bits = isNibble ? 4 : 8;
+    const bool isSigned = !isNibble || !panels.isAffine();
     Value number = isNibble && e.lanes == 16
                        ? lookUpNibbles(words, part)
                        : arith::SIToFPOp::create(
                              e.b, e.loc, e.vectorType(),
-                             extractSigned(e, words, bits * part, bits));
+                             extract(e, words, bits * part, bits, isSigned));
     if (!panels.getGroup())
       return number; // the sum is scaled
     // An iteration lies in one group: both are multiples of a word.
-    return arith::MulFOp::create(
-        e.b, e.loc, number,
-        loadGroupScales(strip, e.div(k, e.i64(panels.getGroup())), vector));
+    Value group = e.div(k, e.i64(panels.getGroup()));
+    Value scales = loadGroupScales(strip, group, vector);
+    if (panels.isAffine())
+      return e.fma(number, scales, loadGroupOffsets(strip, group, vector));
+    return arith::MulFOp::create(e.b, e.loc, number, scales);
   }
   case kernel::Format::f32:
     break;
@@ -110,12 +118,25 @@ Value LinearEmitter::loadWeights(const Strip &strip, Value k, int64_t step,
 
 Value LinearEmitter::loadGroupScales(const Strip &strip, Value group,
                                      unsigned vector) {
+  return loadOfGroup(strip.scales, group, vector);
+}
+
+Value LinearEmitter::loadGroupOffsets(const Strip &strip, Value group,
+                                      unsigned vector) {
+  const int64_t behind =
+      panels.getOffsetsOffset(depth) - panels.getScaleOffset(depth);
+  return loadOfGroup(e.atBytes(strip.scales, e.i64(behind)), group, vector);
+}
+
+/// From numbers [group][width] that begin at `numbers` for the strip.
+Value LinearEmitter::loadOfGroup(Value numbers, Value group, unsigned vector) {
   Value place =
       e.add(e.mul(group, e.i64(panelWidth)), e.i64(int64_t(vector) * e.lanes));
-  Value half = e.loadVector(
-      e.atBytes(strip.scales, e.mul(place, e.i64(panels.getScaleBytes()))), {},
-      e.b.getF16Type());
-  return arith::ExtFOp::create(e.b, e.loc, e.vectorType(), half);
+  Value from = e.atBytes(numbers, e.mul(place, e.i64(panels.getScaleBytes())));
+  if (!panels.hasHalves())
+    return e.loadVector(from);
+  Value halves = e.loadVector(from, {}, e.b.getF16Type());
+  return arith::ExtFOp::create(e.b, e.loc, e.vectorType(), halves);
 }
 
 void LinearEmitter::emitWideningStrip(const Strip &strip, Value blockFrom,

@@ -5,17 +5,17 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One function per format. The order of multiplications is the reference's, so
-// that the numbers are the same to the last bit; contraction to fused
-// operations would change them.
+// One function per format takes a block apart; one puts its numbers together.
+// Scales are exact: a half times a whole number of 6 or 8 bits. So are products
+// with steps where something is added to them, so that what the reference
+// computes in its order, these give to the last bit, fused or not.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/BlockFormats.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/Endian.h"
 #include <cmath>
-
-#pragma STDC FP_CONTRACT OFF
+#include <cstring>
 
 namespace attnc {
 
@@ -37,30 +37,36 @@ static float readHalf(const uint8_t *from) {
   return widenHalf(llvm::support::endian::read16le(from));
 }
 
+/// Of formats without offsets: adding it leaves zeros their sign.
+static constexpr float kNoOffset = -0.0f;
+
 /// f16 scale, 32 bytes.
-static void decodeQ8_0(const uint8_t *from, float *to) {
-  float scale = readHalf(from);
-  for (int i = 0; i < 32; ++i)
-    to[i] = static_cast<int8_t>(from[2 + i]) * scale;
+static void splitQ8_0(const uint8_t *from, BlockParts &parts) {
+  parts.scales[0] = readHalf(from);
+  parts.offsets[0] = kNoOffset;
+  std::memcpy(parts.steps, from + 2, 32);
 }
 
-/// f16 scale, 16 bytes of two nibbles: elements i and i + 16; offset 8.
-static void decodeQ4_0(const uint8_t *from, float *to) {
-  float scale = readHalf(from);
+/// 16 bytes of two nibbles: elements i and i + 16.
+static void splitNibbles(const uint8_t *from, int least, int8_t *steps) {
   for (int i = 0; i < 16; ++i) {
-    int low = from[2 + i] & 15, high = from[2 + i] >> 4;
-    to[i] = static_cast<float>(low - 8) * scale;
-    to[i + 16] = static_cast<float>(high - 8) * scale;
+    steps[i] = static_cast<int8_t>((from[i] & 15) + least);
+    steps[i + 16] = static_cast<int8_t>((from[i] >> 4) + least);
   }
 }
 
-/// f16 scale, f16 minimum, nibbles as in Q4_0.
-static void decodeQ4_1(const uint8_t *from, float *to) {
-  float scale = readHalf(from), least = readHalf(from + 2);
-  for (int i = 0; i < 16; ++i) {
-    to[i] = static_cast<float>(from[4 + i] & 15) * scale + least;
-    to[i + 16] = static_cast<float>(from[4 + i] >> 4) * scale + least;
-  }
+/// f16 scale, nibbles; offset 8.
+static void splitQ4_0(const uint8_t *from, BlockParts &parts) {
+  parts.scales[0] = readHalf(from);
+  parts.offsets[0] = kNoOffset;
+  splitNibbles(from + 2, -8, parts.steps);
+}
+
+/// f16 scale, f16 minimum, nibbles.
+static void splitQ4_1(const uint8_t *from, BlockParts &parts) {
+  parts.scales[0] = readHalf(from);
+  parts.offsets[0] = readHalf(from + 2);
+  splitNibbles(from + 4, 0, parts.steps);
 }
 
 /// Scale and minimum of group `group` of eight, 6 bits each, of the 12 bytes of
@@ -74,65 +80,75 @@ static std::pair<int, int> readScales(const uint8_t *packed, int group) {
 
 /// f16 scale of the scales, f16 scale of the minima, 12 bytes of both, 128
 /// bytes: each 32 hold a group of 32 in their low and one in their high
-/// nibbles.
-static void decodeQ4_K(const uint8_t *from, float *to) {
-  float scale = readHalf(from), least = readHalf(from + 2);
-  for (int pair = 0; pair < 4; ++pair) {
-    const uint8_t *nibbles = from + 16 + 32 * pair;
-    auto [scaleLow, leastLow] = readScales(from + 4, 2 * pair);
-    auto [scaleHigh, leastHigh] = readScales(from + 4, 2 * pair + 1);
-    float low = scale * scaleLow, lowLeast = least * leastLow;
-    float high = scale * scaleHigh, highLeast = least * leastHigh;
-    for (int i = 0; i < 32; ++i) {
-      to[64 * pair + i] = low * (nibbles[i] & 15) - lowLeast;
-      to[64 * pair + 32 + i] = high * (nibbles[i] >> 4) - highLeast;
-    }
+/// nibbles. Minima are taken off.
+static void splitQ4_K(const uint8_t *from, BlockParts &parts) {
+  const float scale = readHalf(from), least = readHalf(from + 2);
+  for (int group = 0; group < 8; ++group) {
+    auto [steps, minimum] = readScales(from + 4, group);
+    parts.scales[group] = scale * static_cast<float>(steps);
+    parts.offsets[group] = -(least * static_cast<float>(minimum));
+    const uint8_t *nibbles = from + 16 + 32 * (group / 2);
+    for (int i = 0; i < 32; ++i)
+      parts.steps[32 * group + i] =
+          static_cast<int8_t>(nibbles[i] >> 4 * (group % 2) & 15);
   }
 }
 
 /// 128 bytes of low nibbles, 64 bytes of upper pairs of bits, 16 signed scales,
 /// f16 scale of the scales; offset 32.
-static void decodeQ6_K(const uint8_t *from, float *to) {
-  float scale = readHalf(from + 208);
+static void splitQ6_K(const uint8_t *from, BlockParts &parts) {
+  const float scale = readHalf(from + 208);
+  for (int group = 0; group < 16; ++group) {
+    parts.scales[group] =
+        scale * static_cast<float>(static_cast<int8_t>(from[192 + group]));
+    parts.offsets[group] = kNoOffset;
+  }
   for (int half = 0; half < 2; ++half) {
     const uint8_t *nibbles = from + 64 * half, *pairs = from + 128 + 32 * half;
-    const uint8_t *scales = from + 192 + 8 * half;
     for (int i = 0; i < 128; ++i) {
-      int quarter = i / 32, lane = i % 32;
-      uint8_t byte = nibbles[lane + 32 * (quarter % 2)];
-      int low = quarter < 2 ? byte & 15 : byte >> 4;
-      int value = (low | (pairs[lane] >> 2 * quarter & 3) << 4) - 32;
-      float step = scale * static_cast<int8_t>(scales[i / 16]);
-      to[128 * half + i] = step * value;
+      const int quarter = i / 32, lane = i % 32;
+      const uint8_t byte = nibbles[lane + 32 * (quarter % 2)];
+      const int low = quarter < 2 ? byte & 15 : byte >> 4;
+      const int high = pairs[lane] >> 2 * quarter & 3;
+      parts.steps[128 * half + i] = static_cast<int8_t>((low | high << 4) - 32);
     }
+  }
+}
+
+int64_t getBlockGroup(WeightType type) {
+  return type == WeightType::Q6_K ? 16 : 32;
+}
+
+void splitBlock(WeightType type, const uint8_t *from, BlockParts &parts) {
+  switch (type) {
+  case WeightType::Q8_0:
+    return splitQ8_0(from, parts);
+  case WeightType::Q4_0:
+    return splitQ4_0(from, parts);
+  case WeightType::Q4_1:
+    return splitQ4_1(from, parts);
+  case WeightType::Q4_K:
+    return splitQ4_K(from, parts);
+  case WeightType::Q6_K:
+    return splitQ6_K(from, parts);
+  default:
+    llvm_unreachable("elements that stand alone have no blocks");
   }
 }
 
 void decodeBlocks(WeightType type, const uint8_t *from, float *to,
                   size_t blocks) {
-  void (*decode)(const uint8_t *, float *) = nullptr;
-  switch (type) {
-  case WeightType::Q8_0:
-    decode = decodeQ8_0;
-    break;
-  case WeightType::Q4_0:
-    decode = decodeQ4_0;
-    break;
-  case WeightType::Q4_1:
-    decode = decodeQ4_1;
-    break;
-  case WeightType::Q4_K:
-    decode = decodeQ4_K;
-    break;
-  case WeightType::Q6_K:
-    decode = decodeQ6_K;
-    break;
-  default:
-    llvm_unreachable("elements that stand alone have no blocks");
+  const WeightBlock block = getBlock(type);
+  const int64_t group = getBlockGroup(type);
+  BlockParts parts;
+  for (size_t i = 0; i < blocks; ++i) {
+    splitBlock(type, from + i * block.bytes, parts);
+    for (int64_t first = 0; first < block.elements; first += group)
+      for (int64_t k = first; k < first + group; ++k)
+        *to++ =
+            static_cast<float>(parts.steps[k]) * parts.scales[first / group] +
+            parts.offsets[first / group];
   }
-  WeightBlock block = getBlock(type);
-  for (size_t i = 0; i < blocks; ++i)
-    decode(from + i * block.bytes, to + i * block.elements);
 }
 
 } // namespace attnc

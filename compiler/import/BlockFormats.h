@@ -17,6 +17,21 @@
 
 namespace attnc {
 
+/// A block taken apart: element i is steps[i] * scales[g] + offsets[g], of its
+/// group g = i / getBlockGroup(type), rounded once; the products alone are
+/// exact wherever offsets are not -0.
+struct BlockParts {
+  static constexpr int kMostElements = 256, kMostGroups = 16;
+  int8_t steps[kMostElements];
+  float scales[kMostGroups], offsets[kMostGroups];
+};
+
+/// Elements that share a scale: 32, or 16 in Q6_K.
+int64_t getBlockGroup(WeightType type);
+
+/// `type` is one of those of more than one element.
+void splitBlock(WeightType type, const uint8_t *from, BlockParts &parts);
+
 /// Widens `blocks` blocks of `type`, one of those of more than one element.
 void decodeBlocks(WeightType type, const uint8_t *from, float *to,
                   size_t blocks);

@@ -24,19 +24,12 @@ namespace attnc {
 
 using namespace decoder_limits;
 
-static constexpr llvm::StringLiteral kUnused[] = {"attn_pdrop",
-                                                  "embd_pdrop",
-                                                  "resid_pdrop",
-                                                  "n_ctx",
-                                                  "summary_activation",
-                                                  "summary_first_dropout",
-                                                  "summary_proj_to_labels",
-                                                  "summary_type",
-                                                  "summary_use_proj",
-                                                  "reorder_and_upcast_attn",
-                                                  // of GPT-2 medium; never read
-                                                  "n_special",
-                                                  "predict_special_tokens"};
+static constexpr llvm::StringLiteral kUnused[] = {
+    "attn_pdrop", "embd_pdrop", "resid_pdrop", "n_ctx", "summary_activation",
+    "summary_first_dropout", "summary_proj_to_labels", "summary_type",
+    "summary_use_proj", "reorder_and_upcast_attn",
+    // of GPT-2 medium; never read
+    "n_special", "predict_special_tokens"};
 
 namespace {
 class Gpt2 : public Decoder {

@@ -59,9 +59,7 @@ std::vector<double> keepWeights(ArrayRef<float> weights, int64_t columns,
                                 kernel::PrecisionAttr precision) {
   // Any width: it decides where numbers lie, not what becomes of them.
   constexpr int64_t kWidth = 48;
-  auto panels =
-      kernel::PanelsAttr::get(precision.getContext(), kWidth,
-                              precision.getWeights(), precision.getGroup());
+  const kernel::PanelsAttr panels = precision.getPanels(kWidth);
   return unpackPanels(packPanels(weights, columns, depth, panels), columns,
                       depth, panels);
 }

@@ -14,8 +14,8 @@
 // those of what is kept. Of the two f16 beside a scale below 2^-14, which are
 // far apart, the one that loses less is kept. A scale beyond 65504 is that
 // where its steps reach all numbers, and else infinite: findLostGroup tells.
-// Groups that come with their scales hold whole steps of them: dividing gives
-// these back.
+// Blocks of a model's file come as steps with scales, which go where they
+// belong.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/package/PackWeights.h"
@@ -80,8 +80,7 @@ public:
         sums(reinterpret_cast<int32_t *>(scales + width)),
         halves(reinterpret_cast<uint16_t *>(scales)) {}
 
-  /// `given` is empty, or the scales of the column's groups.
-  void write(ArrayRef<float> numbers, int64_t column, ArrayRef<float> given) {
+  void write(ArrayRef<float> numbers, int64_t column) {
     switch (format) {
     case Format::f32:
       for (int64_t k = 0; k < depth; ++k)
@@ -100,11 +99,7 @@ public:
     }
     for (int64_t k = 0; k < depth; k += group) {
       ArrayRef<float> members = numbers.slice(k, std::min(group, depth - k));
-      if (given.empty())
-        writeGroup(members, findScale(members), k, column,
-                   format == Format::i8 ? 127 : 8);
-      else
-        writeGroup(members, given[k / group], k, column, mostSteps() + 1);
+      writeGroup(members, findScale(members), k, column);
     }
   }
 
@@ -153,12 +148,15 @@ private:
   }
   float mostSteps() const { return format == Format::i8 ? 127 : 7; }
 
-  /// What whole steps of a scale lose, from -`below` of them on.
-  double findLoss(ArrayRef<float> numbers, float scale, float below) const {
+  float fewestSteps() const { return format == Format::i8 ? -127 : -8; }
+
+  /// What whole steps of a scale lose.
+  double findLoss(ArrayRef<float> numbers, float scale) const {
     double loss = 0;
     for (float number : numbers) {
       const float steps =
-          scale == 0 ? 0 : std::clamp(number / scale, -below, mostSteps());
+          scale == 0 ? 0
+                     : std::clamp(number / scale, fewestSteps(), mostSteps());
       const double rest = number - double(std::nearbyint(steps)) * scale;
       loss += rest * rest;
     }
@@ -166,7 +164,7 @@ private:
   }
 
   /// The f16 for a scale.
-  uint16_t chooseHalf(ArrayRef<float> numbers, float exact, float below) const {
+  uint16_t chooseHalf(ArrayRef<float> numbers, float exact) const {
     constexpr uint16_t kMagnitude = 0x7fff, kLeastNormal = 0x400;
     const uint16_t nearest = toHalf(exact);
     const float kept = widenHalf(nearest);
@@ -174,31 +172,30 @@ private:
       return nearest;
     const bool isLess = std::fabs(kept) < std::fabs(exact);
     const uint16_t other = isLess ? nearest + 1 : nearest - 1;
-    return findLoss(numbers, widenHalf(other), below) <
-                   findLoss(numbers, kept, below)
+    return findLoss(numbers, widenHalf(other)) < findLoss(numbers, kept)
                ? other
                : nearest;
   }
 
-  /// The largest scale, if -`below` steps of it, or as many of the other sign,
-  /// reach the largest number; else `exact`.
-  static float limitScale(ArrayRef<float> numbers, float exact, float below) {
+  /// The largest scale, if the fewest steps of it, or as many of the other
+  /// sign, reach the largest number; else `exact`.
+  float limitScale(ArrayRef<float> numbers, float exact) const {
     constexpr float kMost = 65504;
     if (!(std::fabs(exact) > kMost) || !std::isfinite(exact))
       return exact;
     const float largest = *llvm::max_element(
         numbers, [](float a, float b) { return std::fabs(a) < std::fabs(b); });
-    return std::fabs(largest) <= below * kMost ? -std::copysign(kMost, largest)
-                                               : exact;
+    return std::fabs(largest) <= -fewestSteps() * kMost
+               ? -std::copysign(kMost, largest)
+               : exact;
   }
 
-  /// From -`below` steps on.
   void writeGroup(ArrayRef<float> numbers, float exact, int64_t first,
-                  int64_t column, float below) {
-    exact = limitScale(numbers, exact, below);
-    const uint16_t half = chooseHalf(numbers, exact, below);
+                  int64_t column) {
+    exact = limitScale(numbers, exact);
+    const uint16_t half = chooseHalf(numbers, exact);
     const float scale = widenHalf(half);
-    putSteps(numbers, first, column, scale, -below, mostSteps());
+    putSteps(numbers, first, column, scale, fewestSteps(), mostSteps());
     halves[first / group * width + column] = half;
   }
 
@@ -213,16 +210,47 @@ private:
 } // namespace
 
 std::vector<uint8_t> packPanels(ArrayRef<float> weight, int64_t columns,
-                                int64_t depth, kernel::PanelsAttr panels,
-                                ArrayRef<float> scales) {
+                                int64_t depth, kernel::PanelsAttr panels) {
+  assert(panels.getScales() == kernel::Scales::f16 &&
+         "others are a file's own");
   const int64_t width = panels.getWidth();
   const int64_t panelBytes = panels.getPanelBytes(depth);
-  const int64_t groups = scales.size() / columns;
   std::vector<uint8_t> packed(divideCeil(columns, width) * panelBytes);
   for (int64_t column = 0; column < columns; ++column)
     PanelWriter(panels, depth, packed.data() + column / width * panelBytes)
-        .write(weight.slice(column * depth, depth), column % width,
-               scales.slice(column * groups, groups));
+        .write(weight.slice(column * depth, depth), column % width);
+  return packed;
+}
+
+std::vector<uint8_t> packBlocks(const StoredBlocks &blocks, int64_t columns,
+                                int64_t depth, kernel::PanelsAttr panels) {
+  const int64_t width = panels.getWidth(), pack = panels.getPack();
+  const int64_t panelBytes = panels.getPanelBytes(depth);
+  const int64_t groups = divideCeil(depth, panels.getGroup());
+  const uint32_t bits = 32 / pack, mask = (1u << bits) - 1;
+  std::vector<uint8_t> packed(divideCeil(columns, width) * panelBytes);
+  for (int64_t column = 0; column < columns; ++column) {
+    uint8_t *panel = packed.data() + column / width * panelBytes;
+    const int64_t lane = column % width;
+    auto *words = reinterpret_cast<uint32_t *>(panel);
+    for (int64_t k = 0; k < depth; ++k)
+      words[k / pack * width + lane] |=
+          (uint32_t(blocks.steps[column * depth + k]) & mask)
+          << (bits * (k % pack));
+    auto put = [&](int64_t at, const std::vector<float> &numbers) {
+      for (int64_t group = 0; group < groups; ++group) {
+        const float number = numbers[column * groups + group];
+        const int64_t place = group * width + lane;
+        if (panels.hasHalves())
+          reinterpret_cast<uint16_t *>(panel + at)[place] = toHalf(number);
+        else
+          reinterpret_cast<float *>(panel + at)[place] = number;
+      }
+    };
+    put(panels.getScaleOffset(depth), blocks.scales);
+    if (panels.isAffine())
+      put(panels.getOffsetsOffset(depth), blocks.offsets);
+  }
   return packed;
 }
 

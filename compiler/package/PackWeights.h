@@ -11,17 +11,23 @@
 #ifndef ATTNC_COMPILER_PACKAGE_PACKWEIGHTS_H
 #define ATTNC_COMPILER_PACKAGE_PACKWEIGHTS_H
 
+#include "compiler/import/StoredWeights.h"
 #include "dialects/kernel/Kernel.h"
 
 namespace attnc {
 
 /// The bytes of the matrix `weight` [columns, depth] in `panels`: rounded and
-/// scaled as the attribute's description says. With `scales`,
-/// [columns][groups], the numbers are whole steps of these already, which they
-/// keep.
+/// scaled as the attribute's description says. Groups have scales of f16,
+/// without offsets.
 std::vector<uint8_t> packPanels(llvm::ArrayRef<float> weight, int64_t columns,
-                                int64_t depth, kernel::PanelsAttr panels,
-                                llvm::ArrayRef<float> scales = {});
+                                int64_t depth, kernel::PanelsAttr panels);
+
+/// The bytes of a matrix [columns, depth] whose steps, scales and offsets are
+/// known, in `panels` in groups, of which the last may be short. Scales and
+/// offsets are exact in the layout's type; offsets are not looked at where it
+/// has none.
+std::vector<uint8_t> packBlocks(const StoredBlocks &blocks, int64_t columns,
+                                int64_t depth, kernel::PanelsAttr panels);
 
 /// Numbers whose common scale is beyond f16.
 struct LostGroup {

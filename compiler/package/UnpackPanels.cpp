@@ -23,40 +23,52 @@ namespace {
 class PanelReader {
 public:
   PanelReader(kernel::PanelsAttr panels, int64_t depth, const uint8_t *panel)
-      : width(panels.getWidth()), pack(panels.getPack()),
-        group(panels.getGroup()), format(panels.getFormat()),
+      : panels(panels), width(panels.getWidth()), pack(panels.getPack()),
+        group(panels.getGroup()),
         words(reinterpret_cast<const uint32_t *>(panel)),
-        scales(panel + panels.getScaleOffset(depth)) {}
+        scales(panel + panels.getScaleOffset(depth)),
+        offsets(group ? panel + panels.getOffsetsOffset(depth) : nullptr) {}
 
   double read(int64_t k, int64_t column) const {
     const uint32_t bits =
         words[k / pack * width + column] >> (32 / pack * (k % pack));
-    switch (format) {
+    const bool isAffine = panels.isAffine();
+    switch (panels.getFormat()) {
     case Format::f32:
       return bit_cast<float>(bits);
     case Format::bf16:
       return bit_cast<float>(bits << 16);
     case Format::i8:
-      return double(SignExtend32<8>(bits & 0xff)) * readScale(k, column);
+      return scale(SignExtend32<8>(bits & 0xff), k, column);
     case Format::i4:
-      return double(SignExtend32<4>(bits & 0xf)) * readScale(k, column);
+      return scale(isAffine ? int32_t(bits & 0xf) : SignExtend32<4>(bits & 0xf),
+                   k, column);
     }
     llvm_unreachable("one of the formats");
   }
 
 private:
-  double readScale(int64_t k, int64_t column) const {
+  double scale(int32_t steps, int64_t k, int64_t column) const {
     if (group == 0)
-      return reinterpret_cast<const float *>(scales)[column];
-    const uint16_t half =
-        reinterpret_cast<const uint16_t *>(scales)[k / group * width + column];
+      return steps * double(reinterpret_cast<const float *>(scales)[column]);
+    double number = steps * readOfGroup(scales, k, column);
+    if (panels.isAffine())
+      number += readOfGroup(offsets, k, column);
+    return float(number); // as code has it; exact with scales of f16 alone
+  }
+
+  double readOfGroup(const uint8_t *from, int64_t k, int64_t column) const {
+    const int64_t place = k / group * width + column;
+    if (!panels.hasHalves())
+      return reinterpret_cast<const float *>(from)[place];
+    const uint16_t half = reinterpret_cast<const uint16_t *>(from)[place];
     return attn::fromStorage(half, APFloat::IEEEhalf());
   }
 
+  mutable kernel::PanelsAttr panels;
   int64_t width, pack, group;
-  Format format;
   const uint32_t *words;
-  const uint8_t *scales;
+  const uint8_t *scales, *offsets;
 };
 } // namespace
 

@@ -228,21 +228,24 @@ private:
     const int64_t depth =
         cast<mlir::RankedTensorType>(op.getType()).getDimSize(1);
     const int64_t rows = values.size() / depth;
-    std::vector<float> scales;
-    ArrayRef<float> own;
-    // The file's own, where they are the layout's too.
-    auto stored =
-        op->getAttrOfType<mlir::StringAttr>(attn::AttnDialect::kStoredAttr);
-    if (stored && panels.getGroup() == kStoredGroup &&
-        stringifyFormat(panels.getFormat()) == stored.getValue()) {
-      scales = readStoredScales(table, op);
-      const int64_t groups = depth / kStoredGroup;
-      own = ArrayRef<float>(scales).slice(first * groups, rows * groups);
-    }
-    std::vector<uint8_t> packed = packPanels(values, rows, depth, panels, own);
+    if (hasBlocksOf(op, panels))
+      return packBlocks(
+          readStoredBlocks(table, op, first, first + rows, panels.getGroup()),
+          rows, depth, panels);
+    std::vector<uint8_t> packed = packPanels(values, rows, depth, panels);
     if (auto lost = findLostGroup(values, rows, depth, panels, packed))
       return tooLarge(item, panels.getFormat(), first, *lost);
     return packed;
+  }
+
+  /// Whether the groups of the layout are those of the weight's own file.
+  static bool hasBlocksOf(attn::WeightOp op, kernel::PanelsAttr panels) {
+    auto stored =
+        op->getAttrOfType<mlir::StringAttr>(attn::AttnDialect::kStoredAttr);
+    return stored && panels.getGroup() != 0 &&
+           kernel::PrecisionAttr::getStored(op.getContext(), stored.getValue(),
+                                            kernel::Format::f32)
+                   .getPanels(panels.getWidth()) == panels;
   }
 
   static Error tooLarge(const Item &item, kernel::Format format, int64_t first,

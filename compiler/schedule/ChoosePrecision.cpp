@@ -47,8 +47,6 @@ using kernel::Format;
 
 // The width of the panels that ChooseTiles makes.
 static constexpr int64_t kFewestColumns = 48;
-// Numbers that share a scale in the files whose formats are ours.
-static constexpr int64_t kStoredGroup = 32;
 // 255 * 127 * K < 2^31, the most that a sum of products of bytes can come to.
 static constexpr int64_t kDeepestBytes = (int64_t(1) << 31) / (255 * 127);
 
@@ -172,19 +170,20 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
   }
 
   /// As the file keeps a weight, times rows of `rowFormat` where it is in
-  /// groups; null: in nothing of ours.
-  kernel::PrecisionAttr getStored(kernel::WeightOp weight, Format rowFormat) {
+  /// groups; null: in nothing of ours, or of GPUs, whose kernels know groups
+  /// with scales of f16 alone.
+  kernel::PrecisionAttr getStored(kernel::WeightOp weight, Format rowFormat,
+                                  bool isGpu) {
     auto declared =
         getOperation().lookupSymbol<attn::WeightOp>(weight.getWeight());
     auto format =
         declared->getAttrOfType<StringAttr>(attn::AttnDialect::kStoredAttr);
     if (!format)
       return {};
-    const Format own = *kernel::symbolizeFormat(format.getValue());
-    const bool isGrouped = own != Format::bf16;
-    return kernel::PrecisionAttr::get(
-        &getContext(), own, isGrouped ? rowFormat : Format::f32,
-        isGrouped ? kStoredGroup : 0, /*stored=*/true);
+    auto precision = kernel::PrecisionAttr::getStored(
+        &getContext(), format.getValue(), rowFormat);
+    const bool isPlain = precision.getScales() == kernel::Scales::f16;
+    return isGpu && !isPlain ? kernel::PrecisionAttr() : precision;
   }
 
   /// Precisions, by weight, for one kernel, or for clones of it.
@@ -229,7 +228,7 @@ struct ChoosePrecision : impl::ChoosePrecisionBase<ChoosePrecision> {
             const bool narrow =
                 op.getWeight().getType().getDimSize(0) < kFewestColumns;
             return narrow ? kernel::PrecisionAttr()
-                          : getStored(weight, rowFormat);
+                          : getStored(weight, rowFormat, target->isGpu());
           });
         else if (isa<attn::AttentionOp>(kernel.getComputeOp()))
           chooseAttention(kernel, *target, rowFormat);

@@ -130,9 +130,7 @@ struct ChooseTiles : impl::ChooseTilesBase<ChooseTiles> {
   /// Panels of the kernel's weights, in the format that it was given.
   kernel::PanelsAttr getPanels(kernel::FuncOp kernel) {
     if (kernel::PrecisionAttr precision = kernel.getPrecisionAttr())
-      return kernel::PanelsAttr::get(&getContext(), kPanelWidth,
-                                     precision.getWeights(),
-                                     precision.getGroup());
+      return precision.getPanels(kPanelWidth);
     return kernel::PanelsAttr::get(&getContext(), kPanelWidth);
   }
 

@@ -43,13 +43,15 @@ RankedTensorType WeightUse::getTensorType() const {
   return cast<RankedTensorType>(op.getType());
 }
 
-/// "#panels48", "#panels48.i8", "#panels48.i4x32"
+/// "#panels48", "#panels48.i8", "#panels48.i4x32", "#panels48.i8x16.f32"
 static std::string getLayoutKey(kernel::PanelsAttr layout) {
   std::string key = "#panels" + std::to_string(layout.getWidth());
   if (layout.getFormat() != kernel::Format::f32)
     key += "." + kernel::stringifyFormat(layout.getFormat()).str();
   if (layout.getGroup() != 0)
     key += "x" + std::to_string(layout.getGroup());
+  if (layout.getScales() != kernel::Scales::f16)
+    key += "." + kernel::stringifyScales(layout.getScales()).str();
   return key;
 }
 

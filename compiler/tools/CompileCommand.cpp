@@ -42,8 +42,8 @@ cl::list<std::string> targets(
 cl::opt<std::string> weights(
     "weights", cl::init("f32"),
     cl::desc("Format of the weights (default: f32; stored for GGUF files, but "
-             "for GPUs and OpenBLAS: what files keep in Q8_0, Q4_0 and bf16 "
-             "stays so, value for value)"),
+             "for GPUs and OpenBLAS: what files keep in bf16 or in GGUF's "
+             "blocks stays so, value for value)"),
     cl::value_desc("f32|bf16|int8|int4|stored"), IN_COMPILE);
 cl::opt<std::string>
     activations("activations",

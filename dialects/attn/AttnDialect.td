@@ -46,8 +46,9 @@ def Attn_Dialect : Dialect {
     static constexpr llvm::StringLiteral kStageAttr = "attn.stage";
     /// Module attribute: token ids at which a model stops by itself.
     static constexpr llvm::StringLiteral kStopTokensAttr = "attn.stop_tokens";
-    /// Of an attn.weight, "bf16", "i8" or "i4": its sources' numbers are of that
-    /// format; with i8 and i4 whole steps of a scale for every 32 of a row.
+    /// Of an attn.weight: how its sources lie in the model's files, which the
+    /// library may keep: "bf16", one of the formats of GGUF's blocks ("q8_0",
+    /// "q4_0", "q4_1", "q4_k", "q6_k"), or "blocks", several of these.
     static constexpr llvm::StringLiteral kStoredAttr = "attn.stored";
     /// Entry argument: inclusive bounds of an integer input's elements.
     static constexpr llvm::StringLiteral kRangeAttr = "attn.range";

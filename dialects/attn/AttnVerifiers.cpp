@@ -346,10 +346,13 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
   if (name == kStoredAttr) {
     auto format = dyn_cast<StringAttr>(attribute.getValue());
     if (!isa<WeightOp>(op) || !format ||
-        !llvm::is_contained({"bf16", "i8", "i4"}, format.getValue()))
+        !llvm::is_contained(
+            {"bf16", "q8_0", "q4_0", "q4_1", "q4_k", "q6_k", "blocks"},
+            format.getValue()))
       return op->emitOpError()
              << "expects '" << name << "' on an attn.weight, \"bf16\", "
-             << "\"i8\" or \"i4\"; got " << attribute.getValue();
+             << "\"q8_0\", \"q4_0\", \"q4_1\", \"q4_k\", \"q6_k\" or "
+             << "\"blocks\"; got " << attribute.getValue();
   }
   if (name == kStopTokensAttr && !isa<DenseI32ArrayAttr>(attribute.getValue()))
     return op->emitOpError()

@@ -63,6 +63,17 @@ def Kernel_Format : I32Enum<"Format", "how numbers are stored or multiplied", [
   let cppNamespace = "::attnc::kernel";
 }
 
+def Kernel_Scales : I32Enum<"Scales",
+    "what stands beside the weights of a group", [
+    I32EnumCase<"f16", 0>, I32EnumCase<"f32", 1>, I32EnumCase<"f16_affine", 2>,
+    I32EnumCase<"f32_affine", 3>]> {
+  let cppNamespace = "::attnc::kernel";
+}
+
+def Kernel_GroupScales : EnumParameter<Kernel_Scales> {
+  let defaultValue = "::attnc::kernel::Scales::f16";
+}
+
 def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
   let summary = "Weights [N, K] in column panels of one format";
   let description = [{
@@ -80,7 +91,13 @@ def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
     | i8, grouped | 4 | group | scale[k / group][n] * q, q in -127 .. 127 | f16 scale[K' / group][width] |
     | i4 | 8 | group | scale[k / group][n] * q, q in -8 .. 7 | f16 scale[K' / group][width] |
 
-    Behind scales of f16 zeros fill the panel up to a multiple of 64 bytes.
+    Behind scales of groups zeros fill the panel up to a multiple of 64 bytes.
+
+    Groups have scales of f16, unless the layout names others: `f32`, or, with
+    offset[K' / group][width] of the same type behind the scales, `f16_affine` and
+    `f32_affine`, where a weight is scale[k / group][n] * q + offset[k / group][n],
+    the sum rounded once, and q of i4 is in 0 .. 15. Only weights that a model's
+    file keeps in such groups have these.
 
     The scale of an i8 column, or of a group of it, and that of a group of an i4
     column, which may be negative, are those of some guesses that lose least
@@ -95,12 +112,18 @@ def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
   let parameters = (ins "int64_t":$width,
       DefaultValuedParameter<"::attnc::kernel::Format",
                              "::attnc::kernel::Format::f32">:$format,
-      DefaultValuedParameter<"int64_t", "0">:$group);
+      DefaultValuedParameter<"int64_t", "0">:$group,
+      Kernel_GroupScales:$scales);
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
     /// Row-major [width] f32 numbers, not packed any narrower.
     static PanelsAttr get(::mlir::MLIRContext *context, int64_t width) {
       return get(context, width, Format::f32, 0);
+    }
+    /// Scales of f16, where there are groups.
+    static PanelsAttr get(::mlir::MLIRContext *context, int64_t width,
+                          Format format, int64_t group) {
+      return get(context, width, format, group, Scales::f16);
     }
     /// Steps of depth in a word.
     int64_t getPack();
@@ -108,8 +131,20 @@ def Kernel_PanelsAttr : Kernel_Attr<"Panels", "panels"> {
     int64_t getPaddedDepth(int64_t depth);
     /// Bytes of a panel's words: where its scales begin.
     int64_t getScaleOffset(int64_t depth);
-    /// Bytes of a scale: f16 of groups, f32 of columns.
-    int64_t getScaleBytes() { return getGroup() ? 2 : 4; }
+    /// Bytes of a scale, and of an offset: of groups as the layout says, f32 of
+    /// columns.
+    int64_t getScaleBytes() { return getGroup() && hasHalves() ? 2 : 4; }
+    /// Whether scales of groups, and offsets, are f16.
+    bool hasHalves() {
+      return getScales() == Scales::f16 || getScales() == Scales::f16_affine;
+    }
+    /// Whether groups have offsets, too.
+    bool isAffine() {
+      return getScales() == Scales::f16_affine ||
+             getScales() == Scales::f32_affine;
+    }
+    /// Bytes of the panel before its offsets.
+    int64_t getOffsetsOffset(int64_t depth);
     /// Bytes of a panel, scales included.
     int64_t getPanelBytes(int64_t depth);
   }];
@@ -119,7 +154,8 @@ def Kernel_PrecisionAttr : Kernel_Attr<"Precision", "precision"> {
   let summary = "In which formats a product's two sides are multiplied";
   let description = [{
     `weights` is how the weights file stores them; with i4, and with i8 where
-    `group` is given, every `group` steps of depth share a scale; `stored` ones
+    `group` is given, every `group` steps of depth share what `scales` names
+    (`#kernel.panels`); `stored` ones
     have the numbers of the model's own file, bit for bit. `activations` is what
     the rows become before they are multiplied, found anew in every call: rows of
     i8 have a scale and a zero each, scale * (u - zero) with u in 0 .. 255 and 0
@@ -130,8 +166,24 @@ def Kernel_PrecisionAttr : Kernel_Attr<"Precision", "precision"> {
   let parameters = (ins EnumParameter<Kernel_Format>:$weights,
                         EnumParameter<Kernel_Format>:$activations,
                         DefaultValuedParameter<"int64_t", "0">:$group,
-                        DefaultValuedParameter<"bool", "false">:$stored);
+                        DefaultValuedParameter<"bool", "false">:$stored,
+                        Kernel_GroupScales:$scales);
   let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    /// Groups, if any, with scales of f16.
+    static PrecisionAttr get(::mlir::MLIRContext *context, Format weights,
+                             Format activations, int64_t group, bool stored) {
+      return get(context, weights, activations, group, stored, Scales::f16);
+    }
+    /// What holds the numbers of a weight with `attn.stored` value for value:
+    /// `stored` is that attribute's text, `activations` those beside groups;
+    /// beside bf16 they are f32.
+    static PrecisionAttr getStored(::mlir::MLIRContext *context,
+                                   ::llvm::StringRef stored,
+                                   Format activations);
+    /// The panels of `width` columns that the weights lie in.
+    PanelsAttr getPanels(int64_t width);
+  }];
 }
 
 def Kernel_RowsAttr : Kernel_Attr<"Rows", "rows"> {

@@ -5,12 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// #kernel.panels: its text form, `<WIDTH>`, `<WIDTH, FORMAT>` or
-// `<WIDTH, i4, group G>`, and the sizes that packing and code share.
+// #kernel.panels: its text form, `<WIDTH>`, `<WIDTH, FORMAT>`,
+// `<WIDTH, i4, group G>` or `<WIDTH, i4, group G, f32_affine>`, and the sizes
+// that packing and code share; the panels of a precision, and the precision of
+// what a file stores.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/kernel/Kernel.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -30,12 +33,22 @@ Attribute PanelsAttr::parse(AsmParser &parser, Type) {
       return {};
     format = *parsed;
   }
-  if (succeeded(parser.parseOptionalComma()) &&
-      (parser.parseKeyword("group") || parser.parseInteger(group)))
-    return {};
+  bool hasScales = succeeded(parser.parseOptionalComma());
+  if (hasScales && succeeded(parser.parseOptionalKeyword("group"))) {
+    if (parser.parseInteger(group))
+      return {};
+    hasScales = succeeded(parser.parseOptionalComma());
+  }
+  Scales scales = Scales::f16;
+  if (hasScales) {
+    FailureOr<Scales> parsed = FieldParser<Scales>::parse(parser);
+    if (failed(parsed))
+      return {};
+    scales = *parsed;
+  }
   if (parser.parseGreater())
     return {};
-  return get(parser.getContext(), width, format, group);
+  return get(parser.getContext(), width, format, group, scales);
 }
 
 void PanelsAttr::print(AsmPrinter &printer) const {
@@ -44,6 +57,8 @@ void PanelsAttr::print(AsmPrinter &printer) const {
     printer << ", " << stringifyFormat(getFormat());
   if (getGroup() != 0)
     printer << ", group " << getGroup();
+  if (getScales() != Scales::f16)
+    printer << ", " << stringifyScales(getScales());
   printer << ">";
 }
 
@@ -81,17 +96,49 @@ int64_t PanelsAttr::getScaleOffset(int64_t depth) {
   return getPaddedDepth(depth) / getPack() * getWidth() * kWordBytes;
 }
 
+int64_t PanelsAttr::getOffsetsOffset(int64_t depth) {
+  return getScaleOffset(depth) +
+         getPaddedDepth(depth) / getGroup() * getWidth() * getScaleBytes();
+}
+
 int64_t PanelsAttr::getPanelBytes(int64_t depth) {
   // Words of the next panel are loaded as whole lines.
   constexpr int64_t kLineBytes = 64;
   const int64_t words = getScaleOffset(depth);
-  if (getGroup())
-    return words + llvm::alignTo(getPaddedDepth(depth) / getGroup() *
-                                     getWidth() * getScaleBytes(),
-                                 kLineBytes);
+  if (getGroup()) {
+    const int64_t scales = getOffsetsOffset(depth) - words;
+    return words + llvm::alignTo(isAffine() ? 2 * scales : scales, kLineBytes);
+  }
   // Scales and sums.
   return getFormat() == Format::i8 ? words + 2 * getWidth() * kWordBytes
                                    : words;
+}
+
+PrecisionAttr PrecisionAttr::getStored(MLIRContext *context, StringRef stored,
+                                       Format activations) {
+  struct Groups {
+    Format format;
+    int64_t group;
+    Scales scales;
+  };
+  if (stored == "bf16")
+    return get(context, Format::bf16, Format::f32, /*group=*/0,
+               /*stored=*/true);
+  const Groups groups =
+      llvm::StringSwitch<Groups>(stored)
+          .Case("q8_0", {Format::i8, 32, Scales::f16})
+          .Case("q4_0", {Format::i4, 32, Scales::f16})
+          .Case("q4_1", {Format::i4, 32, Scales::f16_affine})
+          .Case("q4_k", {Format::i4, 32, Scales::f32_affine})
+          .Case("q6_k", {Format::i8, 16, Scales::f32})
+          .Case("blocks", {Format::i8, 16, Scales::f32_affine});
+  return get(context, groups.format, activations, groups.group,
+             /*stored=*/true, groups.scales);
+}
+
+PanelsAttr PrecisionAttr::getPanels(int64_t width) {
+  return PanelsAttr::get(getContext(), width, getWeights(), getGroup(),
+                         getScales());
 }
 
 int64_t BlocksAttr::getElementBytes() {

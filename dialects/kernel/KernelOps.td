@@ -63,10 +63,12 @@ def Kernel_FuncOp : Kernel_Op<"func", [Symbol, IsolatedFromAbove,
     2. `scratch` and the types' sizes are expressions over declared sizes.
     3. A layout is `#kernel.panels` with a positive width, on rank-2 f32
        arguments only, or `#kernel.rows` with a positive stride. Panels of i4
-       have groups of a multiple of 8, others none.
+       have groups of a multiple of 8, those of i8 such groups or none, others
+       none; scales other than f16 stand beside groups only.
     4. `precision` stands on an `attn.linear`, with activations of f32, of bf16
-       or i8 as the weights are, or of i8 beside i4; or on an `attn.attention`,
-       whose products are then of bf16 on both sides.
+       or i8 as the weights are, or of i8 beside i4, and with scales other than
+       f16 beside groups only; or on an `attn.attention`, whose products are then
+       of bf16 on both sides.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,

@@ -118,6 +118,10 @@ static LogicalResult verifyLayout(FuncOp op, unsigned index, Attribute layout) {
                                  "of i4, such groups or none in those of i8, "
                                  "and none in others; argument "
                               << index << " has " << panels;
+    if (panels.getGroup() == 0 && panels.getScales() != Scales::f16)
+      return op.emitOpError()
+             << "expects scales of " << stringifyScales(panels.getScales())
+             << " beside groups only; argument " << index << " has " << panels;
     return success();
   }
   auto rows = dyn_cast<RowsAttr>(layout);
@@ -155,6 +159,10 @@ static LogicalResult verifyPrecision(FuncOp op, Operation *compute) {
                                "the weights are, or "
                                "of i8 beside i4; got "
                             << precision;
+  if (precision.getGroup() == 0 && precision.getScales() != Scales::f16)
+    return op.emitOpError()
+           << "expects scales of " << stringifyScales(precision.getScales())
+           << " beside groups only; got " << precision;
   return success();
 }
 

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Q8_0, Q4_0 and bf16 kept as they are, against the same file widened to f32.
+"""GGUF's blocks and bf16 kept as they are, against the same file widened to f32.
 
     python3 check-stored.py ATTNC OUT FOLDER
 
-Writes a random Llama as GGUF with matrices in Q8_0, in Q4_0, in BF16, in several of
-them, and with scales and steps that no quantizer makes; compiles each with
---weights=stored, --weights=f32 and nothing said; logits must have the same bits,
-and the weights file of the first must be smaller. The same for FOLDER, a tiny
+Writes a random Llama as GGUF with matrices in Q8_0, Q4_0, Q4_1, Q4_K, Q6_K, BF16, in
+several of them, as converters mix them within a layer too, with a table of its own
+and without, and with scales and steps that no quantizer makes; compiles each with
+--weights=stored, --weights=f32 and some with nothing said; logits must have the same bits,
+and the weights file of the first must be smaller. With rows of i8 beside them,
+attnc's own check must pass. The same for FOLDER, a tiny
 language model in f32, once its tensors are cut to bf16 (and to f16, which stays
 f32: no layout holds it), where nothing said means f32. Needs nothing but Python.
 """
@@ -22,10 +24,11 @@ import sys
 
 import gguf_file
 from attn_session import Library
-from gguf_file import BF16, F32, FLOAT32, NAMES, Q4_0, Q8_0, STRING, UINT32
+from gguf_file import (BF16, BLOCK, F32, FLOAT32, LARGE_BLOCK, NAMES, Q4_0, Q4_1, Q4_K,
+                       Q6_K, Q8_0, STRING, UINT32)
 from model_file import Model
 
-WIDTH, HIDDEN, HEADS, KEY_HEADS, WORDS, LAYERS = 64, 96, 4, 2, 100, 2
+HEADS, KEY_HEADS, WORDS, LAYERS = 4, 2, 100, 2
 
 
 def pack_blocks(kind, count, draw, unusual):
@@ -33,6 +36,13 @@ def pack_blocks(kind, count, draw, unusual):
     if kind == BF16:
         return gguf_file.cut_to_bf16(draw.uniform(-0.2, 0.2) for _ in range(count))
     blocks = []
+    if kind in (Q4_1, Q4_K, Q6_K):
+        # Steps are around their middle, so that numbers are around zero.
+        block, scale, least = {Q4_1: (BLOCK, 0.02, -0.15), Q4_K: (LARGE_BLOCK, 5e-4, 4e-3),
+                               Q6_K: (LARGE_BLOCK, 5e-5, 0)}[kind]
+        return b"".join(
+            gguf_file.pack_any(kind, -scale if unusual else scale * draw.uniform(0.5, 1),
+                               least, draw) for _ in range(count // block))
     for _ in range(count // 32):
         scale = draw.uniform(-0.02, 0.02) if kind == Q4_0 else draw.uniform(0, 0.002)
         if kind == Q8_0:
@@ -47,15 +57,18 @@ def pack_blocks(kind, count, draw, unusual):
     return b"".join(blocks)
 
 
-def write_model(path, kinds, unusual):
-    """`kinds`: the format of the matrices of every layer, in turn."""
+def write_model(path, kinds, unusual, isMixed=False, isTied=False):
+    """`kinds`: the format of the matrices of every layer, in turn; mixed, the values and
+    what leads back are in the last of them in every layer."""
+    isLarge = not {Q4_K, Q6_K}.isdisjoint(kinds)
+    width, hidden = (256, 512) if isLarge else (64, 96)
     draw = random.Random(7)
     values = [("general.architecture", STRING, "llama")]
-    for key, number in (("block_count", LAYERS), ("embedding_length", WIDTH),
-                        ("feed_forward_length", HIDDEN), ("context_length", 64),
+    for key, number in (("block_count", LAYERS), ("embedding_length", width),
+                        ("feed_forward_length", hidden), ("context_length", 64),
                         ("attention.head_count", HEADS),
                         ("attention.head_count_kv", KEY_HEADS),
-                        ("rope.dimension_count", WIDTH // HEADS)):
+                        ("rope.dimension_count", width // HEADS)):
         values.append(("llama." + key, UINT32, number))
     for key, number in (("attention.layer_norm_rms_epsilon", 1e-5), ("rope.freq_base", 1e4)):
         values.append(("llama." + key, FLOAT32, number))
@@ -67,19 +80,22 @@ def write_model(path, kinds, unusual):
                 if kind == F32 else pack_blocks(kind, count, draw, unusual))
         tensors.append((name, shape, kind, data))
 
-    add("token_embd.weight", (WORDS, WIDTH), kinds[0])
-    add("output.weight", (WORDS, WIDTH), kinds[-1])
-    add("output_norm.weight", (WIDTH,), F32)
+    add("token_embd.weight", (WORDS, width), kinds[-1 if isTied else 0])
+    if not isTied:
+        add("output.weight", (WORDS, width), kinds[-1])
+    add("output_norm.weight", (width,), F32)
+    of_keys = width // HEADS * KEY_HEADS
     for layer in range(LAYERS):
-        kind = kinds[layer % len(kinds)]
-        for name, shape in (("attn_q", (WIDTH, WIDTH)),
-                            ("attn_k", (WIDTH // HEADS * KEY_HEADS, WIDTH)),
-                            ("attn_v", (WIDTH // HEADS * KEY_HEADS, WIDTH)),
-                            ("attn_output", (WIDTH, WIDTH)), ("ffn_gate", (HIDDEN, WIDTH)),
-                            ("ffn_up", (HIDDEN, WIDTH)), ("ffn_down", (WIDTH, HIDDEN))):
+        for name, shape in (("attn_q", (width, width)), ("attn_k", (of_keys, width)),
+                            ("attn_v", (of_keys, width)),
+                            ("attn_output", (width, width)), ("ffn_gate", (hidden, width)),
+                            ("ffn_up", (hidden, width)), ("ffn_down", (width, hidden))):
+            kind = kinds[layer % len(kinds)]
+            if isMixed:
+                kind = kinds[-1 if name in ("attn_v", "ffn_down") else 0]
             add("blk.%d.%s.weight" % (layer, name), shape, kind)
         for name in ("attn_norm", "ffn_norm"):
-            add("blk.%d.%s.weight" % (layer, name), (WIDTH,), F32)
+            add("blk.%d.%s.weight" % (layer, name), (width,), F32)
     gguf_file.write(path, values, tensors)
 
 
@@ -129,20 +145,30 @@ def check_folder(attnc, folder, out, kind):
 def main(attnc, out, folder):
     for kind in ("BF16", "F16"):
         check_folder(attnc, folder, out, kind)
-    for kinds in ((Q8_0,), (Q4_0,), (BF16,), (Q8_0, Q4_0), (Q8_0, BF16)):
-        for unusual in (False, True):
-            name = "+".join(NAMES[kind] for kind in kinds) + "-unusual" * unusual
-            model = os.path.join(out, name + ".gguf")
-            write_model(model, kinds, unusual)
-            place = os.path.join(out, name)
-            stored, small = logits(attnc, model, place + "-stored", "--weights=stored")
-            widened, large = logits(attnc, model, place + "-f32", "--weights=f32")
-            default, same = logits(attnc, model, place + "-default")
-            assert len({row for row in widened}) > 1, name + ": all logits are alike"
-            assert stored == widened, name + ": stored weights give other bits"
-            assert default == stored and same == small, name + ": another default"
-            assert small < 0.75 * large, "%s: %d of %d bytes" % (name, small, large)
-            print("%s: equal bits, %d of %d bytes" % (name, small, large))
+    plain = ((Q8_0,), (Q4_0,), (BF16,), (Q8_0, Q4_0), (Q8_0, BF16))
+    cases = [(kinds, unusual, False) for kinds in plain for unusual in (False, True)]
+    cases += [((Q4_1,), True, False), ((Q4_K, Q6_K), False, False),
+              ((Q4_K, Q6_K), True, True)]
+    for kinds, unusual, isMixed in cases:
+        name = ("+".join(NAMES[kind] for kind in kinds) + "-unusual" * unusual +
+                "-mixed" * isMixed)
+        model = os.path.join(out, name + ".gguf")
+        write_model(model, kinds, unusual, isMixed, isTied=isMixed)
+        place = os.path.join(out, name)
+        stored, small = logits(attnc, model, place + "-stored", "--weights=stored")
+        widened, large = logits(attnc, model, place + "-f32", "--weights=f32")
+        default, same = ((stored, small) if unusual
+                         else logits(attnc, model, place + "-default"))
+        assert len({row for row in widened}) > 1, name + ": all logits are alike"
+        assert stored == widened, name + ": stored weights give other bits"
+        assert default == stored and same == small, name + ": another default"
+        assert small < 0.75 * large, "%s: %d of %d bytes" % (name, small, large)
+        print("%s: equal bits, %d of %d bytes" % (name, small, large))
+        if kinds[0] in (Q4_1, Q4_K, Q6_K):
+            logits(attnc, model, place + "-rows", "--weights=stored", "--activations=int8")
+            subprocess.run([attnc, "verify", "--quick",
+                            os.path.join(place + "-rows", "libm.so"), model],
+                           check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 # Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Writes GGUF files: values under keys, tensors in F32, BF16, Q8_0 and Q4_0, and the
-names that llama.cpp's converter gives those of a Llama. Needs nothing but Python.
+"""Writes GGUF files: values under keys, tensors in F32, BF16 and blocks, and the names
+that llama.cpp's converter gives those of a Llama. Needs nothing but Python.
 """
 import struct
 
 UINT32, INT32, FLOAT32, STRING, ARRAY = 4, 5, 6, 8, 9
-F32, Q4_0, Q8_0, BF16 = 0, 2, 8, 30
-NAMES = {Q8_0: "Q8_0", Q4_0: "Q4_0", BF16: "BF16"}
-BLOCK = 32
+F32, Q4_0, Q4_1, Q8_0, Q4_K, Q6_K, BF16 = 0, 2, 3, 8, 12, 14, 30
+NAMES = {Q8_0: "Q8_0", Q4_0: "Q4_0", Q4_1: "Q4_1", Q4_K: "Q4_K", Q6_K: "Q6_K",
+         BF16: "BF16"}
+BLOCK, LARGE_BLOCK = 32, 256
 PARTS = {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q",
          "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
          "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
@@ -53,6 +54,17 @@ def pack_q4(scale, steps):
     """A block of 32 steps from 0 to 15, of which 8 stands for none."""
     half = BLOCK // 2
     return pack_half(scale) + bytes(steps[i] | steps[i + half] << 4 for i in range(half))
+
+
+def pack_any(kind, scale, least, draw):
+    """A block of anything, but for its halves; `least` where the format has one."""
+    halves = pack_half(scale) + pack_half(least)
+    if kind == Q4_1:
+        return halves + draw.randbytes(BLOCK // 2)
+    if kind == Q4_K:  # scales and minima of 6 bits, nibbles
+        return halves + draw.randbytes(12) + draw.randbytes(LARGE_BLOCK // 2)
+    assert kind == Q6_K  # nibbles, pairs of bits, scales of 8 bits
+    return draw.randbytes(LARGE_BLOCK // 4 * 3) + draw.randbytes(16) + pack_half(scale)
 
 
 def quantize(kind, numbers):

@@ -109,5 +109,5 @@ attn.state @state_c1 positions 8 as i4 : !attn.state<tensor<2x4xf32>>
 
 // -----
 
-// expected-error @+1 {{expects 'attn.stored' on an attn.weight, "bf16", "i8" or "i4"; got "i2"}}
-attn.weight @q from ["q"] : tensor<64x32xf32> {attn.stored = "i2"}
+// expected-error @+1 {{expects 'attn.stored' on an attn.weight, "bf16", "q8_0", "q4_0", "q4_1", "q4_k", "q6_k" or "blocks"; got "i8"}}
+attn.weight @q from ["q"] : tensor<64x32xf32> {attn.stored = "i8"}

@@ -7,5 +7,5 @@ attn.state @k positions 512 as f32 : !attn.state<tensor<2x4xf32>>
 attn.state @v positions 512 as bf16 : !attn.state<tensor<2x6xf32>, window = 128>
 // CHECK: attn.state @w positions 512 as i8 : !attn.state<tensor<2x6xf32>>
 attn.state @w positions 512 as i8 : !attn.state<tensor<2x6xf32>>
-// CHECK: attn.weight @q from ["q"] : tensor<64x32xf32> {attn.stored = "i4"}
-attn.weight @q from ["q"] : tensor<64x32xf32> {attn.stored = "i4"}
+// CHECK: attn.weight @q from ["q"] : tensor<64x32xf32> {attn.stored = "q4_0"}
+attn.weight @q from ["q"] : tensor<64x32xf32> {attn.stored = "q4_0"}

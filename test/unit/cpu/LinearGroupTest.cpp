@@ -114,6 +114,69 @@ TEST_P(LinearGroups, ZerosAndNaNs) {
   }
 }
 
+/// What models' files keep: steps with scales of f16 or f32, and offsets.
+struct FileBlocks {
+  Format weights;
+  kernel::Scales scales;
+  Format rows;
+};
+
+class LinearBlocks : public testing::TestWithParam<FileBlocks> {
+protected:
+  LinearShape getShape(int64_t group, int64_t depth) const {
+    const FileBlocks &blocks = GetParam();
+    LinearShape shape = ::getShape(blocks.weights, group, depth);
+    shape.activations = blocks.rows;
+    shape.scales = blocks.scales;
+    return shape;
+  }
+};
+
+TEST_P(LinearBlocks, EveryLengthOnEveryTarget) {
+  const LinearShape shape = getShape(16, 150);
+  constexpr int64_t kRows = 19; // two full tiles and a rest
+  for (const Target *target : getByteTargets()) {
+    if (target->hasTiles)
+      continue; // which products in groups do not use
+    auto runner =
+        KernelRunner::compile(makeModule({shape}, *target, false), *target);
+    ASSERT_NE(runner, nullptr);
+    LinearProblem linear(shape, kRows, *target, false);
+    const std::vector<float> result = linear.run(*runner, 1);
+    linear.check(result);
+    if (HasFailure())
+      return;
+    const std::vector<float> shared = linear.run(*runner, 3);
+    EXPECT_TRUE(sameBits(result.data(), shared.data(), result.size()));
+    for (int64_t row : {int64_t(0), int64_t(8), kRows - 1}) {
+      const std::vector<float> alone = linear.runRow(*runner, row);
+      EXPECT_TRUE(sameBits(result.data() + row * shape.columns, alone.data(),
+                           shape.columns))
+          << target->name.str() << ": " << getKernelName(shape);
+    }
+  }
+}
+
+std::vector<FileBlocks> getFileBlocks() {
+  std::vector<FileBlocks> all;
+  for (Format rows : {Format::f32, Format::i8})
+    for (auto [weights, scales] :
+         {std::pair(Format::i4, kernel::Scales::f16_affine),
+          std::pair(Format::i4, kernel::Scales::f32_affine),
+          std::pair(Format::i8, kernel::Scales::f32),
+          std::pair(Format::i8, kernel::Scales::f32_affine)})
+      all.push_back({weights, scales, rows});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, LinearBlocks, testing::ValuesIn(getFileBlocks()),
+    [](const testing::TestParamInfo<FileBlocks> &info) {
+      return kernel::stringifyFormat(info.param.weights).str() + "_" +
+             kernel::stringifyScales(info.param.scales).str() + "_by_" +
+             kernel::stringifyFormat(info.param.rows).str();
+    });
+
 INSTANTIATE_TEST_SUITE_P(Formats, LinearGroups,
                          testing::Values(Format::i4, Format::i8),
                          [](const testing::TestParamInfo<Format> &info) {

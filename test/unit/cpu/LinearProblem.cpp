@@ -33,7 +33,8 @@ static kernel::PanelsAttr getPanels(const LinearShape &shape) {
   context.loadDialect<kernel::KernelDialect>();
   return kernel::PanelsAttr::get(
       &context, kWidth, shape.weights,
-      shape.weights == Format::i4 || shape.grouped ? shape.group : 0);
+      shape.weights == Format::i4 || shape.grouped ? shape.group : 0,
+      shape.scales);
 }
 
 static int64_t getTileRows(const LinearShape &shape, const Target &target) {
@@ -73,7 +74,8 @@ std::string getKernelName(const LinearShape &shape) {
          std::to_string(shape.inputStride) + "_" +
          kernel::stringifyFormat(shape.weights).str() + "_" +
          kernel::stringifyFormat(shape.activations).str() +
-         (shape.grouped ? "_grouped" + std::to_string(shape.group) : "");
+         (shape.grouped ? "_grouped" + std::to_string(shape.group) : "") + "_" +
+         kernel::stringifyScales(shape.scales).str();
 }
 
 static std::string rowsType(int64_t columns) {
@@ -176,7 +178,10 @@ kernel.func @NAME(%x: IN STRIDE, %w: WEIGHT PANELS, %b: BIAS, %r: OUT, %g: BIAS,
   precision += kernel::stringifyFormat(shape.weights);
   precision += ", activations = ";
   precision += kernel::stringifyFormat(shape.activations);
-  precision += ", group = " + std::to_string(getPanels(shape).getGroup()) + ">";
+  precision += ", group = " + std::to_string(getPanels(shape).getGroup());
+  precision += ", scales = ";
+  precision += kernel::stringifyScales(shape.scales);
+  precision += ">";
   replaceAll(text, "PRECISION", shape.weights == Format::f32 ? "" : precision);
   replaceAll(text, "PANELS",
              openBlas ? "" : "{kernel.layout = " + panelsText(shape) + "}");
@@ -234,11 +239,62 @@ static float readHalf(const uint8_t *bytes) {
       .convertToFloat();
 }
 
+double LinearProblem::readOfGroup(const uint8_t *panel, int64_t lane,
+                                  int64_t group, uint32_t upper) const {
+  const bool isHalf = shape.scales == kernel::Scales::f16_affine;
+  const bool isAffine = isHalf || shape.scales == kernel::Scales::f32_affine;
+  const int64_t groups = llvm::divideCeil(shape.depth, shape.group);
+  const int64_t padded = groups * shape.group;
+  const int64_t bytes = isHalf ? 2 : 4;
+  const int64_t pack = shape.weights == Format::i4 ? 8 : 4;
+  const uint8_t *scales = panel + padded / pack * kWidth * 4;
+  auto read = [&](int64_t place) {
+    const uint8_t *from = scales + bytes * place;
+    float number;
+    if (isHalf)
+      return readHalf(from);
+    std::memcpy(&number, from, 4);
+    return number;
+  };
+  const int64_t place = group * kWidth + lane, offsets = groups * kWidth;
+  const bool isSigned = pack == 4 || !isAffine;
+  const int32_t steps = isSigned ? int32_t(upper) >> (32 - 32 / pack)
+                                 : int32_t(upper >> (32 - 32 / pack));
+  return float(steps * double(read(place)) +
+               (isAffine ? read(offsets + place) : 0));
+}
+
+StoredBlocks LinearProblem::makeBlocks() const {
+  const bool isNibble = shape.weights == Format::i4;
+  const bool isAffine = getPanels(shape).isAffine();
+  const float least = isNibble ? isAffine ? 0 : -8 : -128;
+  const float count = isNibble ? 16 : 256;
+  const int64_t groups = llvm::divideCeil(shape.depth, shape.group);
+  StoredBlocks blocks;
+  for (float number : weight) // from -1 to 1
+    blocks.steps.push_back(
+        static_cast<int8_t>(least + std::floor((number + 1) / 2 * count)));
+  for (int64_t i = 0; i < shape.columns * groups; ++i) {
+    // Of eleven bits, as f16 has them, or of nineteen.
+    const bool isHalf = getPanels(shape).hasHalves();
+    const float steps = isHalf ? 0x1p10f : 0x1p18f;
+    auto cut = [&](float number) {
+      return std::nearbyint(number * steps) / steps;
+    };
+    blocks.scales.push_back(cut(weight[i]) / count);
+    blocks.offsets.push_back(cut(weight[weight.size() - 1 - i]) / 4);
+  }
+  return blocks;
+}
+
 /// Packs the weights and reads them back, by the text of #kernel.panels.
 void LinearProblem::narrow() {
   kernel::PanelsAttr panels = getPanels(shape);
+  const bool isOfFile = shape.scales != kernel::Scales::f16;
+  const StoredBlocks blocks = isOfFile ? makeBlocks() : StoredBlocks();
   std::vector<uint8_t> bytes =
-      attnc::packPanels(weight, shape.columns, shape.depth, panels);
+      isOfFile ? packBlocks(blocks, shape.columns, shape.depth, panels)
+               : attnc::packPanels(weight, shape.columns, shape.depth, panels);
   packed.resize(bytes.size() / 4);
   std::memcpy(packed.data(), bytes.data(), bytes.size());
   const int64_t pack = panels.getPack(), bits = 32 / pack;
@@ -257,6 +313,19 @@ void LinearProblem::narrow() {
         continue;
       }
       const int64_t group = panels.getGroup() ? k / shape.group : 0;
+      const int64_t at = n * shape.depth + k;
+      if (isOfFile) {
+        weightValues[at] = readOfGroup(panel, n % kWidth, group, upper);
+        const int64_t of =
+            n * llvm::divideCeil(shape.depth, shape.group) + group;
+        float expected = blocks.steps[at] * blocks.scales[of];
+        if (panels.isAffine())
+          expected = std::fma(float(blocks.steps[at]), blocks.scales[of],
+                              blocks.offsets[of]);
+        EXPECT_EQ(weightValues[at], expected)
+            << "weight [" << n << ", " << k << "]";
+        continue;
+      }
       float step;
       if (panels.getGroup())
         step = readHalf(scales + 2 * (group * kWidth + n % kWidth));

@@ -15,6 +15,7 @@
 #define ATTNC_TEST_UNIT_CPU_LINEARPROBLEM_H
 
 #include "KernelRunner.h"
+#include "compiler/import/StoredWeights.h"
 #include "compiler/schedule/CostModel.h"
 #include <optional>
 
@@ -37,6 +38,7 @@ struct LinearShape {
   kernel::Format activations = kernel::Format::f32;
   bool grouped = false; ///< weights of i8 with a scale for each group
   int64_t group = 32;   ///< where weights are in groups
+  kernel::Scales scales = kernel::Scales::f16; ///< of groups
 };
 
 /// The targets that multiply bytes and run here; tiles are emulated on vectors
@@ -71,6 +73,12 @@ private:
                              int64_t count, int workers) const;
   void checkRow(const float *result, int64_t row) const;
   void narrow();
+  /// Weights as a model's file has them: any steps, scales and offsets.
+  StoredBlocks makeBlocks() const;
+  /// A number of these, by the text of #kernel.panels: its steps are the upper
+  /// bits of `upper`.
+  double readOfGroup(const uint8_t *panel, int64_t lane, int64_t group,
+                     uint32_t upper) const;
   /// Row `row` as it is multiplied.
   std::vector<double> narrowRow(int64_t row) const;
 

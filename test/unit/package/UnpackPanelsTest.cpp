@@ -96,6 +96,46 @@ TEST_P(UnpackPanels, BytesAndNibblesAreWholeSteps) {
   }
 }
 
+/// Blocks of a file come back number for number.
+TEST_P(UnpackPanels, BlocksAreKept) {
+  auto [columns, depth] = GetParam();
+  std::mt19937 random(5);
+  for (auto [format, scales] :
+       {std::pair(Format::i8, kernel::Scales::f16),
+        std::pair(Format::i8, kernel::Scales::f32),
+        std::pair(Format::i8, kernel::Scales::f32_affine),
+        std::pair(Format::i4, kernel::Scales::f16),
+        std::pair(Format::i4, kernel::Scales::f16_affine),
+        std::pair(Format::i4, kernel::Scales::f32_affine)}) {
+    auto panels = kernel::PanelsAttr::get(&context, 16, format, 16, scales);
+    const bool isSigned = format == Format::i8 || !panels.isAffine();
+    const int64_t groups = llvm::divideCeil(depth, 16);
+    StoredBlocks blocks;
+    for (int64_t i = 0; i < columns * depth; ++i) {
+      const int32_t steps = random() % (format == Format::i8 ? 256 : 16);
+      const int32_t half = format == Format::i8 ? 128 : 8;
+      blocks.steps.push_back(isSigned ? steps - half : steps);
+    }
+    for (int64_t i = 0; i < columns * groups; ++i) {
+      // Eleven bits fit f16, nineteen do not.
+      const int bits = panels.hasHalves() ? 11 : 19;
+      blocks.scales.push_back(std::ldexp(float(random() % (1 << bits)), -24));
+      blocks.offsets.push_back(-std::ldexp(float(random() % (1 << bits)), -24));
+    }
+    std::vector<double> kept = unpackPanels(
+        packBlocks(blocks, columns, depth, panels), columns, depth, panels);
+    for (int64_t i = 0; i < columns * depth; ++i) {
+      const int64_t group = i / depth * groups + i % depth / 16;
+      const float number =
+          panels.isAffine()
+              ? std::fma(float(blocks.steps[i]), blocks.scales[group],
+                         blocks.offsets[group])
+              : blocks.steps[i] * blocks.scales[group];
+      ASSERT_EQ(kept[i], number) << i;
+    }
+  }
+}
+
 /// Scales of f16 have steps of their own below 2^-14: weights that are small,
 /// all of them, lose half of one besides, and not their largest numbers.
 TEST_P(UnpackPanels, SmallWeightsKeepTheirLargest) {
