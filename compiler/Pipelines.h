@@ -35,7 +35,9 @@ struct PipelineOptions {
   bool redzones = false;     ///< for code under AddressSanitizer
 
   /// Whether products may be multiplied in less than f32.
-  bool isNarrow() const { return weights != "f32" && weights != "stored"; }
+  bool isNarrow() const {
+    return weights != "f32" && (weights != "stored" || !activations.empty());
+  }
   /// The target whose kernels are laid out for the caches of this machine.
   const Target *native = nullptr;
 };
