@@ -85,6 +85,9 @@ attn_status fail(attn_status status, const char *format, ...) {
   if (length >= static_cast<int>(kErrorCapacity))
     memcpy(message + kErrorCapacity - 4, "...", 4);
   makeLine(message);
+  // Whoever takes this place once the thread has ended comes behind all this.
+  place->owner.store(place->owner.load(std::memory_order_relaxed),
+                     std::memory_order_release);
   return status;
 }
 
