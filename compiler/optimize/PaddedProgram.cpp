@@ -336,6 +336,20 @@ PaddedProgram::matchMaskRegion(attn::AttentionOp attention) const {
   return conditions;
 }
 
+/// Whether one of `conditions`, in one block, needs the argument.
+static bool readsArgument(ArrayRef<Value> conditions, BlockArgument argument) {
+  SmallVector<Value> open(conditions);
+  llvm::SmallPtrSet<Operation *, 16> seen;
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    if (value == argument)
+      return true;
+    if (Operation *op = value.getDefiningOp(); op && seen.insert(op).second)
+      llvm::append_range(open, op->getOperands());
+  }
+  return false;
+}
+
 bool PaddedProgram::checkMaskRegion(attn::AttentionOp attention) {
   std::optional<SmallVector<Value>> others = matchMaskRegion(attention);
   if (!others)
@@ -347,11 +361,13 @@ bool PaddedProgram::checkMaskRegion(attn::AttentionOp attention) {
     if (value != mask && (map.isFunctionOfDim(2) || map.isFunctionOfDim(3) ||
                           (isPadded(value) && !isa<BlockArgument>(value))))
       return fail(attention, "the mask reads a capture by position");
-  // The mask itself is read at keys alone.
-  for (auto [value, map] : llvm::zip_equal(region.captures, region.maps))
-    if (value == mask && map != AffineMap::getMultiDimMapWithTargets(
-                                    4, {0, 3}, attention.getContext()))
-      return fail(attention, "the mask reads a capture by position");
+  // The mask goes with the rows that it drops: what is left must not ask for
+  // it.
+  auto arguments =
+      region.block().getArguments().take_back(region.captures.size());
+  for (auto [value, argument] : llvm::zip_equal(region.captures, arguments))
+    if (value == mask && readsArgument(*others, argument))
+      return fail(attention, "the mask region reads the mask twice");
   return true;
 }
 

@@ -62,7 +62,7 @@ attn.entry @unmasked_attention(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
 // CHECK-NOT: attn.pack
 attn.size @batch min 1 max 4
 attn.size @seq min 1 max 16
-// expected-remark @+1 {{[pack-tokens] missed: the mask reads a capture by position}}
+// expected-remark @+1 {{[pack-tokens] missed: the mask region reads the mask twice}}
 attn.entry @twice(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "x"}, %m: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "m"}) -> (tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "y"}) sizes ["batch", "seq"] {
   %h = attn.split_heads %x : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> -> tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>
   // expected-note @+1 {{because of 'attn.attention'}}

@@ -116,3 +116,27 @@ attn.entry @far(%x: tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> {attn.name = "
   } : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
   attn.return %y : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
 }
+
+// -----
+
+attn.size @batch min 1 max 4
+attn.size @seq min 1 max 16
+// Behind the condition that rows without a mask go by, another one asks for it.
+// CHECK-LABEL: attn.entry @asks
+// CHECK-NOT: attn.pack
+// expected-remark @+1 {{[pack-tokens] missed: the mask region reads the mask twice}}
+attn.entry @asks(%h: tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>> {attn.name = "h"}, %m: tensor<?x?xi32, #attn.sizes<batch, seq>> {attn.name = "m"}) -> (tensor<?x4xf32, #attn.sizes<batch, 4>> {attn.name = "y"}) sizes ["batch", "seq"] {
+  // expected-note @+1 {{because of 'attn.attention'}}
+  %o = attn.attention %h, %h, %h mask(%m at affine_map<(b, h, q, kv) -> (b, kv)> : tensor<?x?xi32, #attn.sizes<batch, seq>>) {
+  ^bb0(%b: i32, %hd: i32, %q: i32, %k: i32, %a: i32):
+    %z = arith.constant 0 : i32
+    %keep = arith.cmpi ne, %a, %z : i32
+    %most = arith.constant 7 : i32
+    %less = arith.cmpi slt, %a, %most : i32
+    %all = arith.andi %less, %keep : i1
+    attn.yield %all : i1
+  } : tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>, tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>, tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>> -> tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>>
+  %g = attn.merge_heads %o : tensor<?x?x1x4xf32, #attn.sizes<batch, seq, 1, 4>> -> tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>>
+  %y = attn.pool mean %g mask(%m : tensor<?x?xi32, #attn.sizes<batch, seq>>) : tensor<?x?x4xf32, #attn.sizes<batch, seq, 4>> -> tensor<?x4xf32, #attn.sizes<batch, 4>>
+  attn.return %y : tensor<?x4xf32, #attn.sizes<batch, 4>>
+}
