@@ -52,7 +52,8 @@ Place *findPlace(bool create) {
   uint32_t first = static_cast<uint32_t>(self) % kPlaces;
   for (uint32_t i = 0; i < kPlaces; ++i) {
     Place &place = places[(first + i) % kPlaces];
-    int32_t owner = place.owner.load(std::memory_order_relaxed);
+    // A thread may have the number of one that has ended, and then its place.
+    int32_t owner = place.owner.load(std::memory_order_acquire);
     if (owner == self)
       return &place;
     if (owner != 0)

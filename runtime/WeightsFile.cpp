@@ -133,7 +133,7 @@ bool isThere(const char *path) {
   int file = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file >= 0)
     ::close(file);
-  return file >= 0 || errno != ENOENT;
+  return file >= 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 } // namespace

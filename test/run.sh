@@ -144,22 +144,21 @@ done
 
 # fuzz FUZZER SECONDS: a clean checkout takes the same way each time, as far as
 # libFuzzer does, so that a run that fails can be repeated; other ways are those
-# of --all. What was found is shown whole: of some runs only the log is kept.
+# of --all. What it found is shown too: of some runs only the log is kept.
 fuzz() {
-  local name=${1##*/} corpus=build/corpus/${1##*/} seed=1 seeds found
-  seeds=test/fuzz/seeds/${name#fuzz-}
+  local name=${1##*/} corpus=build/corpus/${1##*/} seed=1 found
+  local seeds=test/fuzz/seeds/${name#fuzz-} failed_before=$failed
   [ -d "$seeds" ] || seeds=
   [ -n "$all" ] && seed=0
   mkdir -p "$corpus"
-  "$1" -seed=$seed -verbosity=0 -print_funcs=0 -print_final_stats=1 \
-    -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 \
-    -artifact_prefix="$corpus/" "$corpus" $seeds && return
-  found=$(ls -t "$corpus"/{crash,timeout,oom}-* 2>/dev/null | head -n 1)
-  if [ -n "$found" ]; then
-    echo "run.sh: to get ${found##*/} back: base64 -d | gzip -d, of"
-    gzip -9 --stdout "$found" | base64 --wrap=4000
-  fi
-  return 1
+  check "$name" "$1" -seed=$seed -verbosity=0 -print_funcs=0 \
+    -print_final_stats=1 -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 \
+    -artifact_prefix="$corpus/" "$corpus" $seeds
+  [ "$failed" -eq "$failed_before" ] && return
+  found=$(ls -t "$corpus"/{crash,timeout,oom,leak}-* 2>/dev/null | head -n 1)
+  [ -n "$found" ] || return
+  echo "run.sh: to get ${found##*/} back: base64 -d | gzip -d, of"
+  gzip -9 --stdout "$found" | base64 --wrap=4000
 }
 
 # Fuzzers share the time evenly.
@@ -167,7 +166,7 @@ fuzzers=(build/bin/fuzz-*)
 if [ -x "${fuzzers[0]}" ]; then
   each=$((fuzz_seconds / ${#fuzzers[@]}))
   for fuzzer in "${fuzzers[@]}"; do
-    check "$(basename "$fuzzer")" fuzz "$fuzzer" $((each > 0 ? each : 1))
+    fuzz "$fuzzer" $((each > 0 ? each : 1))
   done
   check "random-programs" build/bin/random-programs --count 1000000000 \
     --seconds $((each > 25 ? each : 25)) --output build/corpus/random-programs

@@ -27,9 +27,11 @@ bool TemplateRenderer::areEqual(const Value &left, const Value &right,
   auto isNumber = [](const Value &value) {
     return value.is(Kind::Integer) || value.is(Kind::Boolean);
   };
+  if (++steps > kMaxSteps)
+    return false;
   if (isNumber(left) && isNumber(right))
     return left.integer == right.integer;
-  if (left.kind != right.kind || level > kMaxDepth || ++steps > kMaxSteps)
+  if (left.kind != right.kind || level > kMaxDepth)
     return false;
   switch (left.kind) {
   case Kind::String:

@@ -120,7 +120,10 @@ class MemoryReader:
         self.process = subprocess.Popen([program, "--read", str(most), str(threads)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True)
-        self.bytes = int(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:  # it has said why
+            raise SystemExit(f"{program} --read {most} {threads}: failed")
+        self.bytes = int(line)
 
     def read(self):
         self.process.stdin.write("\n")

@@ -5,7 +5,7 @@
 #
 # HOURS may be a fraction (default: 1); FUZZER is attn-ir, config, gguf, safetensors,
 # tokenizer, weights or random-programs (default: all). What a fuzzer finds goes
-# to build/corpus/fuzz-NAME: crash-*, timeout-* and oom-* are findings, the rest
+# to build/corpus/fuzz-NAME: crash-*, timeout-*, oom-* and leak-* are findings, the rest
 # is the corpus, which is cut back to what adds coverage. A table of what ran
 # ends the run; with --record its rows are added to test/fuzz/README.md.
 set -uo pipefail
@@ -55,13 +55,13 @@ run_reader() {
   coverage=$(sed -nE 's/.*cov: ([0-9]+) ft: ([0-9]+).*/\1 edges, \2 features/p' \
     <<<"$last")
   findings=$(find "$corpus" -name 'crash-*' -o -name 'timeout-*' \
-    -o -name 'oom-*' | wc -l)
+    -o -name 'oom-*' -o -name 'leak-*' | wc -l)
   rm -rf "$corpus.small"
   mkdir -p "$corpus.small"
   if "$program" -merge=1 -max_len=8192 -rss_limit_mb=2048 "$corpus.small" \
        "$seeds" "$corpus" >>"$log" 2>&1; then
     find "$corpus" -maxdepth 1 -type f ! -name 'crash-*' ! -name 'timeout-*' \
-      ! -name 'oom-*' -delete
+      ! -name 'oom-*' ! -name 'leak-*' -delete
     find "$corpus.small" -type f -exec mv -t "$corpus" {} +
   fi
   rm -rf "$corpus.small"
