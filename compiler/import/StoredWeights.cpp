@@ -68,6 +68,11 @@ StoredBlocks readStoredBlocks(const WeightTable &table, attn::WeightOp weight,
                               int64_t first, int64_t last, int64_t group) {
   StoredBlocks result;
   BlockParts parts;
+  const int64_t columns =
+      cast<mlir::RankedTensorType>(weight.getType()).getDimSize(1);
+  result.steps.reserve((last - first) * columns);
+  result.scales.reserve((last - first) * columns / group);
+  result.offsets.reserve((last - first) * columns / group);
   int64_t before = 0; // rows of sources that were passed
   for (auto name : weight.getSources().getAsRange<mlir::StringAttr>()) {
     const WeightEntry *source = table.find(name.getValue());

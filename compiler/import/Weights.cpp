@@ -441,7 +441,7 @@ Error WeightTable::check(attn::WeightOp weight) const {
   if (Error error = isComputed ? checkProjection(weight, *sources)
                                : checkSources(weight, *sources, shape))
     return error;
-  // Where a program says so by itself, its scales are read off these blocks.
+  // Where a program says so by itself, these blocks are what it keeps.
   auto stored =
       weight->getAttrOfType<mlir::StringAttr>(attn::AttnDialect::kStoredAttr);
   if (stored && getStoredFormat(*this, weight) != stored.getValue())

@@ -232,6 +232,8 @@ private:
       return packBlocks(
           readStoredBlocks(table, op, first, first + rows, panels.getGroup()),
           rows, depth, panels);
+    if (panels.getScales() != kernel::Scales::f16)
+      return noBlocks(item, panels.getScales());
     std::vector<uint8_t> packed = packPanels(values, rows, depth, panels);
     if (auto lost = findLostGroup(values, rows, depth, panels, packed))
       return tooLarge(item, panels.getFormat(), first, *lost);
@@ -246,6 +248,17 @@ private:
            kernel::PrecisionAttr::getStored(op.getContext(), stored.getValue(),
                                             kernel::Format::f32)
                    .getPanels(panels.getWidth()) == panels;
+  }
+
+  static Error noBlocks(const Item &item, kernel::Scales scales) {
+    return createStringError(
+        "error[A0223]: the program keeps the weight '%s' in groups with scales "
+        "of %s, which only the blocks of a model's files have; it does not say "
+        "that these files have them\nnote: keep 'attn.stored' on the weight, "
+        "or "
+        "start from an earlier stage",
+        item.weight->symbol.c_str(),
+        kernel::stringifyScales(scales).str().c_str());
   }
 
   static Error tooLarge(const Item &item, kernel::Format format, int64_t first,

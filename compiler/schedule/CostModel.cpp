@@ -182,7 +182,8 @@ double CostModel::getWeightCycles(const Product &product) const {
     break;
   }
   if (product.group)
-    bytes += 2.0 * double(product.columns) * product.depth / product.group;
+    bytes += double(product.groupBytes) * double(product.columns) *
+             product.depth / product.group;
   return bytes / machine.l3Rate;
 }
 

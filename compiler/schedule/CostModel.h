@@ -42,7 +42,8 @@ public:
   struct Product {
     int64_t columns, depth;
     kernel::Format weights = kernel::Format::f32, rows = kernel::Format::f32;
-    int64_t group = 0; ///< weights that share a scale; 0: a column
+    int64_t group = 0;      ///< weights that share a scale; 0: a column
+    int64_t groupBytes = 2; ///< of what a group has beside its weights
   };
   /// As in #kernel.tile.
   struct Tile {

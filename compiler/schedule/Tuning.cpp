@@ -48,6 +48,8 @@ CostModel::Product getProduct(kernel::FuncOp kernel, attn::LinearOp op) {
     product.weights = precision.getWeights();
     product.rows = precision.getActivations();
     product.group = precision.getGroup();
+    kernel::PanelsAttr panels = precision.getPanels(/*width=*/1);
+    product.groupBytes = panels.getScaleBytes() * (panels.isAffine() ? 2 : 1);
   }
   return product;
 }
