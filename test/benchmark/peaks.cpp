@@ -57,8 +57,8 @@ int main(int argc, char **argv) {
   const int first = reads ? 3 : 1; // of what says how many threads
   const int threads = argc > first ? std::atoi(argv[first]) : 1;
   const long long bytes = reads && argc > 2 ? std::atoll(argv[2]) : 1;
-  if (argc > first + 1 || (reads && argc < 3) || threads < 1 || threads > int(cores.size()) ||
-      bytes < 1)
+  if (argc > first + 1 || (reads && argc < 3) || threads < 1 ||
+      threads > int(cores.size()) || bytes < 1)
     return refuse(cores.size());
   if (!__builtin_cpu_supports("avx2")) {
     std::fprintf(stderr, "benchmark-peaks: needs a processor with AVX2\n");
