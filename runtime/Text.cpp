@@ -56,30 +56,38 @@ static attn_status openTokenizerOf(const attn_model &model,
   return openTokenizer(files, count, model.memory, opened);
 }
 
-/// The model's tokenizer, opened by the first who asks. Two threads may open it
-/// at once; the second one's is dropped. A lock instead could be held forever
-/// in a child forked meanwhile.
-attn_status attnrt::findTokenizer(const attn_model &model,
-                                  const Tokenizer *&tokenizer) {
-  Tokenizer *there = model.tokenizer.load(std::memory_order_acquire);
+/// What `place` holds for all threads, opened by the first who asks. Two may
+/// open it at once; the second one's is dropped, and not missed where there was
+/// no room for it (max_bytes). A lock instead could be held forever in a child
+/// forked meanwhile.
+template <typename T>
+static attn_status findOpened(const attn_model &model, std::atomic<T *> &place,
+                              attn_status (*open)(const attn_model &, T *&),
+                              void (*close)(T *, Memory &), const T *&found) {
+  T *there = place.load(std::memory_order_acquire);
   if (!there) {
-    Tokenizer *opened = nullptr;
-    attn_status status = openTokenizerOf(model, opened);
-    if (status == ATTN_OK) {
-      if (model.tokenizer.compare_exchange_strong(there, opened,
-                                                  std::memory_order_acq_rel))
-        there = opened;
-      else
-        closeTokenizer(opened);
-    } else {
-      // Two at once may not fit max_bytes where one does.
-      there = model.tokenizer.load(std::memory_order_acquire);
+    T *opened = nullptr;
+    attn_status status = open(model, opened);
+    if (status != ATTN_OK) {
+      there = place.load(std::memory_order_acquire);
       if (!there)
         return status;
+    } else if (place.compare_exchange_strong(there, opened,
+                                             std::memory_order_acq_rel)) {
+      there = opened;
+    } else {
+      close(opened, model.memory);
     }
   }
-  tokenizer = there;
+  found = there;
   return ATTN_OK;
+}
+
+attn_status attnrt::findTokenizer(const attn_model &model,
+                                  const Tokenizer *&tokenizer) {
+  return findOpened<Tokenizer>(
+      model, model.tokenizer, openTokenizerOf,
+      [](Tokenizer *opened, Memory &) { closeTokenizer(opened); }, tokenizer);
 }
 
 /// A detokenizer on the heap of `memory`; NULL for want of it.
@@ -118,25 +126,8 @@ static attn_status openDetokenizerOf(const attn_model &model,
 
 attn_status attnrt::findDetokenizer(const attn_model &model,
                                     const Detokenizer *&detokenizer) {
-  Detokenizer *there = model.detokenizer.load(std::memory_order_acquire);
-  if (!there) {
-    // As with the tokenizer: the second of two that open at once is dropped,
-    // and is not missed where there was no room for it.
-    Detokenizer *opened = nullptr;
-    attn_status status = openDetokenizerOf(model, opened);
-    if (status != ATTN_OK) {
-      there = model.detokenizer.load(std::memory_order_acquire);
-      if (!there)
-        return status;
-    } else if (model.detokenizer.compare_exchange_strong(
-                   there, opened, std::memory_order_acq_rel)) {
-      there = opened;
-    } else {
-      closeDetokenizer(opened, model.memory);
-    }
-  }
-  detokenizer = there;
-  return ATTN_OK;
+  return findOpened<Detokenizer>(model, model.detokenizer, openDetokenizerOf,
+                                 closeDetokenizer, detokenizer);
 }
 
 attn_status attnrt_tokenize(const attn_model *model, attn_text_batch *batch) {

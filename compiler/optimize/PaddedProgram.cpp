@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/optimize/PaddedProgram.h"
 #include "compiler/optimize/Matching.h"
+#include "dialects/attn/Conditions.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -300,28 +301,12 @@ bool PaddedProgram::checkRegion(Operation *op,
   return true;
 }
 
-/// The conditions that all must hold where `value` does, each once.
-static SmallVector<Value> collectConditions(Value value) {
-  SmallVector<Value> open = {value}, conditions;
-  llvm::SmallPtrSet<Value, 8> seen;
-  while (!open.empty()) {
-    Value next = open.pop_back_val();
-    if (!seen.insert(next).second)
-      continue;
-    if (auto both = next.getDefiningOp<arith::AndIOp>())
-      open.append({both.getRhs(), both.getLhs()});
-    else
-      conditions.push_back(next);
-  }
-  return conditions;
-}
-
 std::optional<SmallVector<Value>>
 PaddedProgram::matchMaskRegion(attn::AttentionOp attention) const {
   if (!attention.getMaskRegion())
     return std::nullopt;
   RegionEditor region(attention, RegionKind::Mask);
-  SmallVector<Value> conditions = collectConditions(region.yielded());
+  SmallVector<Value> conditions = attn::collectConditions(region.yielded());
   size_t count = conditions.size();
   llvm::erase_if(conditions, [&](Value condition) {
     bool negated = false;

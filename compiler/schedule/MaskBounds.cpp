@@ -13,9 +13,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/schedule/MaskBounds.h"
+#include "dialects/attn/Conditions.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
 
@@ -127,19 +127,10 @@ static bool collectOne(Value condition, LinearReader &reader,
 
 /// The same for all comparisons that must hold, each once.
 static bool collect(Value condition, SmallVectorImpl<KeyBound> &bounds) {
-  SmallVector<Value> open = {condition};
-  llvm::SmallPtrSet<Value, 8> seen;
   LinearReader reader;
   bool isAll = true;
-  while (!open.empty()) {
-    Value next = open.pop_back_val();
-    if (!seen.insert(next).second)
-      continue;
-    if (auto both = next.getDefiningOp<arith::AndIOp>())
-      open.append({both.getRhs(), both.getLhs()});
-    else
-      isAll &= collectOne(next, reader, bounds);
-  }
+  for (Value comparison : attn::collectConditions(condition))
+    isAll &= collectOne(comparison, reader, bounds);
   return isAll;
 }
 

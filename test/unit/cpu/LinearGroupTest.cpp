@@ -31,6 +31,19 @@ LinearShape getShape(Format weights, int64_t group, int64_t depth) {
   return shape;
 }
 
+/// Bits of all rows are those of three workers, and of each row alone.
+void checkParts(const LinearProblem &linear, const KernelRunner &runner,
+                const std::vector<float> &result, int64_t columns) {
+  const std::vector<float> shared = linear.run(runner, 3);
+  EXPECT_TRUE(sameBits(result.data(), shared.data(), result.size()));
+  const int64_t rows = result.size() / columns;
+  for (int64_t row : {int64_t(0), int64_t(8), rows - 1}) {
+    const std::vector<float> alone = linear.runRow(runner, row);
+    EXPECT_TRUE(sameBits(result.data() + row * columns, alone.data(), columns))
+        << "row " << row;
+  }
+}
+
 class LinearGroups : public testing::TestWithParam<Format> {};
 
 TEST_P(LinearGroups, EveryLengthOnEveryTarget) {
@@ -55,14 +68,7 @@ TEST_P(LinearGroups, EveryLengthOnEveryTarget) {
         first = result;
       ASSERT_TRUE(sameBits(first.data(), result.data(), first.size()))
           << target->name.str() << ": " << getKernelName(shape);
-      const std::vector<float> shared = linear.run(*runner, 3);
-      EXPECT_TRUE(sameBits(first.data(), shared.data(), first.size()));
-      for (int64_t row : {int64_t(0), int64_t(8), kRows - 1}) {
-        const std::vector<float> alone = linear.runRow(*runner, row);
-        EXPECT_TRUE(sameBits(first.data() + row * shape.columns, alone.data(),
-                             shape.columns))
-            << target->name.str() << ": " << getKernelName(shape);
-      }
+      checkParts(linear, *runner, result, shape.columns);
     }
   }
 }
@@ -154,14 +160,7 @@ TEST_P(LinearBlocks, OnEveryTarget) {
     if (shape.activations == Format::i8)
       EXPECT_TRUE(sameBits(first.data(), result.data(), result.size()))
           << target->name.str();
-    const std::vector<float> shared = linear.run(*runner, 3);
-    EXPECT_TRUE(sameBits(result.data(), shared.data(), result.size()));
-    for (int64_t row : {int64_t(0), int64_t(8), kRows - 1}) {
-      const std::vector<float> alone = linear.runRow(*runner, row);
-      EXPECT_TRUE(sameBits(result.data() + row * shape.columns, alone.data(),
-                           shape.columns))
-          << target->name.str() << ": " << getKernelName(shape);
-    }
+    checkParts(linear, *runner, result, shape.columns);
   }
 }
 

@@ -17,6 +17,16 @@ namespace {
 
 class AdapterTest : public ImportFixture {
 protected:
+  /// "adapter", kept apart or merged.
+  ImportOptions giveAdapter(bool apart) const {
+    ImportOptions given;
+    if (apart)
+      given.adapters = {path("adapter")};
+    else
+      given.adapter = path("adapter");
+    return given;
+  }
+
   void SetUp() override {
     ImportFixture::SetUp();
     copy("tiny-bert");
@@ -59,11 +69,7 @@ protected:
 TEST_F(AdapterTest, RowsInAnotherOrder) {
   copy("adapters/qwen2-lora", "adapter");
   for (bool apart : {false, true}) {
-    ImportOptions given;
-    if (apart)
-      given.adapters = {path("adapter")};
-    else
-      given.adapter = path("adapter");
+    const ImportOptions given = giveAdapter(apart);
     messages.clear();
     // Of the same sizes.
     for (const char *file : {"qwen2", "llama"})
@@ -167,11 +173,7 @@ TEST_F(AdapterTest, TablesThatAreHeadsToo) {
   const std::string model = "base_model.model.model.";
   auto refuse = [&](const char *changed) {
     for (bool apart : {false, true}) {
-      ImportOptions given;
-      if (apart)
-        given.adapters = {path("adapter")};
-      else
-        given.adapter = path("adapter");
+      const ImportOptions given = giveAdapter(apart);
       messages.clear();
       EXPECT_EQ(importModel(context, path("tied"), given), nullptr);
       expectSaid("A0241", {changed, "looks up words and by which it"});
