@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/import/StoredWeights.h"
+#include "compiler/package/HugePageWriter.h"
 #include "compiler/package/PackWeights.h"
 #include "compiler/package/Package.h"
 #include "llvm/ADT/StringExtras.h"
@@ -23,7 +24,6 @@
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/ThreadPool.h"
-#include <mutex>
 
 using namespace llvm;
 
@@ -69,12 +69,18 @@ public:
     if (Error error = plan())
       return error;
     return writeFile(path, [&](raw_fd_ostream &os) -> Error {
-      if (Error error = writeItems(os))
+      // The whole length from the start: tensors come in any order.
+      os.seek(byteCount - 1);
+      os << '\0';
+      os.flush();
+      HugePageWriter writer(os, byteCount);
+      if (Error error = writeItems(writer))
         return error;
       library.contentDigest = digestContent(digests);
       std::string header = makeHeader(library.contentDigest);
       assert(header.size() == headerSize && "digests have one length");
-      os.pwrite(header.data(), header.size(), 0);
+      writer.write(0, arrayRefFromStringRef(header));
+      assert(writer.isComplete() && "tensors and gaps cover the file");
       return Error::success();
     });
   }
@@ -111,6 +117,9 @@ private:
     for (const Item &item : items)
       digests.push_back({item.key, ""});
     headerSize = makeHeader(std::string(32, '0')).size();
+    byteCount = headerSize;
+    if (!items.empty())
+      byteCount += items.back().offset + items.back().bytes;
     return Error::success();
   }
 
@@ -132,8 +141,7 @@ private:
         writeEntry(json, item.key, item.dtype, item.shape, item.offset,
                    item.bytes);
         uint64_t end = item.offset + item.bytes;
-        uint64_t gap = alignTo(end, kAlignment) - end;
-        if (gap && &item != &items.back())
+        if (uint64_t gap = findGap(item))
           writeEntry(json, kPaddingPrefix.str() + utostr(end), "U8",
                      {static_cast<int64_t>(gap)}, end, gap);
       }
@@ -161,19 +169,20 @@ private:
     });
   }
 
-  Error writeItems(raw_fd_ostream &os) {
+  /// The bytes between an item and the next one.
+  uint64_t findGap(const Item &item) const {
+    return &item == &items.back()
+               ? 0
+               : offsetToAlignment(item.bytes, Align(kAlignment));
+  }
+
+  Error writeItems(HugePageWriter &writer) {
     Error errors = Error::success();
     std::mutex mutex;
     DefaultThreadPool pool;
-    // The whole length from the start: tensors come in any order.
-    if (!items.empty()) {
-      os.seek(headerSize + items.back().offset + items.back().bytes - 1);
-      os << '\0';
-      os.flush();
-    }
     for (size_t index = 0; index < items.size(); ++index)
       pool.async([&, index] {
-        if (Error error = writeItem(index, os, mutex)) {
+        if (Error error = writeItem(index, writer)) {
           std::lock_guard<std::mutex> lock(mutex);
           errors = joinErrors(std::move(errors), std::move(error));
         }
@@ -182,8 +191,11 @@ private:
     return errors;
   }
 
-  Error writeItem(size_t index, raw_fd_ostream &os, std::mutex &mutex) {
+  Error writeItem(size_t index, HugePageWriter &writer) {
     const Item &item = items[index];
+    const uint8_t zeros[kAlignment] = {};
+    writer.write(headerSize + item.offset + item.bytes,
+                 ArrayRef(zeros).take_front(findGap(item)));
     auto emit = [&](ArrayRef<uint8_t> bytes) -> Error {
       if (bytes.size() != item.bytes)
         return createStringError("error[A0604]: '%s' has %zu bytes, not the "
@@ -192,9 +204,7 @@ private:
                                  item.key.c_str(), bytes.size(),
                                  static_cast<unsigned long long>(item.bytes));
       digests[index].digest = digestBytes(bytes);
-      std::lock_guard<std::mutex> lock(mutex);
-      os.pwrite(reinterpret_cast<const char *>(bytes.data()), bytes.size(),
-                headerSize + item.offset);
+      writer.write(headerSize + item.offset, bytes);
       return Error::success();
     };
     if (!item.weight) {
@@ -207,7 +217,7 @@ private:
     assert(op && "a weight that the program uses is declared");
     if (!item.weight->choice && table.hasPlainRows(op) &&
         op.getType().getNumElements() > kElementsAtOnce)
-      return writeRows(index, op, os, mutex);
+      return writeRows(index, op, writer);
     Expected<std::vector<float>> values =
         table.materialize(op, item.weight->choice);
     if (!values)
@@ -276,8 +286,7 @@ private:
   }
 
   /// A large weight, some rows at a time.
-  Error writeRows(size_t index, attn::WeightOp op, raw_fd_ostream &os,
-                  std::mutex &mutex) {
+  Error writeRows(size_t index, attn::WeightOp op, HugePageWriter &writer) {
     const Item &item = items[index];
     if (Error error = table.check(op))
       return error;
@@ -298,9 +307,7 @@ private:
       if (!bytes)
         return bytes.takeError();
       hasher.update(*bytes);
-      std::lock_guard<std::mutex> lock(mutex);
-      os.pwrite(reinterpret_cast<const char *>(bytes->data()), bytes->size(),
-                headerSize + item.offset + written);
+      writer.write(headerSize + item.offset + written, *bytes);
       written += bytes->size();
     }
     assert(written == item.bytes && "panels are planned as they are packed");
@@ -314,7 +321,7 @@ private:
   ArrayRef<ModelFile> files;
   std::vector<Item> items;
   std::vector<TensorDigest> digests;
-  size_t headerSize = 0;
+  uint64_t headerSize = 0, byteCount = 0;
 };
 
 } // namespace

@@ -12,6 +12,7 @@
 #include "compiler/package/Package.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Library.h"
+#include "compiler/tools/MappedPages.h"
 #include "compiler/tools/Perplexity.h"
 #include "compiler/tools/RandomInput.h"
 #include "compiler/tools/Roofline.h"
@@ -116,9 +117,13 @@ int64_t chooseSize(StringRef name, const LibrarySize &bounds) {
              : std::min<int64_t>(*option, bounds.maximum);
 }
 
+/// From here on it shows in a call's time which pages weights lie in.
+constexpr uint64_t kLargeWeights = uint64_t(16) << 20;
+
 struct Times {
   double opening = 0, first = 0;
-  std::vector<double> calls; ///< sorted
+  std::vector<double> calls;          ///< sorted
+  std::optional<MappedPages> weights; ///< after them
 
   double quantile(double q) const {
     return calls[size_t(q * (calls.size() - 1))];
@@ -219,6 +224,10 @@ void print(const LibraryEntry &entry,
                         {"p90_ms", times.quantile(0.9)},
                         {"calls", static_cast<int64_t>(times.calls.size())},
                         {"calls_per_second", rate}};
+    if (times.weights) {
+      object["weights_resident_bytes"] = times.weights->resident;
+      object["weights_huge_page_bytes"] = times.weights->huge;
+    }
     if (roof)
       object["roofline"] = roof->toJson();
     return printJson(std::move(object));
@@ -232,6 +241,10 @@ void print(const LibraryEntry &entry,
                    times.quantile(0.5), times.quantile(0.1),
                    times.quantile(0.9), times.calls.size())
          << format("  rate    %9.1f calls/s\n", rate);
+  if (times.weights && times.weights->resident >= kLargeWeights)
+    outs() << format("  weights %9.1f MB in memory, %.0f%% in huge pages\n",
+                     times.weights->resident * 1e-6,
+                     100 * times.weights->hugeShare());
   if (roof)
     roof->print(outs());
 }
@@ -299,6 +312,7 @@ Error runBench() {
     return error;
   if (Error error = measureCalls(library, *entry, sizes, times))
     return error;
+  times.weights = findMappedPages((library.name() + ".weights").str());
   std::optional<Roofline> roof;
   if (wantsRoof) {
     Expected<Roofline> measured =
