@@ -1,5 +1,4 @@
-//===- TextStream.cpp - tokens to text, as they come
-//------------------------===//
+//===- TextStream.cpp - tokens to text, as they come ----------------------===//
 //
 // Part of attnc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -141,6 +140,9 @@ attn_status TextStream::push(int32_t token, bool &stopped) {
     memmove(held.data(), held.data() + released, left);
   held.resize(left);
   released = 0;
+  // What says nothing would be decoded again with every token behind it.
+  if (detokenizer && detokenizer->isSilent(token, /*skipsSpecial=*/true))
+    return ATTN_OK;
   if (!ids.push(token))
     return ATTN_ERROR_OUT_OF_MEMORY;
   attn_status status = decodeNew(/*last=*/false);

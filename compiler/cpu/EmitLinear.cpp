@@ -283,13 +283,16 @@ void LinearEmitter::emitPrefetch(const Strip &strip, Value tilePlace,
 void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
                              int64_t count) {
   const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
-  const bool isBuffered = blockDepth == depth &&
-                          (!op.getElementEpilogue().empty() || depth > kChain);
+  const bool isBuffered = !op.getElementEpilogue().empty() || depth > kChain;
   Value out = isBuffered ? tileBuffer() : outputAt(row, strip.column);
   const int64_t outStride = isBuffered ? tileColumns : columns;
   Value input =
       e.at(e.pointerOf(op.getInput()), e.mul(row, e.i64(inputStride)));
   prefetchOutput(row, strip, count);
+  if (blockDepth < depth)
+    e.ifThen(e.lessThan(e.i64(0), strip.depthFrom), [&] {
+      copySums(strip, row, e.add(row, e.i64(count)), out, /*back=*/false);
+    });
   Value prefetch = tilePrefetch(strip, rowInBlock);
   auto steps = [&](Value k, int64_t count, ValueRange carried) {
     SmallVector<Value> now(carried);
@@ -426,7 +429,24 @@ void LinearEmitter::emitElementEpilogue(const Strip &strip, Value row,
     return finish();
   Value last = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq,
                                      strip.depthTo, e.i64(depth));
-  e.ifThen(last, finish);
+  e.ifThenElse(last, finish,
+               [&] { copySums(strip, row, rowTo, sums, /*back=*/true); });
+}
+
+void LinearEmitter::copySums(const Strip &strip, Value row, Value rowTo,
+                             Value sums, bool back) {
+  e.loop(row, rowTo, 1, [&](Value index) {
+    Value inTile = e.mul(e.sub(index, row), e.i64(tileColumns));
+    for (int64_t at = 0; at < strip.width; at += e.lanes) {
+      Value mask = columnMask(strip, at / e.lanes);
+      Value outside = e.at(outputAt(index, strip.column), e.i64(at));
+      Value inside = e.at(e.at(sums, inTile), e.i64(at));
+      if (back)
+        e.storeVector(e.loadVector(inside), outside, mask);
+      else
+        e.storeVector(e.loadVector(outside, mask), inside);
+    }
+  });
 }
 
 void LinearEmitter::emitElements(Value row, Value column, int64_t width,

@@ -104,6 +104,10 @@ private:
   /// The same on `width` sums of one row.
   void emitElements(mlir::Value row, mlir::Value column, int64_t width,
                     mlir::Value sums = {});
+  /// Sums between blocks of depth: from the output into a tile's buffer, or
+  /// back.
+  void copySums(const Strip &strip, mlir::Value row, mlir::Value rowTo,
+                mlir::Value sums, bool back);
   mlir::Value outputAt(mlir::Value row, mlir::Value column);
   /// Room for the sums of a tile, [tileRows][tileColumns]. Read from there, and
   /// not from the output row by row, they do not make the processor fetch the

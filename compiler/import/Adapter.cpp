@@ -332,8 +332,11 @@ LogicalResult AdapterReader::orderRows(StringRef target,
 
 /// Whether the adapter's tensor `name` holds the numbers of the model's.
 FailureOr<bool> AdapterReader::holdsTheSame(StringRef target, StringRef name) {
-  if (weights.find(target)->shape != tensors.find(name)->shape)
+  const WeightEntry &base = *weights.find(target), &saved = *tensors.find(name);
+  if (base.shape != saved.shape)
     return false;
+  if (base.type == saved.type && base.bytes == saved.bytes)
+    return true; // without both in f32
   Expected<std::vector<float>> own = weights.read(target);
   if (!own)
     return reportError(&context, own.takeError());
@@ -491,25 +494,37 @@ std::vector<std::string> listChanges(const AdapterContents &contents) {
 }
 
 LogicalResult checkSharedTables(mlir::ModuleOp module, StringRef folder,
+                                const WeightTable &weights,
                                 ArrayRef<std::string> changes) {
-  StringSet<> lookedUp, multiplied;
+  StringSet<> lookedUp, multiplied, read;
   module.walk([&](attn::GetWeightOp weight) {
     for (mlir::Operation *user : weight->getUsers())
       (mlir::isa<attn::EmbeddingOp>(user) ? lookedUp : multiplied)
           .insert(weight.getWeight());
   });
+  for (auto weight : module.getOps<attn::WeightOp>())
+    for (StringRef source : getSources(weight))
+      read.insert(source);
+  // The table itself, or what a checkpoint or the adapter has for the head,
+  // whose place the table takes.
+  auto isTable = [&](StringRef change, attn::WeightOp table) {
+    if (read.contains(change))
+      return is_contained(getSources(table), change);
+    const WeightEntry *entry = weights.find(change);
+    return entry && ArrayRef(entry->shape) == table.getType().getShape();
+  };
   bool good = true;
   for (auto weight : module.getOps<attn::WeightOp>())
     if (lookedUp.contains(weight.getSymName()) &&
         multiplied.contains(weight.getSymName()))
-      for (StringRef source : getSources(weight))
-        if (is_contained(changes, source))
+      for (StringRef change : changes)
+        if (isTable(change, weight))
           good &= succeeded(reportError(
               module.getContext(), "A0241",
-              folder + ": it changes " + quote(source) +
-                  ", in which the model looks up words and by which it "
-                  "multiplies, too (tie_word_embeddings); an adapter changes "
-                  "one of the two",
+              folder + ": it changes " + quote(change) +
+                  ", but the model looks up words in the matrix by which it "
+                  "multiplies in the end (tie_word_embeddings); an adapter "
+                  "changes one of the two",
               "give the model a tensor for each, with tie_word_embeddings "
               "false, or merge the adapter with PEFT and compile the result"));
   return success(good);

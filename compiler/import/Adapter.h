@@ -71,10 +71,11 @@ llvm::LogicalResult addAdapter(mlir::MLIRContext &context,
                                llvm::StringRef folder, WeightTable &weights,
                                std::vector<std::string> &changes);
 
-/// Refuses changes of a word table that is a head's matrix too: in PEFT they
-/// change one of the two.
+/// Refuses changes of a word table that is a head's matrix too, and of tensors
+/// whose place it takes: in PEFT they change one of the two.
 llvm::LogicalResult checkSharedTables(mlir::ModuleOp module,
                                       llvm::StringRef folder,
+                                      const WeightTable &weights,
                                       llvm::ArrayRef<std::string> changes);
 
 } // namespace attnc

@@ -275,7 +275,8 @@ LogicalResult FolderImport::emit() {
   }
   bool good = succeeded(checkExtraTensors(program.getUsedTensors()));
   good &= !program.failed();
-  if (!good || failed(checkSharedTables(module, options.adapter, adapted)))
+  if (!good || failed(checkSharedTables(module, options.adapter, model->weights,
+                                        adapted)))
     return failure();
   if (!options.adapters.empty() &&
       failed(addSeparateAdapters(module, options.adapters, options,

@@ -63,7 +63,7 @@ static LogicalResult mergeAdapter(mlir::ModuleOp module, StringRef path,
   std::vector<std::string> changes;
   if (failed(addAdapter(*module.getContext(), folder, weights, changes)))
     return failure();
-  return checkSharedTables(module, folder, changes);
+  return checkSharedTables(module, folder, weights, changes);
 }
 
 /// Adapters that sessions choose: those asked for, or those that a dumped

@@ -62,7 +62,7 @@ LogicalResult AdapterSet::read(ArrayRef<std::string> given) {
     adapter.folder = absolute.str().str();
     if (failed(readAdapter(context, folder, weights, adapter.contents)) ||
         failed(checkReplacements(adapter)) ||
-        failed(checkSharedTables(module, adapter.folder,
+        failed(checkSharedTables(module, adapter.folder, weights,
                                  listChanges(adapter.contents))))
       return failure();
   }

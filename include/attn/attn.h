@@ -96,9 +96,10 @@ typedef struct attn_allocator {
  * i in [0, count) and returns when all are done; it may run them in any order,
  * on any threads, or one after the other. `width` is how many it runs at once
  * (1 to 1024): work is cut into that many parts, or fewer where it is little.
- * One parallel_for is issued per phase of the program, but for serial ones and
- * those too short to share, which run on the calling thread; it may be called
- * from several threads at once when several sessions are used at once. */
+ * One parallel_for is issued per phase of the program, or per chain of phases
+ * that a part goes through at once, but for serial ones and those too short to
+ * share, which run on the calling thread; it may be called from several threads
+ * at once when several sessions are used at once. */
 typedef struct attn_executor {
   void *context;
   int32_t width;

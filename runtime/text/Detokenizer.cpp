@@ -199,10 +199,9 @@ attn_status Detokenizer::decode(const int32_t *ids, size_t idCount,
   TokenList *from = &scratch.first, *to = &scratch.second;
   from->clear();
   for (size_t i = 0; i < idCount; ++i) {
-    size_t id = static_cast<size_t>(ids[i]);
-    if (ids[i] < 0 || id >= tokens.size() || !tokens[id].exists ||
-        (skipsSpecial && tokens[id].special))
+    if (isSilent(ids[i], skipsSpecial))
       continue;
+    size_t id = static_cast<size_t>(ids[i]);
     if ((joinsBySpaces && !from->ends.empty() && !from->text.push(' ')) ||
         !from->text.append(texts.data() + tokens[id].start, tokens[id].size) ||
         !from->close())

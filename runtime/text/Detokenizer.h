@@ -73,6 +73,13 @@ public:
   attn_status decode(const int32_t *ids, size_t count, bool skipsSpecial,
                      DetokenizerScratch &scratch, Buffer<char> &out) const;
 
+  /// Whether `decode` passes over the id, whatever stands around it.
+  bool isSilent(int32_t id, bool skipsSpecial) const {
+    const size_t index = static_cast<size_t>(id);
+    return id < 0 || index >= tokens.size() || !tokens[index].exists ||
+           (skipsSpecial && tokens[index].special);
+  }
+
   /// Tokens have ids below; there may be gaps.
   int32_t size() const { return static_cast<int32_t>(tokens.size()); }
   /// A token as it stands in the vocabulary; false if there is none.

@@ -176,7 +176,7 @@ TEST_F(AdapterTest, TablesThatAreHeadsToo) {
       const ImportOptions given = giveAdapter(apart);
       messages.clear();
       EXPECT_EQ(importModel(context, path("tied"), given), nullptr);
-      expectSaid("A0241", {changed, "looks up words and by which it"});
+      expectSaid("A0241", {changed, "looks up words in the matrix"});
     }
   };
   writeTensors({{model + "embed_tokens.lora_embedding_A", {2, 40}},
@@ -187,6 +187,23 @@ TEST_F(AdapterTest, TablesThatAreHeadsToo) {
                 {model + "layers.0.mlp.up_proj.lora_A.weight", {2, 24}},
                 {model + "layers.0.mlp.up_proj.lora_B.weight", {37, 2}}});
   refuse("changes 'model.embed_tokens.weight'");
+  // The head's own name, where the checkpoint lacks it and where it has a copy.
+  bend("modules_to_save", llvm::json::Array{"lm_head"});
+  writeTensors({{"base_model.model.lm_head.weight", {40, 24}},
+                {model + "layers.0.mlp.up_proj.lora_A.weight", {2, 24}},
+                {model + "layers.0.mlp.up_proj.lora_B.weight", {37, 2}}});
+  EXPECT_EQ(importModel(context, path("tied"), giveAdapter(false)), nullptr);
+  expectSaid("A0241", {"changes 'lm_head.weight'"});
+  messages.clear();
+  EXPECT_EQ(importModel(context, path("tied"), giveAdapter(true)), nullptr);
+  expectSaid("A0244", {"has no tensor 'lm_head.weight'"});
+  EXPECT_TRUE(addTensor("tied/model.safetensors",
+                        "lm_head.weight = model.embed_tokens.weight"));
+  refuse("changes 'lm_head.weight'");
+  bend("modules_to_save", std::nullopt);
+  writeTensors({{"base_model.model.lm_head.lora_A.weight", {2, 24}},
+                {"base_model.model.lm_head.lora_B.weight", {40, 2}}});
+  refuse("changes 'lm_head.weight'");
 }
 
 /// PEFT saves what an adapted embedding or head was, beside its matrices.

@@ -14,7 +14,6 @@
 #include "ImportFixture.h"
 
 using namespace attnc;
-using llvm::json::Object;
 
 namespace {
 class ExtraTensors : public ImportFixture {
@@ -23,35 +22,6 @@ protected:
     TearDown();
     llvm::sys::fs::create_directories(scratch);
     copy(folder);
-  }
-
-  /// "name": a tensor of one zero; "name = other": a copy of another. False if
-  /// there is one of the name already.
-  bool add(llvm::StringRef what) {
-    auto [name, source] = what.split(" = ");
-    std::string bytes = read("model.safetensors");
-    uint64_t length = 0;
-    memcpy(&length, bytes.data(), 8);
-    llvm::json::Value header =
-        llvm::cantFail(llvm::json::parse(bytes.substr(8, length)));
-    std::string data = bytes.substr(8 + length), added(4, '\0');
-    Object &tensors = *header.getAsObject();
-    Object entry{{"dtype", "F32"}, {"shape", llvm::json::Array{1}}};
-    if (Object *from = tensors.getObject(source)) {
-      entry = *from;
-      const llvm::json::Array &place = *from->getArray("data_offsets");
-      const int64_t begin = *place[0].getAsInteger();
-      added = data.substr(begin, *place[1].getAsInteger() - begin);
-    }
-    const auto begin = static_cast<int64_t>(data.size());
-    entry["data_offsets"] =
-        llvm::json::Array{begin, begin + static_cast<int64_t>(added.size())};
-    if (!tensors.try_emplace(name.str(), std::move(entry)).second)
-      return false;
-    std::string text;
-    llvm::raw_string_ostream(text) << header;
-    write("model.safetensors", makeSafetensors(text, data + added));
-    return true;
   }
 
   /// `known` changes nothing; `other` is refused.
@@ -63,12 +33,12 @@ protected:
     ASSERT_NE(model, nullptr) << messages;
     std::string plain = print(*model->module);
     for (const std::string &name : known)
-      EXPECT_TRUE(add(name)) << name;
+      EXPECT_TRUE(addTensor("model.safetensors", name)) << name;
     model = import();
     ASSERT_NE(model, nullptr) << messages;
     EXPECT_EQ(messages, "");
     EXPECT_TRUE(print(*model->module) == plain);
-    EXPECT_TRUE(add(other));
+    EXPECT_TRUE(addTensor("model.safetensors", other));
     expectRefused("A0115", {"'" + other + "'"});
     ImportOptions options;
     options.allowExtraTensors = true;

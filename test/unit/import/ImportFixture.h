@@ -22,6 +22,15 @@
 
 namespace attnc {
 
+/// The bytes of a safetensors file: header length, header, data.
+inline std::string makeSafetensors(llvm::StringRef header,
+                                   llvm::StringRef data = "") {
+  std::string bytes;
+  for (unsigned i = 0; i < 8; ++i)
+    bytes += static_cast<char>(uint64_t(header.size()) >> (8 * i));
+  return bytes + header.str() + data.str();
+}
+
 /// "error: text" of a diagnostic, with its notes on lines of their own.
 class ImportFixture : public ::testing::Test {
 protected:
@@ -83,6 +92,35 @@ protected:
     write(file, text);
   }
 
+  /// Adds to a safetensors file "name", a tensor of one zero, or "name =
+  /// other", a copy of another. False if there is one of the name already.
+  bool addTensor(llvm::StringRef file, llvm::StringRef what) const {
+    auto [name, source] = what.split(" = ");
+    std::string bytes = read(file);
+    uint64_t length = 0;
+    memcpy(&length, bytes.data(), 8);
+    llvm::json::Value header =
+        llvm::cantFail(llvm::json::parse(bytes.substr(8, length)));
+    std::string data = bytes.substr(8 + length), added(4, '\0');
+    llvm::json::Object &tensors = *header.getAsObject();
+    llvm::json::Object entry{{"dtype", "F32"}, {"shape", llvm::json::Array{1}}};
+    if (llvm::json::Object *from = tensors.getObject(source)) {
+      entry = *from;
+      const llvm::json::Array &place = *from->getArray("data_offsets");
+      const int64_t begin = *place[0].getAsInteger();
+      added = data.substr(begin, *place[1].getAsInteger() - begin);
+    }
+    const auto begin = static_cast<int64_t>(data.size());
+    entry["data_offsets"] =
+        llvm::json::Array{begin, begin + static_cast<int64_t>(added.size())};
+    if (!tensors.try_emplace(name.str(), std::move(entry)).second)
+      return false;
+    std::string text;
+    llvm::raw_string_ostream(text) << header;
+    write(file, makeSafetensors(text, data + added));
+    return true;
+  }
+
   std::unique_ptr<ImportedModel> import(const ImportOptions &options = {}) {
     messages.clear();
     return importModel(context, scratch, options);
@@ -119,15 +157,6 @@ protected:
   std::string scratch;
   std::string messages;
 };
-
-/// The bytes of a safetensors file: header length, header, data.
-inline std::string makeSafetensors(llvm::StringRef header,
-                                   llvm::StringRef data = "") {
-  std::string bytes;
-  for (unsigned i = 0; i < 8; ++i)
-    bytes += static_cast<char>(uint64_t(header.size()) >> (8 * i));
-  return bytes + header.str() + data.str();
-}
 
 } // namespace attnc
 

@@ -102,6 +102,10 @@ TEST_F(Streaming, RunsOfBytesStayCharacters) {
 
 TEST_F(Streaming, SpecialTokensSayNothing) {
   EXPECT_EQ(run({2}, {1, 3, 1}), (Pieces{"", " two", "", ""}));
+  // Nor do ids without a token, and within a character, however many.
+  EXPECT_EQ(run({2}, {-1, 3, 99999, 1}), (Pieces{"", " two", "", "", ""}));
+  EXPECT_EQ(run({2}, {7, 1, 1, 1, 1, 1, 8, 3}),
+            (Pieces{"", "", "", "", "", "", "é", " two", ""}));
 }
 
 TEST_F(Streaming, TokensThatSayNothingAreNoContext) {
