@@ -17,6 +17,9 @@ namespace attnc {
 
 void checkTied(ConfigReader &config, const WeightTable &weights, StringRef own,
                StringRef shared) {
+  // What an adapter has in their place is checkSharedTables' (Adapter.h).
+  if (weights.isReplaced(own) || weights.isReplaced(shared))
+    return;
   const WeightEntry *a = weights.find(own), *b = weights.find(shared);
   if (a && b && (a->type != b->type || a->bytes != b->bytes))
     config.report("tie_word_embeddings",

@@ -152,6 +152,7 @@ void WeightTable::addUpdate(StringRef name, LowRankUpdate update) {
 
 void WeightTable::replace(StringRef name, const WeightEntry &entry) {
   entries.insert_or_assign(name, entry);
+  replaced.insert(name);
 }
 
 void WeightTable::keepAlive(WeightTable other) {

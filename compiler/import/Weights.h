@@ -15,6 +15,7 @@
 
 #include "dialects/attn/Attn.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <memory>
@@ -88,6 +89,9 @@ public:
   void addUpdate(llvm::StringRef name, LowRankUpdate update);
   /// Puts a tensor of another table in the place of one, or adds it.
   void replace(llvm::StringRef name, const WeightEntry &entry);
+  bool isReplaced(llvm::StringRef name) const {
+    return replaced.contains(name);
+  }
   /// Keeps the files of a table that replaced tensors lie in.
   void keepAlive(WeightTable other);
 
@@ -145,6 +149,7 @@ private:
   std::vector<std::string> paths;
   std::vector<std::unique_ptr<llvm::MemoryBuffer>> buffers;
   llvm::StringMap<WeightEntry> entries;
+  llvm::StringSet<> replaced; ///< of them, by an adapter
   llvm::StringMap<std::unique_ptr<LowRankUpdate>> updates; ///< by tensor
   std::vector<std::string> choiceNames;
   std::vector<llvm::StringMap<WeightEntry>> choiceEntries; ///< by choice

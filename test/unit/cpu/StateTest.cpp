@@ -102,7 +102,7 @@ class Store {
 public:
   Store(int64_t sequences, int64_t positions, int64_t heads, int64_t size,
         bool transposed, const std::string &format)
-      : format(format), heads(heads), size(size), transposed(transposed) {
+      : format(format), transposed(transposed) {
     const bool isNarrow = format != "f32";
     bytes = format == "f32" ? 4 : format == "bf16" ? 2 : 1;
     stride = isNarrow && !transposed ? llvm::alignTo(size, 16) : size;
@@ -143,7 +143,7 @@ public:
 
 private:
   std::string format;
-  int64_t heads, size, bytes, stride, headBytes;
+  int64_t bytes, stride, headBytes;
   bool transposed;
   std::vector<GuardedBuffer> memory;
   std::vector<std::vector<unsigned char *>> tables;
