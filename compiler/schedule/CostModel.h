@@ -70,6 +70,9 @@ public:
   double getWeightCycles(const Product &product) const;
   /// Rows of `rowBytes` that stay in L2 beside the panel in use and the next.
   int64_t getBlockRows(int64_t rowBytes, int64_t tileRows) const;
+  /// Rows that go through a chain of products together.
+  int64_t getChainRows(int64_t rowBytes, int64_t tileRows,
+                       int64_t weightBytes) const;
   /// Rows for a block of a chain, the given ones first, that may be as good.
   llvm::SmallVector<int64_t> getBlockCandidates(int64_t rows,
                                                 int64_t tileRows) const;

@@ -42,9 +42,16 @@ std::optional<RowShare> getRowShare(kernel::FuncOp kernel) {
   const bool isNarrow =
       precision && precision.getActivations() != kernel::Format::f32;
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
-  return RowShare{
-      names, tile.getRows(), model.getFewestRows(isNarrow, tile.getRows()),
-      int64_t(sizeof(float)) * (weight.getDimSize(0) + weight.getDimSize(1))};
+  const int64_t columns = weight.getDimSize(0), depth = weight.getDimSize(1);
+  int64_t weightBytes = int64_t(sizeof(float)) * columns * depth;
+  if (auto argument = dyn_cast<BlockArgument>(linear.getWeight()))
+    if (auto panels = dyn_cast_or_null<kernel::PanelsAttr>(
+            kernel.getLayout(argument.getArgNumber())))
+      weightBytes = llvm::divideCeil(columns, panels.getWidth()) *
+                    panels.getPanelBytes(depth);
+  return RowShare{names, tile.getRows(),
+                  model.getFewestRows(isNarrow, tile.getRows()),
+                  int64_t(sizeof(float)) * (columns + depth), weightBytes};
 }
 
 /// Whether a capture is read at the index of the row, `leading` dimensions.
@@ -113,9 +120,9 @@ getChainDispatches(kernel::ProgramOp program, int64_t phase) {
 }
 
 /// What all kernels of a chain hold to, in a share: the most rows, the most
-/// bytes.
+/// bytes of one, the weights of all.
 static RowShare getShareOf(ArrayRef<kernel::DispatchOp> dispatches) {
-  RowShare common{{}, 1, 0, 1};
+  RowShare common{{}, 1, 0, 1, 0};
   for (kernel::DispatchOp dispatch : dispatches) {
     const std::optional<RowShare> share = getRowShare(getKernel(dispatch));
     assert(share && "CutPhases marks products on rows only");
@@ -123,13 +130,15 @@ static RowShare getShareOf(ArrayRef<kernel::DispatchOp> dispatches) {
     common.tileRows = share->tileRows;
     common.fewest = std::max(common.fewest, share->fewest);
     common.rowBytes = std::max(common.rowBytes, share->rowBytes);
+    common.weightBytes += share->weightBytes;
   }
   return common;
 }
 
 static int64_t chooseBlockRows(const CostModel &model, const RowShare &share) {
-  return std::max(model.getBlockRows(share.rowBytes, share.tileRows),
-                  share.fewest);
+  return std::max(
+      model.getChainRows(share.rowBytes, share.tileRows, share.weightBytes),
+      share.fewest);
 }
 
 RowChain getRowChain(kernel::ProgramOp program, int64_t phase) {

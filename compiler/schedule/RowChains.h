@@ -28,6 +28,7 @@ struct RowShare {
   int64_t tileRows;
   int64_t fewest;   ///< for a worker: with less it may be columns
   int64_t rowBytes; ///< of what is read and written, weights apart
+  int64_t weightBytes;
 };
 
 /// Nothing for a kernel that is not a product of ours on rows, or whose rows

@@ -54,6 +54,32 @@ kernel.variant @x86_64_v3 target "x86-64-v3" {
 
 // -----
 
+// Weights that L3 does not hold are read from memory by every block: blocks are
+// as large as they may be, not as half of L2 holds.
+!x = tensor<?x2048xf32, #attn.sizes<n, 2048>>
+!w = tensor<2048x2048xf32>
+attn.size @n min 1 max 9
+attn.weight @w from ["w"] : !w
+kernel.variant @x86_64_v3 target "x86-64-v3" {
+  kernel.func @plain(%x: !x, %w: !w) -> (!x) tile #kernel.tile<rows = 6, columns = 16, depth = 0> {
+    %y = attn.linear %x, %w : !x, !w -> !x
+    kernel.return %y : !x
+  }
+  // CHECK-LABEL: kernel.program @large
+  // CHECK: phase 0 "up" block_rows 192 cycles "{{.*}}" ->
+  // CHECK: phase 1 by_row "down" cycles
+  kernel.program @large(%x: !x {attn.name = "x"}) -> (!x {attn.name = "y"}) sizes ["n"] {
+    %w = kernel.weight @w : !w
+    %e0 = kernel.empty : !x
+    %up = kernel.dispatch @plain ins(%x, %w : !x, !w) outs(%e0 : !x) phase 0 "up" -> !x
+    %e1 = kernel.empty : !x
+    %down = kernel.dispatch @plain ins(%up, %w : !x, !w) outs(%e1 : !x) phase 0 "down" -> !x
+    kernel.return %down : !x
+  }
+}
+
+// -----
+
 // Attention with a cache may leave something in scratch for the worker that is
 // last, so what writes there afterwards waits; before it, it need not.
 !past = tensor<?xi32, #attn.sizes<batch>>

@@ -236,6 +236,23 @@ TEST(CostModelTest, BlocksOfChainsAreWholeTiles) {
             (llvm::SmallVector<int64_t>{192, 96}));
 }
 
+TEST(CostModelTest, ChainsWhoseWeightsComeFromMemoryTakeManyRows) {
+  const Target &target = *Target::find("x86-64-v4");
+  Machine machine = target.machine;
+  machine.l2Bytes = 1 << 20;
+  machine.l3Bytes = 32 << 20;
+  const int64_t rowBytes = 4 * (768 + 3072), half = 16 << 20;
+  auto choose = [&](int64_t weightBytes) {
+    return CostModel(target, machine).getChainRows(rowBytes, 8, weightBytes);
+  };
+  const int64_t few = CostModel(target, machine).getBlockRows(rowBytes, 8);
+  EXPECT_EQ(choose(half), few);
+  EXPECT_GT(choose(half + 1), 2 * few);
+  EXPECT_EQ(choose(half + 1) % 8, 0);
+  machine.l3Bytes = 0; // there is none
+  EXPECT_GT(choose(1), 2 * few);
+}
+
 TEST(CostModelTest, ThisMachineHasCachesAndAName) {
   const Target &target = Target::native();
   const Machine machine = Machine::detect(target.machine, target.vectorBytes);
