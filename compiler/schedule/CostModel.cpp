@@ -305,8 +305,8 @@ bool CostModel::fitsProduct(const Product &product, const Tile &tile) const {
 int64_t CostModel::getChainRows(int64_t rowBytes, int64_t tileRows,
                                 int64_t weightBytes) const {
   // Every block reads all weights of the chain again. From memory that costs
-  // more than what rows lose that go through L3 between two products: 5% at
-  // 128 rows of a layer of 28 MB.
+  // more than what rows lose that go through L3 between two products: 2 to 5%
+  // at 128 rows of a layer of 28 MB.
   if (weightBytes > machine.l3Bytes / 2)
     rowBytes = 1;
   return getBlockRows(rowBytes, tileRows);
