@@ -284,14 +284,15 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
                              int64_t count) {
   const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
   const bool isBuffered = !op.getElementEpilogue().empty() || depth > kChain;
-  Value out = isBuffered ? tileBuffer() : outputAt(row, strip.column);
-  const int64_t outStride = isBuffered ? tileColumns : columns;
+  TileSums tile{count, vectors, isBuffered,
+                isBuffered ? tileBuffer() : outputAt(row, strip.column)};
   Value input =
       e.at(e.pointerOf(op.getInput()), e.mul(row, e.i64(inputStride)));
   prefetchOutput(row, strip, count);
   if (blockDepth < depth)
     e.ifThen(e.lessThan(e.i64(0), strip.depthFrom), [&] {
-      copySums(strip, row, e.add(row, e.i64(count)), out, /*back=*/false);
+      copySums(strip, row, e.add(row, e.i64(count)), tile.place,
+               /*back=*/false);
     });
   Value prefetch = tilePrefetch(strip, rowInBlock);
   auto steps = [&](Value k, int64_t count, ValueRange carried) {
@@ -303,46 +304,11 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
       multiplyAdd(strip, e.at(input, k), k, step, vectors, now);
     return now;
   };
-  auto finishChain = [&](Value chainFrom, ValueRange sums) {
-    for (int64_t r = 0; r < count; ++r)
-      for (unsigned v = 0; v < vectors; ++v) {
-        Value place = e.at(out, e.i64(r * outStride + v * e.lanes));
-        Value mask = isBuffered ? Value() : columnMask(strip, v);
-        Value sum = sums[r * vectors + v];
-        if (panels.getFormat() == kernel::Format::i8 && !panels.getGroup())
-          sum = arith::MulFOp::create(
-              e.b, e.loc, sum,
-              e.loadVector(e.at(strip.scales, e.i64(v * e.lanes))));
-        if (depth > std::min(kChain, blockDepth))
-          sum = arith::AddFOp::create(e.b, e.loc, sum,
-                                      earlierChains(chainFrom, place, mask));
-        e.storeVector(sum, place, mask);
-      }
-  };
   const int64_t number = count * vectors;
   Value singlesFrom = strip.depthFrom;
   if (widens && !strip.widened && number <= e.model.getFewSums() &&
-      blockDepth >= 2 * kChain) {
-    // So few sums would wait for each other: two chains at a time.
-    Value span = e.sub(strip.depthTo, strip.depthFrom);
-    singlesFrom = e.add(
-        singlesFrom, e.mul(e.div(span, e.i64(2 * kChain)), e.i64(2 * kChain)));
-    e.loop(strip.depthFrom, singlesFrom, 2 * kChain, [&](Value chainFrom) {
-      Value secondFrom = e.add(chainFrom, e.i64(kChain));
-      SmallVector<Value> zeros(2 * number, e.splat(e.f32(0)));
-      SmallVector<Value> sums =
-          e.loop(e.i64(0), e.i64(kChain), unroll, zeros,
-                 [&](Value k, ValueRange carried) {
-                   SmallVector<Value> both = steps(e.add(chainFrom, k), unroll,
-                                                   carried.take_front(number));
-                   both.append(steps(e.add(secondFrom, k), unroll,
-                                     carried.drop_front(number)));
-                   return both;
-                 });
-      finishChain(chainFrom, ValueRange(sums).take_front(number));
-      finishChain(secondFrom, ValueRange(sums).drop_front(number));
-    });
-  }
+      blockDepth >= 2 * kChain)
+    singlesFrom = emitChainPairs(strip, tile, steps);
   e.loop(singlesFrom, strip.depthTo, kChain, [&](Value chainFrom) {
     Value chainTo = e.minimum(e.add(chainFrom, e.i64(kChain)), strip.depthTo);
     SmallVector<Value> sums(number, e.splat(e.f32(0)));
@@ -358,10 +324,53 @@ void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
                     [&](Value k, ValueRange carried) {
                       return steps(k, depth % unroll, carried);
                     });
-    finishChain(chainFrom, sums);
+    finishChain(strip, tile, chainFrom, sums);
   });
   emitElementEpilogue(strip, row, e.add(row, e.i64(count)),
-                      isBuffered ? out : Value());
+                      isBuffered ? tile.place : Value());
+}
+
+Value LinearEmitter::emitChainPairs(
+    const Strip &strip, const TileSums &tile,
+    llvm::function_ref<SmallVector<Value>(Value, int64_t, ValueRange)> steps) {
+  const int64_t number = tile.rows * tile.vectors;
+  Value pairs = e.div(e.sub(strip.depthTo, strip.depthFrom), e.i64(2 * kChain));
+  Value end = e.add(strip.depthFrom, e.mul(pairs, e.i64(2 * kChain)));
+  e.loop(strip.depthFrom, end, 2 * kChain, [&](Value chainFrom) {
+    Value secondFrom = e.add(chainFrom, e.i64(kChain));
+    SmallVector<Value> zeros(2 * number, e.splat(e.f32(0)));
+    SmallVector<Value> sums =
+        e.loop(e.i64(0), e.i64(kChain), unroll, zeros,
+               [&](Value k, ValueRange carried) {
+                 SmallVector<Value> both = steps(e.add(chainFrom, k), unroll,
+                                                 carried.take_front(number));
+                 both.append(steps(e.add(secondFrom, k), unroll,
+                                   carried.drop_front(number)));
+                 return both;
+               });
+    finishChain(strip, tile, chainFrom, ValueRange(sums).take_front(number));
+    finishChain(strip, tile, secondFrom, ValueRange(sums).drop_front(number));
+  });
+  return end;
+}
+
+void LinearEmitter::finishChain(const Strip &strip, const TileSums &tile,
+                                Value chainFrom, ValueRange sums) {
+  const int64_t stride = tile.isBuffered ? tileColumns : columns;
+  for (int64_t r = 0; r < tile.rows; ++r)
+    for (unsigned v = 0; v < tile.vectors; ++v) {
+      Value place = e.at(tile.place, e.i64(r * stride + v * e.lanes));
+      Value mask = tile.isBuffered ? Value() : columnMask(strip, v);
+      Value sum = sums[r * tile.vectors + v];
+      if (panels.getFormat() == kernel::Format::i8 && !panels.getGroup())
+        sum = arith::MulFOp::create(
+            e.b, e.loc, sum,
+            e.loadVector(e.at(strip.scales, e.i64(v * e.lanes))));
+      if (depth > std::min(kChain, blockDepth))
+        sum = arith::AddFOp::create(e.b, e.loc, sum,
+                                    earlierChains(chainFrom, place, mask));
+      e.storeVector(sum, place, mask);
+    }
 }
 
 Value LinearEmitter::outputAt(Value row, Value column) {

@@ -71,6 +71,24 @@ private:
                     mlir::Value iteration);
   void emitTile(const Strip &strip, mlir::Value row, mlir::Value rowInBlock,
                 int64_t count);
+  /// Where a tile of `rows` by `vectors` adds up its chains: its buffer, or the
+  /// output.
+  struct TileSums {
+    int64_t rows;
+    unsigned vectors;
+    bool isBuffered;
+    mlir::Value place;
+  };
+  /// Chains two at a time, as few sums would wait for each other. `steps` takes
+  /// a depth, a number of steps and the sums before them, and gives the sums
+  /// behind. Returns the depth of the first chain that has no second one.
+  mlir::Value emitChainPairs(const Strip &strip, const TileSums &tile,
+                             llvm::function_ref<llvm::SmallVector<mlir::Value>(
+                                 mlir::Value, int64_t, mlir::ValueRange)>
+                                 steps);
+  /// Adds a chain's sums to those before it.
+  void finishChain(const Strip &strip, const TileSums &tile,
+                   mlir::Value chainFrom, mlir::ValueRange sums);
   void multiplyAdd(const Strip &strip, mlir::Value input, mlir::Value k,
                    int64_t step, unsigned vectors,
                    llvm::MutableArrayRef<mlir::Value> sums);

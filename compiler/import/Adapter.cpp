@@ -93,6 +93,9 @@ private:
   LogicalResult readConfig();
   LogicalResult readAlphas(ConfigReader &config);
   LogicalResult sortTensors();
+  /// The model's tensor that a module's matrices change.
+  FailureOr<std::string> findUpdated(StringRef path,
+                                     const ModuleTensors &names);
   LogicalResult addUpdate(StringRef path, const ModuleTensors &names);
   LogicalResult addReplacement(StringRef path, StringRef name);
   FailureOr<bool> holdsTheSame(StringRef target, StringRef name);
@@ -391,8 +394,8 @@ double AdapterReader::getAlpha(StringRef path) const {
   return alpha;
 }
 
-LogicalResult AdapterReader::addUpdate(StringRef path,
-                                       const ModuleTensors &names) {
+FailureOr<std::string> AdapterReader::findUpdated(StringRef path,
+                                                  const ModuleTensors &names) {
   if (names.down.empty() || names.up.empty() ||
       names.magnitude.empty() == usesMagnitude)
     return fail("A0242",
@@ -410,6 +413,14 @@ LogicalResult AdapterReader::addUpdate(StringRef path,
                 "the module " + quote(path) +
                     " has no tensor in the model that it could change",
                 kBelongs);
+  return target;
+}
+
+LogicalResult AdapterReader::addUpdate(StringRef path,
+                                       const ModuleTensors &names) {
+  FailureOr<std::string> target = findUpdated(path, names);
+  if (failed(target))
+    return failure();
   LowRankUpdate update;
   FailureOr<std::vector<float>> down = read(names.down), up = read(names.up);
   if (failed(down) || failed(up))

@@ -26,6 +26,22 @@ namespace attnc {
 /// Far above any configuration or shard index; a file beyond is none.
 static constexpr uint64_t kMaxJsonFile = 64 << 20;
 
+std::string makeAbsolute(StringRef path) {
+  SmallString<256> absolute(path);
+  if (sys::fs::make_absolute(absolute))
+    return path.str();
+  return std::string(absolute);
+}
+
+void nameFiles(mlir::ModuleOp module, const WeightTable &weights) {
+  mlir::OpBuilder builder(module.getContext());
+  SmallVector<mlir::Attribute> files;
+  for (StringRef path : weights.files())
+    files.push_back(builder.getStringAttr(makeAbsolute(path)));
+  if (!files.empty())
+    module->setAttr(attn::AttnDialect::kFilesAttr, builder.getArrayAttr(files));
+}
+
 std::string joinPath(StringRef folder, StringRef name) {
   if (name.empty())
     return folder.str(); // append() would add a separator

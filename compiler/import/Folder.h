@@ -65,6 +65,13 @@ private:
 /// "a/b"; the other one if one of the two is empty.
 std::string joinPath(llvm::StringRef folder, llvm::StringRef name);
 
+/// The path from the root on; as it is where no current folder is known.
+std::string makeAbsolute(llvm::StringRef path);
+
+/// Names the weights' files in the module (attn.files), by absolute paths:
+/// where it is dumped is not known.
+void nameFiles(mlir::ModuleOp module, const WeightTable &weights);
+
 /// True for a relative path that stays below where it starts.
 bool staysInside(llvm::StringRef relative);
 

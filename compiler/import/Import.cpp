@@ -243,20 +243,11 @@ LogicalResult FolderImport::emit() {
     return failure();
   model->module = mlir::ModuleOp::create(builder.getUnknownLoc());
   mlir::ModuleOp module = *model->module;
-  SmallVector<mlir::Attribute> files;
-  for (StringRef path : model->weights.files()) {
-    SmallString<256> absolute(path);
-    (void)sys::fs::make_absolute(absolute); // stays as it is if it fails
-    files.push_back(builder.getStringAttr(absolute));
-  }
+  nameFiles(module, model->weights);
   module->setAttr(attn::AttnDialect::kNameAttr, builder.getStringAttr(*name));
-  module->setAttr(attn::AttnDialect::kFilesAttr, builder.getArrayAttr(files));
-  if (!options.adapter.empty()) {
-    SmallString<256> absolute(options.adapter);
-    (void)sys::fs::make_absolute(absolute);
+  if (!options.adapter.empty())
     module->setAttr(attn::AttnDialect::kAdapterAttr,
-                    builder.getStringAttr(absolute));
-  }
+                    builder.getStringAttr(makeAbsolute(options.adapter)));
 
   ProgramBuilder program(module, model->weights);
   program.declareSize("batch", 1, options.maxBatch);
@@ -289,8 +280,7 @@ std::unique_ptr<ImportedModel> FolderImport::run() {
   if (failed(read()) || failed(chooseBounds()) || failed(emit()))
     return nullptr;
   // The folder's name and not its path: this text ships in the header.
-  llvm::SmallString<128> path(folder.getPath());
-  llvm::sys::fs::make_absolute(path);
+  llvm::SmallString<128> path(makeAbsolute(folder.getPath()));
   llvm::sys::path::remove_dots(path, /*remove_dot_dot=*/true);
   model->source = (decoder  ? decoder->describe()
                    : towers ? towers->describe()

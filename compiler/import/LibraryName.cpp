@@ -11,11 +11,11 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/import/LibraryName.h"
 #include "compiler/import/Diagnostics.h"
+#include "compiler/import/Folder.h"
 #include "compiler/import/Json.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace llvm;
@@ -23,8 +23,7 @@ using namespace llvm;
 namespace attnc {
 
 static std::string makeIdentifier(StringRef path) {
-  SmallString<256> absolute(path);
-  (void)sys::fs::make_absolute(absolute); // "." has no name of its own
+  SmallString<256> absolute(makeAbsolute(path)); // "." has no name of its own
   sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
   StringRef last = StringRef(absolute).rtrim('/');
   std::string name = sys::path::filename(last).str();

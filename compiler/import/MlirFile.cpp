@@ -58,7 +58,7 @@ static LogicalResult mergeAdapter(mlir::ModuleOp module, StringRef path,
   }
   if (folder.empty())
     return success();
-  (void)sys::fs::make_absolute(folder);
+  folder = makeAbsolute(folder);
   module->setAttr(name, mlir::StringAttr::get(module.getContext(), folder));
   std::vector<std::string> changes;
   if (failed(addAdapter(*module.getContext(), folder, weights, changes)))
@@ -87,20 +87,6 @@ static LogicalResult keepAdapters(mlir::ModuleOp module, StringRef path,
   return adapters.empty()
              ? success()
              : addSeparateAdapters(module, adapters, options, weights);
-}
-
-/// Where the module is dumped next is not known: paths become absolute.
-static void makeFilesAbsolute(mlir::ModuleOp module,
-                              const WeightTable &weights) {
-  mlir::OpBuilder builder(module.getContext());
-  SmallVector<mlir::Attribute> files;
-  for (StringRef path : weights.files()) {
-    SmallString<256> absolute(path);
-    (void)sys::fs::make_absolute(absolute);
-    files.push_back(builder.getStringAttr(absolute));
-  }
-  if (!files.empty())
-    module->setAttr(attn::AttnDialect::kFilesAttr, builder.getArrayAttr(files));
 }
 
 /// The tokenizer's files beside the weights, and how long their texts may be.
@@ -164,7 +150,7 @@ std::unique_ptr<ImportedModel> importMlir(mlir::MLIRContext &context,
       failed(keepAdapters(module, path, options, model->weights)) ||
       failed(checkWeights(module, model->weights)))
     return nullptr;
-  makeFilesAbsolute(module, model->weights);
+  nameFiles(module, model->weights);
   StringRef nameAttr = attn::AttnDialect::kNameAttr;
   if (!options.name.empty() || !module->hasAttr(nameAttr)) {
     FailureOr<std::string> name =

@@ -14,6 +14,7 @@
 #include "compiler/import/SeparateAdapters.h"
 #include "compiler/import/AdapterSet.h"
 #include "compiler/import/Diagnostics.h"
+#include "compiler/import/Folder.h"
 #include "compiler/import/Json.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -57,9 +58,7 @@ LogicalResult AdapterSet::read(ArrayRef<std::string> given) {
                   "give NAME=DIR for one of them");
     SeparateAdapter &adapter = adapters.emplace_back();
     adapter.name = name.str();
-    SmallString<256> absolute(folder);
-    (void)llvm::sys::fs::make_absolute(absolute);
-    adapter.folder = absolute.str().str();
+    adapter.folder = makeAbsolute(folder);
     if (failed(readAdapter(context, folder, weights, adapter.contents)) ||
         failed(checkReplacements(adapter)) ||
         failed(checkSharedTables(module, adapter.folder, weights,

@@ -32,7 +32,7 @@ struct AttentionTiles {
   /// Bytes for so many keys: queries, scales, sums and the configuration; per
   /// key, words of pairs of a key, half of those of a value, and scores.
   static SizeExpr getScratchBytes(int64_t headSize, int64_t valueSize,
-                                  SizeExpr keys) {
+                                  const SizeExpr &keys) {
     constexpr int64_t kSide = 16;
     const int64_t head = llvm::alignTo(llvm::divideCeil(headSize, 2), kSide);
     const int64_t value = llvm::alignTo(valueSize, kSide);

@@ -149,13 +149,15 @@ double CostModel::getProductCycles(const Product &product, const Tile &tile,
     const int64_t bytes = vectors * lanes * kWordBytes;
     const bool staysNear = bytes * depth / step.depth <= machine.l1Bytes / 2;
     const double exposed = staysNear ? 0 : kExposed * bytes / machine.l2Rate;
-    double cycles = (rows / tile.rows) *
-                    (getStepCycles(step, tile.rows, vectors) + exposed);
+    const int64_t tiles = rows / tile.rows;
+    double cycles =
+        double(tiles) * (getStepCycles(step, tile.rows, vectors) + exposed);
     if (int64_t rest = rows % tile.rows)
       cycles += getStepCycles(step, rest, vectors) + exposed;
     return cycles;
   };
-  double cycles = (product.columns / tile.columns) * strip(tile.columns);
+  const int64_t strips = product.columns / tile.columns;
+  double cycles = double(strips) * strip(tile.columns);
   if (int64_t rest = product.columns % tile.columns)
     cycles += strip(rest);
   return cycles * llvm::divideCeil(product.depth, step.depth);
