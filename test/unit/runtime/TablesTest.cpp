@@ -290,14 +290,16 @@ TEST(Tables, MemoryThatNoSystemHas) {
   EXPECT_EQ(memory.allocate(SIZE_MAX - 1, "too much"), nullptr);
   EXPECT_THAT(attnrt_last_error(), HasSubstr("too much: "));
   memory.release(held, 64);
-  // Blocks of huge pages, and one that wants more than those.
-  for (size_t alignment : {size_t(64), size_t(4) << 20}) {
-    void *large = memory.allocate(size_t(6) << 20, "large", alignment);
+  // Blocks of a huge page and more, and one that wants more than those.
+  const size_t hugePage = size_t(2) << 20;
+  for (auto [bytes, alignment] :
+       {std::pair(hugePage, size_t(64)), std::pair(3 * hugePage, size_t(64)),
+        std::pair(3 * hugePage, 2 * hugePage)}) {
+    void *large = memory.allocate(bytes, "large", alignment);
     ASSERT_NE(large, nullptr);
-    EXPECT_EQ(reinterpret_cast<uintptr_t>(large) %
-                  (alignment < (size_t(2) << 20) ? size_t(2) << 20 : alignment),
-              0u);
-    memory.release(large, size_t(6) << 20);
+    EXPECT_EQ(
+        reinterpret_cast<uintptr_t>(large) % std::max(hugePage, alignment), 0u);
+    memory.release(large, bytes);
   }
   EXPECT_EQ(memory.used(), 0u);
 }
