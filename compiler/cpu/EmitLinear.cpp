@@ -283,7 +283,9 @@ void LinearEmitter::emitPrefetch(const Strip &strip, Value tilePlace,
 void LinearEmitter::emitTile(const Strip &strip, Value row, Value rowInBlock,
                              int64_t count) {
   const unsigned vectors = (strip.width + e.lanes - 1) / e.lanes;
-  const bool isBuffered = !op.getElementEpilogue().empty() || depth > kChain;
+  // Blocks of depth may be shorter than a chain.
+  const bool isBuffered =
+      !op.getElementEpilogue().empty() || depth > std::min(kChain, blockDepth);
   TileSums tile{count, vectors, isBuffered,
                 isBuffered ? tileBuffer() : outputAt(row, strip.column)};
   Value input =

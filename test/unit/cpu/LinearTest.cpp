@@ -68,6 +68,7 @@ const std::vector<LinearShape> kShapes = {
     {33, 7, Finish::LayerNorm},
     {96, 64, Finish::LayerNorm},
     {100, 11, Finish::Residual, 4},
+    {100, 11, Finish::None, 4},
     {100, 300, Finish::Residual, 128},
     {100, 300, Finish::Residual},
     {20, 133},
